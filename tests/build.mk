@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+include tests/unit/build.mk
+include tests/fuzz/build.mk
+include tests/machine/build.mk
+include tests/boot/build.mk
