@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine's part of struct cpu. */
+#ifndef ASM_ARCH_CPU_H
+#define ASM_ARCH_CPU_H
+
+#include <hyp/types.h>
+
+struct arch_cpu {
+	u32 apic_id;
+	u32 flush_pending;	/* a: someone waits for this CPU to flush */
+	u32 flush_epoch;	/* a: value of the TLB clock at its last full flush */
+	u64 tsc_base, ns_base;	/* o: clock calibration */
+};
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * THE BOUNDARY: what core asks of the machine, and what the machine tells
+ * core.  hyp/arch/x86 stands behind it in the hypervisor, tests/machine in
+ * the tests.
+ */
+#ifndef HYP_ARCH_H
+#define HYP_ARCH_H
+
+#include <hyp/cpu.h>
+#include <hyp/types.h>
+
+struct domain;
+struct vcpu;
+struct vcpu_guest_context;
+
+/* ---- What core asks of the machine ---- */
+
+void arch_kick_cpu(struct cpu *c);	/* one IPI: look at your work bits  */
+void arch_idle(void);			/* halt until an interrupt; takes it */
+void arch_poll(void);			/* in every busy wait: answer flush requests */
+u64 arch_now(void);			/* ns since boot, never goes back   */
+u64 arch_wallclock(void);		/* RTC: seconds since 1970          */
+void arch_set_deadline(u64 ns);		/* one timer interrupt on this CPU; ~0 none */
+/* mult/shift/tsc base for pvclock, of this CPU's clock. */
+void arch_pvclock(u64 *tsc, u64 *system_ns, u32 *mul, s8 *shift, bool *stable);
+
+/*
+ * Flushes va (or everything, with FLUSH_ALL) from the TLBs of the CPUs in m,
+ * this one included if it is in m.  Returns when all have.
+ */
+#define FLUSH_ALL (~0ULL)
+void arch_flush_tlb(const struct cpumask *m, u64 va);
+/* A clock that ticks at each full flush, and whether CPUs of m flushed since stamp. */
+u32 arch_tlb_clock(void);
+void arch_flush_tlb_since(const struct cpumask *m, u32 stamp);
+
+/* Saves prev (if any) and loads next's registers, segments, FPU and tables. */
+void arch_switch_vcpu(struct vcpu *prev, struct vcpu *next);
+/* Makes every CPU that still has d's tables loaded (idle) let go of them. */
+void arch_unload_domain(struct domain *d);
+/* v->mmu changed and v is current: load what its mode needs. */
+void arch_load_tables(struct vcpu *v);
+
+int arch_copy_from_guest(void *to, u64 gva, size_t n);	/* 0 or -XEN_EFAULT */
+int arch_copy_to_guest(u64 gva, const void *from, size_t n);
+
+int arch_domain_init(struct domain *d);
+void arch_domain_exit(struct domain *d);
+int arch_vcpu_init(struct vcpu *v);
+void arch_vcpu_exit(struct vcpu *v);	/* drops GDT and LDT references too */
+/* Checks and loads registers, traps, GDT, LDT, bases and tables of a vCPU
+ * that does not run.  -XEN_EINVAL, -XEN_EOPNOTSUPP (see toolstack.md 1.6). */
+int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
+void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c);
+
+void arch_clear_page(void *p);
+void arch_console_write(const char *s, size_t n);
+void arch_halt(void) __noreturn;
+void arch_reboot(void) __noreturn;
+void arch_power_off(void) __noreturn;	/* also after ACPI S5 from dom0 */
+
+/* Interrupt lines for the control domain (core/physdev.c, evtchn.c). */
+int arch_pirq_bind(u32 pirq, bool share);	/* unmasks the line */
+void arch_pirq_unbind(u32 pirq);
+void arch_pirq_eoi(u32 pirq);
+bool arch_pirq_needs_eoi(u32 pirq);
+
+/* True when m is device memory or firmware that dom0 may map. */
+bool arch_iomem_ok(mfn_t m);
+/* Such memory that may only be read (MSI-X tables, IOAPIC). */
+bool arch_iomem_readonly(mfn_t m);
+
+/* ---- What the machine tells core ---- */
+
+struct boot_module {
+	paddr_t start, end;
+	const char *cmdline;	/* NUL-terminated, never NULL */
+};
+
+struct boot_range {
+	u64 start, size;
+	u32 type;		/* E820 numbers: 1 RAM, 2 reserved, 3 ACPI ... */
+};
+
+#define BOOT_MODULES_MAX 8
+#define BOOT_RANGES_MAX 128
+
+struct boot_info {
+	const char *cmdline;
+	struct boot_module module[BOOT_MODULES_MAX];	/* 0 kernel, 1 initrd */
+	u32 module_count;
+	struct boot_range range[BOOT_RANGES_MAX];	/* sorted, disjoint */
+	u32 range_count;
+	paddr_t rsdp;		/* 0: not told */
+	bool efi;
+	paddr_t efi_system_table;
+	struct {
+		u8 type;	/* XEN_VGATYPE_*: text mode 3 or LFB; 0xff none */
+		u64 addr;
+		u32 pitch, width, height, bpp;
+		u8 red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
+	} fb;
+};
+
+extern struct boot_info boot_info;
+
+void hyp_main(void) __noreturn;		/* BSP, all CPUs up, heap ready */
+void timer_interrupt(void);		/* the deadline passed: posts WORK_TIMER */
+void cpu_work(void);			/* before every return to a guest */
+void console_input(char c);
+void guest_irq(u32 pirq);		/* a bound line fired (masked or not) */
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A domain and its vCPUs.  A domain is found by id in one table, kept by
+ * references, and freed by domain.c when the last one goes.
+ *
+ * Keys: I set at birth; a atomic; d domain lock; m mmu.lock; e evtchn.lock;
+ *       g gnttab.lock; s run-queue lock of the vCPU's CPU; o only the CPU
+ *       that runs the vCPU, or anyone while it is paused.
+ */
+#ifndef HYP_DOMAIN_H
+#define HYP_DOMAIN_H
+
+#include <hyp/types.h>
+
+#include <xen/vcpu.h>
+
+#include <hyp/cpu.h>
+#include <hyp/evtchn.h>
+#include <hyp/gnttab.h>
+#include <hyp/list.h>
+#include <hyp/lock.h>
+#include <hyp/memory.h>
+#include <hyp/mmu.h>
+#include <hyp/sched.h>
+#include <hyp/vtime.h>
+
+#include <asm/arch-domain.h>
+
+#define MAX_VCPUS	MAX_CPUS	/* per domain */
+
+enum domain_life { DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };
+
+struct domain {
+	domid_t id;			/* I */
+	bool is_control;		/* I: dom0 */
+	u32 refs;			/* a */
+	struct lock lock;		/* RANK_DOMAIN; d */
+	enum domain_life life;		/* d, read anywhere */
+	u32 pauses;			/* a: reasons not to run */
+	u32 control_pauses;		/* d: of those, by domctl */
+	bool shutting_down, shut_down;	/* d: asked; all vCPUs stopped */
+	u8 shutdown_code;		/* d: 255 none */
+	char death_reason[96];		/* d: why the hypervisor killed it */
+	xen_domain_handle_t handle;	/* d: uuid */
+	u32 max_vcpus;			/* I */
+	struct vcpu **vcpu;		/* I: max_vcpus pointers, NULL until made */
+	struct cpumask dirty;		/* a: CPUs that may cache its mappings */
+
+	struct domain_mem mem;
+	struct domain_mmu mmu;
+	struct domain_evtchn evtchn;
+	struct domain_gnttab gnttab;
+	struct domain_time time;
+	struct arch_domain arch;
+
+	struct page *shared_page;	/* I */
+	struct shared_info *shared;	/* I: direct-map address */
+	u32 assist;			/* a: vm_assist bits */
+	u16 suspend_port;		/* d: domctl subscribe */
+	int teardown;			/* DOMCTL: progress of destroy */
+};
+
+struct vcpu {
+	struct domain *domain;		/* I */
+	u32 id;				/* I */
+	u32 pauses;			/* a */
+	bool initialised;		/* d: has a context */
+	bool down;			/* d: VCPUOP_down, or not yet up */
+	bool blocked;			/* a: waits for an event */
+	struct vcpu_info *info;		/* o: where events are flagged; never NULL */
+	struct page *info_page;		/* d: registered page, else NULL */
+	struct vcpu_sched sched;
+	struct vcpu_mmu mmu;
+	struct vcpu_evtchn evtchn;
+	struct vcpu_time time;
+	struct arch_vcpu arch;
+};
+
+extern struct domain *dom0;
+/* Pseudo-domains: device memory, and frames the hypervisor shares read-only. */
+extern struct domain dom_io, dom_xen;
+
+/* Finds a domain and takes a reference, NULL if there is none.  DOMID_SELF is the caller. */
+struct domain *domain_find(domid_t id);
+/* The same for the controls: 0 with a reference, -XEN_ESRCH, -XEN_EPERM. */
+int domain_find_controlled(domid_t id, struct domain **d);
+/* The next higher existing id >= id, with a reference; NULL: none. */
+struct domain *domain_find_from(domid_t id);
+bool domain_get(struct domain *d);
+void domain_put(struct domain *d);
+
+struct domain_params {
+	u32 max_vcpus, max_evtchn_port, max_grant_frames, max_maptrack_frames;
+	xen_domain_handle_t handle;
+	bool is_control;
+};
+
+/* Makes a domain without vCPUs or memory, paused.  id or DOMID_INVALID for any. */
+int domain_create(domid_t id, const struct domain_params *p, struct domain **d);
+int vcpu_create(struct domain *d, u32 id);
+
+/* Pause counts; the sync forms return when no vCPU of it runs any more. */
+void domain_pause(struct domain *d);
+void domain_pause_nosync(struct domain *d);
+void domain_unpause(struct domain *d);
+void vcpu_pause(struct vcpu *v);
+void vcpu_unpause(struct vcpu *v);
+bool vcpu_is_runnable(const struct vcpu *v);
+
+/* An event was flagged in v->info: wake it, or make its CPU look.  Any CPU. */
+void vcpu_kick(struct vcpu *v);
+/* Ends a block or poll: clears blocked and wakes. */
+void vcpu_unblock(struct vcpu *v);
+
+/* The guest asked, or broke a rule (SHUTDOWN_crash).  Pauses it for good. */
+void domain_shutdown(struct domain *d, u8 code);
+/* Kills the current or another guest with a reason for the log and ctl. */
+void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
+/* destroydomain; -XEN_ERESTART: call again. */
+int domain_kill(struct domain *d);
+
+static inline struct vcpu *domain_vcpu(const struct domain *d, u32 id)
+{
+	return id < d->max_vcpus ? d->vcpu[id] : NULL;
+}
+
+static inline struct domain *current_domain(void)
+{
+	return current_vcpu()->domain;
+}
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hypercalls.  `grep -n '^long do_'` is the attack surface.
+ *
+ * Each handler gets its arguments as 64-bit numbers and returns the value of
+ * rax.  A long one looks at hypercall_should_rest() between units of work
+ * and, when it must, returns hypercall_restart(...) with arguments that
+ * describe what is left; the guest executes the same hypercall again after
+ * its events were delivered, and sees nothing of it.
+ */
+#ifndef HYP_HYPERCALL_H
+#define HYP_HYPERCALL_H
+
+#include <hyp/types.h>
+
+/* From entry.S: runs hypercall nr of the current vCPU. */
+long hypercall_run(u64 nr, const u64 args[6]);
+
+/*
+ * Time to rest?  True when other work waits for this CPU or the budget of
+ * this hypercall is used up; `units` of work are charged.
+ */
+bool hypercall_should_rest(unsigned units);
+
+/*
+ * Arranges that hypercall nr runs again with these n arguments.  The
+ * handler must return what this returns.  Works inside a multicall too.
+ */
+long hypercall_restart(unsigned nr, unsigned n, ...);
+
+long do_set_trap_table(u64 traps);
+long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom);
+long do_set_gdt(u64 frames, u64 entries);
+long do_stack_switch(u64 ss, u64 sp);
+long do_set_callbacks(u64 event, u64 failsafe, u64 syscall);
+long do_fpu_taskswitch(u64 set);
+long do_platform_op(u64 op);
+long do_set_debugreg(u64 reg, u64 value);
+long do_get_debugreg(u64 reg);
+long do_update_descriptor(u64 addr, u64 desc);
+long do_memory_op(u64 cmd, u64 arg);
+long do_multicall(u64 calls, u64 n);
+long do_update_va_mapping(u64 va, u64 pte, u64 flags);
+long do_set_timer_op(u64 timeout);
+long do_xen_version(u64 cmd, u64 arg);
+long do_console_io(u64 cmd, u64 count, u64 buf);
+long do_grant_table_op(u64 cmd, u64 uop, u64 count);
+long do_vm_assist(u64 cmd, u64 type);
+long do_update_va_mapping_otherdomain(u64 va, u64 pte, u64 flags, u64 domid);
+long do_iret(void);
+long do_vcpu_op(u64 cmd, u64 id, u64 arg);
+long do_set_segment_base(u64 which, u64 base);
+long do_mmuext_op(u64 ops, u64 count, u64 done, u64 foreigndom);
+long do_sched_op(u64 cmd, u64 arg);
+long do_callback_op(u64 cmd, u64 arg);
+long do_event_channel_op(u64 cmd, u64 arg);
+long do_physdev_op(u64 cmd, u64 arg);
+long do_sysctl(u64 op);
+long do_domctl(u64 op);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Spinlocks and the whole lock order on one screen.
+ *
+ * The hypervisor runs with interrupts off; it takes them only while a guest
+ * or the idle loop runs.  So a lock never needs to save the interrupt flag,
+ * and an interrupt handler never meets a lock that its own CPU holds.  What
+ * may not happen either is that two CPUs wait for each other, one for a lock
+ * and one for a TLB flush: while it waits, a CPU answers flush requests
+ * (arch_poll()).
+ *
+ * A CPU takes locks in rising rank.  Two locks of one rank: lower domain id
+ * first, through lock_pair().  Debug builds check ranks per CPU and panic.
+ */
+#ifndef HYP_LOCK_H
+#define HYP_LOCK_H
+
+#include <hyp/types.h>
+
+enum lock_rank {
+	RANK_NONE,
+	RANK_DOMCTL,	/* one control operation at a time             */
+	RANK_DOMLIST,	/* the table of domains                        */
+	RANK_GNTTAB,	/* one domain's grant table and maptrack       */
+	RANK_MMU,	/* one domain's page tables                    */
+	RANK_DOMAIN,	/* one domain's memory list, life and limits   */
+	RANK_EVTCHN,	/* one domain's event channels                 */
+	RANK_IRQ,	/* interrupt routing                           */
+	RANK_RUNQ,	/* one CPU's run queue                         */
+	RANK_TIMER,	/* one CPU's timer heap                        */
+	RANK_HEAP,	/* the small-object allocator                  */
+	RANK_FRAMES,	/* the frame allocator                         */
+	RANK_CONSOLE,	/* the log ring and the serial port            */
+};
+
+struct lock {
+	u32 ticket;	/* low half: now served; high half: next to draw */
+	u8 rank;	/* enum lock_rank */
+	u8 depth;	/* unused; keeps the size in sight */
+	u16 id;		/* second key inside a rank: a domid, a CPU */
+};
+
+#define LOCK_INIT(r) { 0, (r), 0, 0 }
+
+/* Prepares a lock; id orders locks of one rank (domid or CPU number). */
+void lock_init(struct lock *l, enum lock_rank rank, unsigned id);
+void lock(struct lock *l);
+bool lock_try(struct lock *l);
+void unlock(struct lock *l);
+bool lock_is_held(const struct lock *l);
+
+/* Takes two locks of one rank in order of their ids; a == b is one lock. */
+void lock_pair(struct lock *a, struct lock *b);
+void unlock_pair(struct lock *a, struct lock *b);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who runs next.  Each CPU has a queue of runnable vCPUs ordered by virtual
+ * run time (run time divided by weight); an idle CPU steals.
+ *
+ * A vCPU is runnable when it is online, not blocked and not paused.  It is
+ * running when it is some CPU's current.
+ */
+#ifndef HYP_SCHED_H
+#define HYP_SCHED_H
+
+#include <hyp/list.h>
+#include <hyp/lock.h>
+#include <hyp/types.h>
+
+struct cpu;
+struct domain;
+struct vcpu;
+
+#define SCHED_WEIGHT_DEFAULT 256
+
+struct runqueue {
+	struct lock lock;	/* RANK_RUNQ */
+	struct list queue;	/* s: runnable, not running; by vruntime */
+	u32 count;		/* s */
+	u64 min_vruntime;	/* s */
+};
+
+/* In struct vcpu; s: run-queue lock of cpu. */
+struct vcpu_sched {
+	struct list link;	/* s: in a queue, or empty */
+	struct cpu *cpu;	/* s: where it runs or ran last */
+	u64 vruntime;		/* s */
+	u64 started;		/* s: ns when it began to run */
+	u32 weight;		/* s */
+	bool running;		/* s, read anywhere */
+	bool yielded;		/* o */
+	struct cpumask *affinity; /* s: NULL means all */
+};
+
+void sched_cpu_init(struct cpu *c);
+int sched_vcpu_init(struct vcpu *v);
+void sched_vcpu_exit(struct vcpu *v);
+
+/* v may have become runnable: queue it and make a CPU look.  Any CPU. */
+void sched_wake(struct vcpu *v);
+/* v may have become not runnable: if it runs, make its CPU look.  Any CPU. */
+void sched_sleep(struct vcpu *v);
+/* The same and waits until v runs nowhere.  Never for the current vCPU. */
+void sched_sleep_sync(struct vcpu *v);
+void sched_yield(void);
+
+/* Picks and switches; called with WORK_RESCHED from cpu_work().  Returns with
+ * a runnable vCPU current; idles inside (scrubbing, halting) until then. */
+void sched_run(void);
+
+#endif
