@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""Builds what a boot needs, from a build folder of the project.
+
+  image.py OUT.iso --build DIR [--kargs ...] [--hyp FILE] ...
+"""
+import argparse
+import glob
+import os
+import subprocess
+import sys
+import tempfile
+
+import debian
+import initramfs
+import iso
+from cpio import Cpio
+
+HYP_ARGS = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all"
+KARGS = "console=hvc0 net.ifnames=0 rdinit=/init"
+
+
+def stage(build):
+    """`make install` into BUILD/stage; the folder, or None when nothing is installed."""
+    out = os.path.join(os.path.abspath(build), "stage")
+    r = subprocess.run(["make", "-s", "-C", build, "install", "DESTDIR=" + out],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if r.returncode:
+        raise debian.Refused("make install: " + r.stdout[-800:])
+    return out if os.path.isdir(out) else None
+
+
+def hypervisor(build):
+    """The hypervisor's ELF file; BULKHEAD_HYP names another one to try."""
+    named = os.environ.get("BULKHEAD_HYP")
+    found = [named] if named else glob.glob(os.path.join(build, "hyp", "bulkhead")) + \
+        glob.glob(os.path.join(build, "stage", "boot", "bulkhead*"))
+    if not found or not os.path.exists(found[0]):
+        raise debian.Refused("no hypervisor in %s (was make run there?)" % (named or build))
+    return found[0]
+
+
+def build_image(out, build, hyp_extra="", kargs_extra="", payload=None, kernel="linux-image-amd64",
+                guest_kernels=("linux-image-amd64",), hyp=None, shell_tools=()):
+    """Write the boot image `out`.  `payload` is a folder that becomes /payload;
+    guest kernel number n is /boot/vmlinuz (n = 0) or /boot/vmlinuz-n."""
+    k = debian.Kernel(kernel)
+    guests = []
+    for n, g in enumerate(guest_kernels):
+        guests.append(("vmlinuz" if n == 0 else "vmlinuz-%d" % n, debian.Kernel(g).vmlinuz))
+    with tempfile.TemporaryDirectory(prefix="bulkhead-img.") as work:
+        ird = initramfs.dom0(k, stage(build), work, guests, shell_tools)
+        if payload:
+            c = Cpio()
+            c.tree(payload, "payload")
+            ird += c.bytes()
+        iso.write(out, k.vmlinux, ird, (KARGS + " " + kargs_extra).strip(),
+                  hyp or hypervisor(build),
+                  (HYP_ARGS + " " + (hyp_extra or "dom0_mem=768M")).strip())
+    debian.say("wrote %s (%d MiB; initramfs %d MiB)" % (out, os.path.getsize(out) >> 20, len(ird) >> 20))
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("out")
+    p.add_argument("--build", required=True)
+    p.add_argument("--hyp")
+    p.add_argument("--hyp-extra", default="")
+    p.add_argument("--kargs-extra", default="")
+    p.add_argument("--payload")
+    a = p.parse_args()
+    build_image(a.out, a.build, a.hyp_extra, a.kargs_extra, a.payload, hyp=a.hyp)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except debian.Refused as e:
+        sys.exit("image: %s" % e)
