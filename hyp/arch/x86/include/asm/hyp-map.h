@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypervisor's own page tables: L4 slots 256 to 271.  hyp_l4 has only
+ * those; every guest L4 holds a copy of them.  The tables below are shared,
+ * so a mapping made here appears in every address space at once.
+ */
+#ifndef ASM_HYP_MAP_H
+#define ASM_HYP_MAP_H
+
+#include <hyp/types.h>
+
+#include <asm/pte.h>
+
+struct cpu;
+
+#define HYP_DATA	(PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
+#define HYP_RODATA	(PTE_P | PTE_A | PTE_D | PTE_NX)
+#define HYP_TEXT	(PTE_P | PTE_A | PTE_D)
+#define HYP_DEVICE	(HYP_DATA | PTE_PCD | PTE_PWT)
+
+/* The idle page table: its frame, and its 512 entries. */
+extern mfn_t hyp_l4_mfn;
+extern u64 *hyp_l4;
+
+/* 4 KiB frames for the boot: zeroed, never given back.  Before frame_alloc_add(). */
+mfn_t boot_alloc(u64 frames, u64 align_frames);
+
+/* Builds the final tables and switches this CPU to them; BSP. */
+void hyp_map_init(void);
+
+/*
+ * Address of the L1 entry for va (hypervisor range only), its tables made as
+ * needed.  For the GDT and LDT windows; the caller flushes.  Panics without
+ * memory: only for boot and CPU start; never fails for areas already mapped.
+ */
+u64 *hyp_map_entry(u64 va);
+/* Maps 4 KiB pages at va, which must be unmapped. */
+void hyp_map(u64 va, mfn_t m, u64 pages, u64 flags);
+/* Makes the stack and the area of CPU id; the GDT window stays empty. */
+void hyp_map_cpu(unsigned id);
+/* Address of CPU id's area. */
+static inline u64 percpu_area(unsigned id)
+{
+	return PERCPU_START + (u64)id * PERCPU_STRIDE;
+}
+
+/* Maps device memory or firmware tables for good.  Boot only; NULL: no room. */
+void *iomap(paddr_t at, size_t size, u64 flags);
+/* Reads n bytes of physical memory of any kind; false: out of reach. */
+bool phys_read(void *to, paddr_t at, size_t n);
+
+#endif

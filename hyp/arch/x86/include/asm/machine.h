@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* The rest of the machine: APIC, clock, serial port, CPUs, power. */
+#ifndef ASM_MACHINE_H
+#define ASM_MACHINE_H
+
+#include <hyp/types.h>
+
+struct cpu;
+struct cpumask;
+
+/* setup.c: from boot.S, on the boot stack, with early tables. */
+void setup_bsp(u32 magic, paddr_t mbi, paddr_t image) __noreturn;
+/* From trampoline.S, on the CPU's own stack. */
+void setup_ap(void) __noreturn;
+/* Gives the boot modules' memory to the allocator; after dom0_build(). */
+void boot_release_modules(void);
+/* The image in physical memory. */
+extern paddr_t image_paddr;
+extern char _start[], _text_end[], _rodata_end[], _end[];
+
+/* apic.c */
+extern bool apic_x2;
+extern paddr_t apic_paddr;
+void apic_init_bsp(paddr_t base);
+void apic_init_this(void);
+u32 apic_id(void);
+u32 apic_version(void);
+void apic_eoi(void);
+void apic_send(u32 apic_id, unsigned vector);
+void apic_send_init(u32 apic_id, bool assert);
+void apic_send_startup(u32 apic_id, unsigned page);
+void apic_send_nmi(u32 apic_id);
+void apic_timer_init(u64 tsc_hz);	/* calibrates; see clock.c */
+void apic_timer_start_count(void);	/* for calibration: counts down from ~0 */
+u32 apic_timer_count(void);
+void apic_timer_set(u64 ns_from_now, u64 tsc);
+void apic_timer_stop(void);
+extern u64 apic_timer_hz;
+void pic_disable(void);
+
+/* clock.c */
+void clock_init(void);
+void clock_init_ap(u64 tsc_offset);
+extern u64 tsc_khz;
+extern bool tsc_stable;
+void delay_us(u64 us);
+u64 clock_tsc_of(u64 ns);
+
+/* smp.c */
+void smp_init(void);
+void smp_stop_others(void);
+
+/* uart.c */
+void uart_init(void);
+void uart_write(const char *s, size_t n);
+bool uart_owns_port(u16 port);
+void uart_irq_init(void);
+void uart_interrupt(void);
+void uart_poll(void);
+
+/* flush.c */
+void flush_answer(void);
+void flush_this(u64 va);
+
+/* reboot.c */
+/* Writes SLP_TYP of an S-state to PM1a/b; returns if it had no effect. */
+int acpi_sleep(u32 state, u16 val_a, u16 val_b);
+
+/* pci.c part of msi.c: configuration space, mechanism 1, under a lock. */
+u32 pci_conf_read(u16 bdf, u32 reg, u32 size);
+void pci_conf_write(u16 bdf, u32 reg, u32 size, u32 value);
+
+/* I/O ports and device memory that dom0 may not use. */
+bool arch_ioport_ok(u16 port, unsigned size);
+
+#endif
