@@ -4,9 +4,9 @@
 # these folders is part of it; what is not meant to be is not there.
 
 HYP_DIRS = hyp/lib hyp/core hyp/arch/x86
-HYP_C := $(patsubst $(srcdir)/%,%,$(sort $(foreach d,$(HYP_DIRS),$(wildcard $(srcdir)/$(d)/*.c))))
+HYP_ALL_C := $(patsubst $(srcdir)/%,%,$(sort $(foreach d,$(HYP_DIRS),$(wildcard $(srcdir)/$(d)/*.c))))
 HYP_S := $(patsubst $(srcdir)/%,%,$(sort $(foreach d,$(HYP_DIRS),$(wildcard $(srcdir)/$(d)/*.S))))
-HYP_C := $(filter-out hyp/arch/x86/asm-offsets.c,$(HYP_C))
+HYP_C := $(filter-out hyp/arch/x86/asm-offsets.c,$(HYP_ALL_C))
 HYP_OBJ = $(patsubst %,hyp-obj/%.o,$(HYP_C) $(HYP_S))
 
 HYP_CPPFLAGS = -D__XEN_TOOLS__ -I$(srcdir)/hyp/include \

@@ -4,7 +4,6 @@
   image.py OUT.iso --build DIR [--kargs ...] [--hyp FILE] ...
 """
 import argparse
-import glob
 import os
 import subprocess
 import sys
@@ -32,8 +31,7 @@ def stage(build):
 def hypervisor(build):
     """The hypervisor's ELF file; BULKHEAD_HYP names another one to try."""
     named = os.environ.get("BULKHEAD_HYP")
-    found = [named] if named else glob.glob(os.path.join(build, "hyp", "bulkhead")) + \
-        glob.glob(os.path.join(build, "stage", "boot", "bulkhead*"))
+    found = [named] if named else [os.path.join(build, "hyp-obj", "bulkhead")]
     if not found or not os.path.exists(found[0]):
         raise debian.Refused("no hypervisor in %s (was make run there?)" % (named or build))
     return found[0]

@@ -4,7 +4,7 @@
 #
 # The code under test is compiled a second time, for the host and under ASan
 # and UBSan, into two archives:
-#   libhyp.a    HYP_PURE_SRC and HYP_CORE_SRC (named by hyp/build.mk), with the
+#   libhyp.a    HYP_PURE_SRC and HYP_CORE_SRC (see Makefile.am), with the
 #               fake machine (tests/machine) and the slow models (tests/model)
 #   libtools.a  UNIT_TOOL_SRC: each room adds its pure files in its build.mk
 # A file that cannot live on the host is named in HYP_HOST_SKIP.
