@@ -151,7 +151,7 @@ struct guest_config {
 	int max_grant_frames;		/* -1 = the hypervisor's default */
 	int max_event_channels;		/* -1 = 1023 */
 
-	struct guest_console *consoles;	/* [0] is the primary; none = headless */
+	struct guest_console *consoles;	/* at least one; [0] is primary */
 	size_t console_count;
 	struct guest_disk *disks;
 	size_t disk_count;
