@@ -261,28 +261,26 @@ static char *text_raw(struct parse *p, xmlNode *n)
 	return s;
 }
 
-/* The same without blanks at the ends, and every run of blanks one space. */
+/* The same without blanks at the ends, and on one line: a line break with
+ * the blanks around it is one space. */
 static char *text(struct parse *p, xmlNode *n)
 {
-	char *s = text_raw(p, n), *to;
-	bool pending = false;
+	char *s = text_raw(p, n), *to = s;
 
-	if (!s)
-		return NULL;
-	to = s;
-	for (const char *from = s; *from; from++) {
-		if (strchr("\t\r\n", *from) || (*from == ' ' && to == s)) {
-			pending = to != s;
+	for (const char *from = s; from && *from;) {
+		size_t run = strspn(from, " \t\r\n");
+
+		if (run && (strcspn(from, "\t\r\n") < run || to == s ||
+			    !from[run])) {
+			if (to != s && from[run])
+				*to++ = ' ';
+			from += run;
 			continue;
 		}
-		if (pending && *from != ' ')
-			*to++ = ' ';
-		pending = false;
-		*to++ = *from;
+		*to++ = *from++;
 	}
-	while (to != s && to[-1] == ' ')
-		to--;
-	*to = '\0';
+	if (s)
+		*to = '\0';
 	return s;
 }
 
