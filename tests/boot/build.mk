@@ -1,1 +1,15 @@
 # SPDX-License-Identifier: MIT
+# Boot tests: `make check-boot`, or run.py by hand; see run.py for the layout.
+tests/boot/tiny: $(srcdir)/tests/boot/tiny.S
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)$(HYP_CC) -nostdlib -static -no-pie -Wl,-Ttext=0x100000 \
+		-Wl,--build-id=none,-z,noseparate-code,-z,max-page-size=4096,-N \
+		-Wl,--no-warn-rwx-segments,--section-start=.note.Xen=0x103000 \
+		-o $@ $<
+
+check-boot: all tests/boot/tiny
+	$(srcdir)/tests/boot/run.py --build $(builddir) $(QUESTIONS)
+.PHONY: check-boot
+
+EXTRA_DIST += tests/boot
+CLEANFILES += tests/boot/tiny

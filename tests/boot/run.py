@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""run.py [--build DIR] [QUESTION...]    boot tests in QEMU
+
+A folder of tests/boot is one question.  In it:
+
+  run      the script that the control domain runs (/payload/run).  It prints
+           "TEST plan NAME..." first, and for each name "TEST ok NAME" or
+           "TEST FAIL NAME: what is wrong".
+  shapes   one line per boot: smp=N machine=pc|q35 memory=MIB uefi=yes|no
+           limit=SECONDS kernel=PACKAGE guests=PACKAGE,... hyp=ARGS kargs=ARGS
+           (words, all optional; the lines of one folder share one image as far
+           as they can)
+  files    what else the payload holds, one path from the source tree per line
+
+A boot passes when every planned name is ok, nothing else failed, and the
+machine switched itself off.  When it does not, the last console lines are
+printed.  The last line is "boot: N passed, N failed".
+"""
+import argparse
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(TOP, "images"))
+import debian   # noqa: E402
+import image    # noqa: E402
+import machine  # noqa: E402
+
+
+def shapes(question):
+    """The boots of a question, each a dictionary."""
+    path = os.path.join(HERE, question, "shapes")
+    lines = [""]
+    if os.path.exists(path):
+        with open(path) as f:
+            lines = [l.split("#")[0].strip() for l in f]
+            lines = [l for l in lines if l]
+    for line in lines:
+        d = {"smp": "1", "machine": "pc", "memory": "2048", "uefi": "no", "limit": "300", "kernel": "linux-image-amd64",
+             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "name": line or "default"}
+        for word in shlex.split(line):
+            key, _, value = word.partition("=")
+            if key not in d:
+                raise SystemExit("%s: %s: no such key" % (path, key))
+            d[key] = value
+        yield d
+
+
+def payload(question, build, work):
+    """The folder that becomes /payload."""
+    out = os.path.join(work, "payload")
+    os.makedirs(out)
+    shutil.copy(os.path.join(HERE, question, "run"), out + "/run")
+    os.chmod(out + "/run", 0o755)
+    shutil.copy(os.path.join(HERE, "lib.sh"), out)
+    tiny = os.path.join(build, "tests", "boot", "tiny")
+    if os.path.exists(tiny):
+        shutil.copy(tiny, out)
+    files = os.path.join(HERE, question, "files")
+    if os.path.exists(files):
+        with open(files) as f:
+            for name in f.read().split():
+                src = os.path.join(build, name)
+                shutil.copy(src if os.path.exists(src) else os.path.join(TOP, name), out)
+    return out
+
+
+class Score:
+    def __init__(self):
+        self.passed, self.failed = 0, 0
+
+    def give(self, ok, name, why=""):
+        print("%s %s%s" % ("ok  " if ok else "FAIL", name, ": " + why if why else ""), flush=True)
+        if ok:
+            self.passed += 1
+        else:
+            self.failed += 1
+
+
+def one_boot(question, d, build, score, images, echo, logs):
+    title = "%s [%s]" % (question, d["name"])
+    key = (question, d["kernel"], d["guests"], d["hyp"], d["kargs"])
+    if key not in images:
+        work = tempfile.mkdtemp(prefix="bulkhead-boot.")
+        images[key] = (work, os.path.join(work, "boot.iso"))
+        image.build_image(images[key][1], build, hyp_extra=d["hyp"] and "dom0_mem=768M " + d["hyp"],
+                          kargs_extra=("loglevel=4 " + d["kargs"]).strip(), payload=payload(question, build, work),
+                          kernel=d["kernel"], guest_kernels=[g for g in d["guests"].split(",") if g])
+    os.makedirs(logs, exist_ok=True)
+    log = os.path.join(logs, re.sub(r"\W+", "-", title).strip("-") + ".log")
+    planned, ok, bad = [], set(), {}
+    why = None
+    with machine.Machine(images[key][1], limit=float(d["limit"]), echo=echo, log=log, smp=d["smp"], memory=d["memory"] + "M",
+                         machine=d["machine"], uefi=d["uefi"] == "yes") as m:
+        try:
+            m.expect(r"^PAYLOAD-EXIT (\d+)$", what="end of the test in the control domain")
+            m.wait_end(60)
+        except machine.TimeOut as e:
+            why = str(e)
+        for t in re.finditer(r"TEST (plan|ok|FAIL) (.+)$", m.text, re.M):
+            kind, rest = t[1], t[2].strip()
+            if kind == "plan":
+                planned += rest.split()
+            elif kind == "ok":
+                ok.add(rest.split()[0])
+            else:
+                name, _, reason = rest.partition(":")
+                bad[name.strip()] = reason.strip() or "no reason given"
+        seconds = m.seconds()
+        last = m.last_lines()
+    failed_before = score.failed
+    for name in planned:
+        if name in bad:
+            score.give(False, "%s: %s" % (title, name), bad.pop(name))
+        else:
+            score.give(name in ok, "%s: %s" % (title, name), "" if name in ok else "no verdict")
+    for name in bad:
+        score.give(False, "%s: %s" % (title, name), bad[name])
+    score.give(not why and bool(planned), "%s: boots, runs and powers off (%.0f s)" % (title, seconds),
+               why or ("" if planned else "the test printed no plan"))
+    if score.failed > failed_before:
+        print("---- the last console lines (all: %s)\n%s\n----" % (log, last), flush=True)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--build", default=os.environ.get("BULKHEAD_BUILD", os.path.join(TOP, "build")))
+    p.add_argument("--verbose", action="store_true", help="show the consoles as they come")
+    p.add_argument("--list", action="store_true")
+    p.add_argument("--only", default="", help="only shapes whose line contains this text")
+    p.add_argument("question", nargs="*")
+    a = p.parse_args()
+    every = sorted(q for q in os.listdir(HERE) if os.path.exists(os.path.join(HERE, q, "run")))
+    unknown = [q for q in a.question if q not in every]
+    if unknown:
+        p.error("no such question: %s (there are: %s)" % (" ".join(unknown), " ".join(every)))
+    score, images = Score(), {}
+    subprocess.call(["make", "-s", "-C", a.build, "tests/boot/tiny"])
+    try:
+        for q in a.question or every:
+            for d in shapes(q):
+                if a.list:
+                    print(q, d["name"])
+                elif a.only in d["name"]:
+                    try:
+                        one_boot(q, d, a.build, score, images, sys.stdout if a.verbose else None,
+                                 os.path.join(a.build, "boot-logs"))
+                    except debian.Refused as e:
+                        score.give(False, "%s [%s]" % (q, d["name"]), str(e))
+    finally:
+        for work, _ in images.values():
+            shutil.rmtree(work, ignore_errors=True)
+    if not a.list:
+        print("boot: %d passed, %d failed" % (score.passed, score.failed))
+    return 1 if score.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
