@@ -4,7 +4,7 @@ tests/boot/tiny: $(srcdir)/tests/boot/tiny.S
 	@$(MKDIR_P) $(@D)
 	$(AM_V_GEN)$(HYP_CC) -nostdlib -static -no-pie -Wl,-Ttext=0x100000 \
 		-Wl,--build-id=none,-z,noseparate-code,-z,max-page-size=4096,-N \
-		-Wl,--no-warn-rwx-segments,--section-start=.note.Xen=0x103000 \
+		-Wl,--no-warn-rwx-segments,--section-start=.note.Xen=0x101000 \
 		-o $@ $<
 
 check-boot: all tests/boot/tiny

@@ -2,9 +2,8 @@
 /*
  * tiny - the smallest PV guest: runs a marker that the benchmark counts, then
  * sleeps for ever.  For tests and measurements of the toolstack alone.
- *
- * It has no note of a hypercall page's address to fill but the one below, and
- * asks for nothing: no memory of its own, no console, no event.
+ * It needs nothing from whoever starts it: no console, no event channel, no
+ * hypercall page (a hypercall is a `syscall` with its number in eax).
  */
 #define SCHEDOP_poll	3
 #define HYPERCALL_sched_op 29
@@ -12,14 +11,11 @@
 	.text
 	.globl	_start
 _start:	nopl	0x5e020001(%rax, %rax, 1)
-1:	mov	$SCHEDOP_poll, %edi	/* no ports, no time-out: never returns */
+1:	mov	$HYPERCALL_sched_op, %eax
+	mov	$SCHEDOP_poll, %edi	/* no ports, no time-out: never returns */
 	lea	poll(%rip), %rsi
-	call	hypercall_page + HYPERCALL_sched_op * 32
+	syscall
 	jmp	1b
-
-	.balign	4096
-hypercall_page:
-	.skip	4096
 
 	.data
 poll:	.quad	0, 0, 0			/* struct sched_poll */
@@ -34,7 +30,6 @@ poll:	.quad	0, 0, 0			/* struct sched_poll */
 
 	.section .note.Xen, "a", @note
 	note	1,  .quad _start		/* entry */
-	note	2,  .quad hypercall_page
 	note	5,  .asciz "xen-3.0"		/* interface */
 	note	6,  .asciz "tiny"		/* what it is */
 	note	8,  .asciz "generic"		/* loader */

@@ -25,7 +25,7 @@ tests/fuzz/fuzz-%: tests/host/tests/fuzz/fuzz-%.o $(HOST_ARCHIVES) \
 	$(AM_V_CCLD)$(CC) $(HOST_CFLAGS) -o $@ $< $(FUZZ_MAIN) \
 		-Wl,--start-group $(HOST_ARCHIVES) -Wl,--end-group $(HOST_LIBS)
 
-.PRECIOUS: tests/host/tests/fuzz/fuzz-%.o
+.SECONDARY: $(FUZZ_OBJ) tests/host/tests/fuzz/standalone.o
 -include $(wildcard $(FUZZ_OBJ:.o=.d))
 
 tests/fuzz/replay.sh: $(FUZZ_BIN) $(srcdir)/tests/fuzz/replay.in
