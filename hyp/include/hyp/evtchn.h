@@ -27,11 +27,13 @@ struct domain_evtchn {
 	u32 max_port;		/* I: highest port number allowed */
 	u32 free_hint;		/* e: no free port below */
 	struct evtchn_fifo *fifo;	/* e: NULL while 2-level */
-	u16 pirq_port[256];	/* e: dom0: port of a pirq, 0 none */
+	u32 active;		/* e: ports that are not free */
+	u32 close_next;		/* e: progress of close-all */
+	u32 *pirq_port;		/* e: the hardware domain's port of each pirq, or NULL */
 };
 
 struct vcpu_evtchn {
-	u16 virq_port[24];	/* e: NR_VIRQS; 0 none */
+	u32 virq_port[NR_VIRQS];	/* e: 0 none */
 	u32 poll_port;		/* o: SCHEDOP_poll waits: one port, ~0 many */
 };
 
@@ -49,7 +51,10 @@ int evtchn_set_virq_handler(struct domain *d, unsigned virq);
 bool evtchn_is_pending(struct domain *d, u32 port);
 bool evtchn_port_ok(struct domain *d, u32 port);
 
-/* Allocates a port in d that remote may bind; builder and alloc_unbound. */
-long do_event_channel_op(u64 cmd, u64 arg);
+
+/* A dying domain handles no global virtual interrupt any more. */
+void virq_forget_handler(struct domain *d);
+
+#define PIRQ_MAX	256
 
 #endif

@@ -24,7 +24,9 @@ enum lock_rank {
 	RANK_GNTTAB,	/* one domain's grant table and maptrack       */
 	RANK_MMU,	/* one domain's page tables                    */
 	RANK_DOMAIN,	/* one domain's memory list, life and limits   */
+	RANK_VIRQ,	/* who handles the global virtual interrupts   */
 	RANK_EVTCHN,	/* one domain's event channels                 */
+	RANK_FIFO,	/* the FIFO event queues of one domain         */
 	RANK_IRQ,	/* interrupt routing                           */
 	RANK_RUNQ,	/* one CPU's run queue                         */
 	RANK_TIMER,	/* one CPU's timer heap                        */

@@ -33,6 +33,9 @@ typedef u64 mfn_t;	/* machine frame number */
 typedef u64 pfn_t;	/* a guest's pseudo-physical frame number */
 typedef u64 paddr_t;	/* machine address, bytes */
 
+/* Inside only, never returned to a guest: more to do, call again. */
+#define XEN_ERESTART	85
+
 #define MFN_NONE	(~(mfn_t)0)
 
 #define PAGE_SHIFT	12

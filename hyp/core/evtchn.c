@@ -1,0 +1,659 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Event channels: ports, what they are bound to, and 2-level delivery.
+ *
+ * A port is changed under its domain's lock.  A pair of inter-domain ports
+ * changes only with both locks held, so either lock freezes it: a send takes
+ * the sender's lock alone and may follow the pair to the other domain.  What
+ * it reads there (which vCPU to tell, the priority) may change meanwhile;
+ * either value is right, because the event bits themselves are atomic.
+ *
+ * Closing one end leaves the other one unbound for the closer's domain, so
+ * that a restarted daemon can bind the same port again.
+ */
+#include <hyp/evtchn-port.h>
+
+#include <hyp/arch.h>
+#include <hyp/domain.h>
+#include <hyp/frame-alloc.h>
+#include <hyp/guest.h>
+#include <hyp/hypercall.h>
+#include <hyp/priv.h>
+#include <hyp/printk.h>
+
+struct evtchn *evtchn_at(const struct domain *d, u32 port)
+{
+	if (port >= READ_ONCE(d->evtchn.ports))
+		return NULL;
+	return &d->evtchn.bucket[port / EVTCHN_BUCKET][port % EVTCHN_BUCKET];
+}
+
+/* ---- Delivery ---- */
+
+void evtchn_upcall(struct vcpu *v)
+{
+	struct vcpu_info *info = READ_ONCE(v->info);
+
+	if (!atomic_xchg(&info->evtchn_upcall_pending, 1))
+		vcpu_kick(v);
+}
+
+static void level2_raise(struct domain *d, struct evtchn *ec, u32 port)
+{
+	struct vcpu *v = domain_vcpu(d, READ_ONCE(ec->vcpu));
+	u64 *sel;
+
+	if (bit_test((u64 *)d->shared->evtchn_mask, port) || !v)
+		return;
+	sel = (u64 *)&READ_ONCE(v->info)->evtchn_pending_sel;
+	if (!bit_test_and_set(sel, port / 64))
+		evtchn_upcall(v);
+}
+
+/* A vCPU in SCHEDOP_poll waits with events masked: it looks at ports. */
+static void wake_pollers(struct domain *d, u32 port)
+{
+	struct vcpu *v;
+	u32 i, waits;
+
+	for (i = 0; i < d->max_vcpus; i++) {
+		v = d->vcpu[i];
+		waits = v ? READ_ONCE(v->evtchn.poll_port) : 0;
+		if (unlikely(waits) && (waits == port || waits == ~0U))
+			vcpu_unblock(v);
+	}
+}
+
+void evtchn_set_pending(struct domain *d, u32 port)
+{
+	struct evtchn *ec = evtchn_at(d, port);
+
+	if (atomic_load(&d->evtchn.fifo)) {
+		if (!fifo_set_pending(d, ec, port))
+			return;
+	} else {
+		if (bit_test_and_set((u64 *)d->shared->evtchn_pending, port))
+			return;
+		level2_raise(d, ec, port);
+	}
+	wake_pollers(d, port);
+}
+
+static void clear_pending(struct domain *d, struct evtchn *ec, u32 port)
+{
+	if (d->evtchn.fifo)
+		fifo_clear_pending(d, ec, port);
+	else
+		bit_test_and_clear((u64 *)d->shared->evtchn_pending, port);
+}
+
+bool evtchn_is_pending(struct domain *d, u32 port)
+{
+	bool pending = false;
+
+	lock(&d->evtchn.lock);
+	if (!evtchn_at(d, port))
+		;
+	else if (d->evtchn.fifo)
+		pending = fifo_is_pending(d, port);
+	else if (port < EVTCHN_2L_NR_CHANNELS)
+		pending = bit_test((u64 *)d->shared->evtchn_pending, port);
+	unlock(&d->evtchn.lock);
+	return pending;
+}
+
+bool evtchn_port_ok(struct domain *d, u32 port)
+{
+	return port && evtchn_at(d, port);
+}
+
+/* ---- Ports ---- */
+
+static u32 port_limit(const struct domain *d)
+{
+	const u32 abi = d->evtchn.fifo ? EVTCHN_FIFO_NR_CHANNELS
+				       : EVTCHN_2L_NR_CHANNELS;
+
+	return MIN(abi, d->evtchn.max_port + 1);
+}
+
+static bool grow(struct domain *d)
+{
+	const u32 n = d->evtchn.ports / EVTCHN_BUCKET;
+	struct evtchn *b;
+
+	if (d->evtchn.ports >= port_limit(d))
+		return false;
+	b = heap_alloc(EVTCHN_BUCKET * sizeof(*b));
+	if (!b)
+		return false;
+	d->evtchn.bucket[n] = b;
+	atomic_store(&d->evtchn.ports, d->evtchn.ports + EVTCHN_BUCKET);
+	return true;
+}
+
+u32 evtchn_take(struct domain *d, enum evtchn_kind kind)
+{
+	struct evtchn *ec;
+	u32 port;
+
+	for (port = d->evtchn.free_hint;; port++) {
+		if (port >= port_limit(d))
+			return 0;
+		if (port >= d->evtchn.ports && !grow(d))
+			return 0;
+		ec = evtchn_at(d, port);
+		if (ec->kind == PORT_FREE)
+			break;
+	}
+	d->evtchn.free_hint = port + 1;
+	d->evtchn.active++;
+	ec->kind = kind;
+	ec->vcpu = 0;
+	ec->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+	return port;
+}
+
+static void port_free(struct domain *d, struct evtchn *ec, u32 port)
+{
+	clear_pending(d, ec, port);
+	d->evtchn.active--;
+	ec->kind = PORT_FREE;
+	ec->vcpu = 0;
+	ec->source = 0;
+	ec->remote = NULL;
+	if (port < d->evtchn.free_hint)
+		d->evtchn.free_hint = port;
+}
+
+/* The port of an operation: allocated, not free, not port 0. */
+static struct evtchn *port_in_use(struct domain *d, u32 port)
+{
+	struct evtchn *ec = evtchn_at(d, port);
+
+	if (!ec || ec->kind == PORT_FREE || ec->kind == PORT_RESERVED)
+		return NULL;
+	return ec;
+}
+
+/* ---- Closing ---- */
+
+/*
+ * Closes an inter-domain port.  Both locks are needed, in order; the pair
+ * may change while we have none, so look again after taking them.  The
+ * reference keeps the other domain while we hold no lock.
+ */
+static long close_interdomain(struct domain *d, u32 port)
+{
+	struct evtchn *ec = evtchn_at(d, port), *other;
+	struct domain *rd = ec->remote;
+
+	if (!domain_get(rd)) {
+		/* It is being freed, so its ports are closed, ours too. */
+		unlock(&d->evtchn.lock);
+		return -XEN_EAGAIN;
+	}
+	unlock(&d->evtchn.lock);
+	lock_pair(&d->evtchn.lock, &rd->evtchn.lock);
+	if (ec->kind == PORT_INTERDOMAIN && ec->remote == rd) {
+		other = evtchn_at(rd, ec->source);
+		other->kind = PORT_UNBOUND;
+		other->remote = NULL;
+		other->remote_id = d->id;
+		port_free(d, ec, port);
+	}
+	unlock_pair(&d->evtchn.lock, &rd->evtchn.lock);
+	domain_put(rd);
+	return 0;
+}
+
+/* Lock: e is held at the call and released on return. */
+static long port_close(struct domain *d, u32 port)
+{
+	struct evtchn *ec = port_in_use(d, port);
+	struct vcpu *v;
+
+	if (!ec) {
+		unlock(&d->evtchn.lock);
+		return -XEN_EINVAL;
+	}
+	switch (ec->kind) {
+	case PORT_INTERDOMAIN:
+		return close_interdomain(d, port);
+	case PORT_VIRQ:
+		v = domain_vcpu(d, ec->vcpu);
+		if (v && v->evtchn.virq_port[ec->source] == port)
+			v->evtchn.virq_port[ec->source] = 0;
+		else if (d->vcpu[0]->evtchn.virq_port[ec->source] == port)
+			d->vcpu[0]->evtchn.virq_port[ec->source] = 0;
+		break;
+	case PORT_PIRQ:
+		arch_pirq_unbind(ec->source);
+		d->evtchn.pirq_port[ec->source] = 0;
+		break;
+	}
+	port_free(d, ec, port);
+	unlock(&d->evtchn.lock);
+	return 0;
+}
+
+static long op_close(struct domain *d, u32 port)
+{
+	lock(&d->evtchn.lock);
+	return port_close(d, port);
+}
+
+/* Closes what is left; true when nothing is. */
+static bool close_all(struct domain *d)
+{
+	u32 port;
+
+	for (port = MAX(d->evtchn.close_next, 1); port < d->evtchn.ports;
+	     port++) {
+		op_close(d, port);
+		if (hypercall_should_rest(1)) {
+			d->evtchn.close_next = port + 1;
+			return false;
+		}
+	}
+	d->evtchn.close_next = 0;
+	return true;
+}
+
+/* ---- The operations ---- */
+
+static long op_alloc_unbound(struct evtchn_alloc_unbound *op)
+{
+	struct domain *d;
+	u32 port;
+	long rc = 0;
+
+	if (op->dom == DOMID_SELF)
+		d = domain_find(DOMID_SELF);
+	else if ((rc = domain_find_controlled(op->dom, &d)))
+		return rc;
+	if (!d)
+		return -XEN_ESRCH;
+
+	lock(&d->evtchn.lock);
+	port = d->life == DOMAIN_ALIVE ? evtchn_take(d, PORT_UNBOUND) : 0;
+	if (port) {
+		evtchn_at(d, port)->remote_id =
+			op->remote_dom == DOMID_SELF ? current_domain()->id
+						     : op->remote_dom;
+		op->port = port;
+	} else {
+		rc = -XEN_ENOSPC;
+	}
+	unlock(&d->evtchn.lock);
+	domain_put(d);
+	return rc;
+}
+
+/* Binds a port of d to an unbound one of rd that waits for d.  Both locked. */
+static long bind_pair(struct domain *d, struct domain *rd,
+		      struct evtchn_bind_interdomain *op)
+{
+	struct evtchn *other = evtchn_at(rd, op->remote_port), *ec;
+	u32 port;
+
+	if (rd->life != DOMAIN_ALIVE || !other ||
+	    other->kind != PORT_UNBOUND || other->remote_id != d->id)
+		return -XEN_EINVAL;
+	port = evtchn_take(d, PORT_INTERDOMAIN);
+	if (!port)
+		return -XEN_ENOSPC;
+
+	ec = evtchn_at(d, port);
+	ec->remote = rd;
+	ec->source = op->remote_port;
+	other->kind = PORT_INTERDOMAIN;
+	other->remote = d;
+	other->source = port;
+	op->local_port = port;
+	/* A notification may have been lost before: let the binder look. */
+	evtchn_set_pending(d, port);
+	return 0;
+}
+
+static long op_bind_interdomain(struct evtchn_bind_interdomain *op)
+{
+	struct domain *d = current_domain(), *rd = domain_find(op->remote_dom);
+	long rc;
+
+	if (!rd)
+		return -XEN_ESRCH;
+	lock_pair(&d->evtchn.lock, &rd->evtchn.lock);
+	rc = bind_pair(d, rd, op);
+	unlock_pair(&d->evtchn.lock, &rd->evtchn.lock);
+	domain_put(rd);
+	return rc;
+}
+
+static bool virq_is_global(u32 virq)
+{
+	return virq != VIRQ_TIMER && virq != VIRQ_DEBUG &&
+	       virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
+}
+
+static long op_bind_virq(struct evtchn_bind_virq *op)
+{
+	struct domain *d = current_domain();
+	struct vcpu *v;
+	u32 port;
+
+	if (op->virq >= NR_VIRQS || (virq_is_global(op->virq) && op->vcpu))
+		return -XEN_EINVAL;
+	v = domain_vcpu(d, op->vcpu);
+	if (!v)
+		return -XEN_ENOENT;
+
+	lock(&d->evtchn.lock);
+	if (v->evtchn.virq_port[op->virq]) {
+		unlock(&d->evtchn.lock);
+		return -XEN_EEXIST;
+	}
+	port = evtchn_take(d, PORT_VIRQ);
+	if (port) {
+		evtchn_at(d, port)->source = op->virq;
+		evtchn_at(d, port)->vcpu = op->vcpu;
+		v->evtchn.virq_port[op->virq] = port;
+		op->port = port;
+	}
+	unlock(&d->evtchn.lock);
+	return port ? 0 : -XEN_ENOSPC;
+}
+
+static long op_bind_ipi(struct evtchn_bind_ipi *op)
+{
+	struct domain *d = current_domain();
+	u32 port;
+
+	if (!domain_vcpu(d, op->vcpu))
+		return -XEN_ENOENT;
+	lock(&d->evtchn.lock);
+	port = evtchn_take(d, PORT_IPI);
+	if (port) {
+		evtchn_at(d, port)->vcpu = op->vcpu;
+		op->port = port;
+	}
+	unlock(&d->evtchn.lock);
+	return port ? 0 : -XEN_ENOSPC;
+}
+
+/* Lock: e. */
+static long bind_pirq(struct domain *d, struct evtchn_bind_pirq *op)
+{
+	u32 port;
+	long rc;
+
+	if (!d->evtchn.pirq_port)
+		d->evtchn.pirq_port =
+			heap_alloc(PIRQ_MAX * sizeof(*d->evtchn.pirq_port));
+	if (!d->evtchn.pirq_port)
+		return -XEN_ENOMEM;
+	if (d->evtchn.pirq_port[op->pirq])
+		return -XEN_EEXIST;
+	port = evtchn_take(d, PORT_PIRQ);
+	if (!port)
+		return -XEN_ENOSPC;
+
+	evtchn_at(d, port)->source = op->pirq;
+	d->evtchn.pirq_port[op->pirq] = port;
+	rc = arch_pirq_bind(op->pirq, op->flags & BIND_PIRQ__WILL_SHARE);
+	if (rc) {
+		d->evtchn.pirq_port[op->pirq] = 0;
+		port_free(d, evtchn_at(d, port), port);
+		return rc;
+	}
+	op->port = port;
+	return 0;
+}
+
+static long op_bind_pirq(struct evtchn_bind_pirq *op)
+{
+	struct domain *d = current_domain();
+	long rc;
+
+	if (!priv_hardware(d))
+		return -XEN_EPERM;
+	if (op->pirq >= PIRQ_MAX || (op->flags & ~BIND_PIRQ__WILL_SHARE))
+		return -XEN_EINVAL;
+	lock(&d->evtchn.lock);
+	rc = bind_pirq(d, op);
+	unlock(&d->evtchn.lock);
+	return rc;
+}
+
+static long op_send(struct domain *d, u32 port)
+{
+	struct evtchn *ec;
+	long rc = 0;
+
+	lock(&d->evtchn.lock);
+	ec = evtchn_at(d, port);
+	if (ec && ec->kind == PORT_INTERDOMAIN)
+		evtchn_set_pending(ec->remote, ec->source);
+	else if (ec && ec->kind == PORT_IPI)
+		evtchn_set_pending(d, port);
+	else if (!ec || ec->kind != PORT_UNBOUND)
+		rc = -XEN_EINVAL;	/* nobody listens is not an error */
+	unlock(&d->evtchn.lock);
+	return rc;
+}
+
+static void fill_status(const struct evtchn *ec, struct evtchn_status *op)
+{
+	static const u8 status[] = {
+		[PORT_FREE] = EVTCHNSTAT_closed,
+		[PORT_RESERVED] = EVTCHNSTAT_closed,
+		[PORT_UNBOUND] = EVTCHNSTAT_unbound,
+		[PORT_INTERDOMAIN] = EVTCHNSTAT_interdomain,
+		[PORT_VIRQ] = EVTCHNSTAT_virq,
+		[PORT_IPI] = EVTCHNSTAT_ipi,
+		[PORT_PIRQ] = EVTCHNSTAT_pirq,
+	};
+
+	op->status = status[ec->kind];
+	op->vcpu = ec->vcpu;
+	if (ec->kind == PORT_UNBOUND) {
+		op->u.unbound.dom = ec->remote_id;
+	} else if (ec->kind == PORT_INTERDOMAIN) {
+		op->u.interdomain.dom = ec->remote->id;
+		op->u.interdomain.port = ec->source;
+	} else if (ec->kind == PORT_PIRQ) {
+		op->u.pirq = ec->source;
+	} else if (ec->kind == PORT_VIRQ) {
+		op->u.virq = ec->source;
+	}
+}
+
+static long op_status(struct evtchn_status *op)
+{
+	struct domain *d;
+	struct evtchn *ec;
+	long rc = 0;
+
+	if (op->dom == DOMID_SELF)
+		d = domain_find(DOMID_SELF);
+	else if ((rc = domain_find_controlled(op->dom, &d)))
+		return rc;
+	if (!d)
+		return -XEN_ESRCH;
+	lock(&d->evtchn.lock);
+	ec = evtchn_at(d, op->port);
+	if (ec)
+		fill_status(ec, op);
+	else
+		rc = -XEN_EINVAL;
+	unlock(&d->evtchn.lock);
+	domain_put(d);
+	return rc;
+}
+
+static long op_bind_vcpu(struct domain *d, u32 port, u32 vcpu)
+{
+	struct evtchn *ec;
+	long rc = 0;
+
+	if (!domain_vcpu(d, vcpu))
+		return -XEN_ENOENT;
+	lock(&d->evtchn.lock);
+	ec = port_in_use(d, port);
+	if (!ec || ec->kind == PORT_IPI ||
+	    (ec->kind == PORT_VIRQ && !virq_is_global(ec->source)))
+		rc = -XEN_EINVAL;
+	else
+		WRITE_ONCE(ec->vcpu, vcpu);
+	unlock(&d->evtchn.lock);
+	return rc;
+}
+
+static long op_unmask(struct domain *d, u32 port)
+{
+	struct evtchn *ec;
+
+	lock(&d->evtchn.lock);
+	ec = port_in_use(d, port);
+	if (ec && d->evtchn.fifo) {
+		fifo_unmask(d, ec, port);
+	} else if (ec) {
+		if (bit_test_and_clear((u64 *)d->shared->evtchn_mask, port) &&
+		    bit_test((u64 *)d->shared->evtchn_pending, port))
+			level2_raise(d, ec, port);
+	}
+	unlock(&d->evtchn.lock);
+	return ec ? 0 : -XEN_EINVAL;
+}
+
+static long op_set_priority(struct domain *d, u32 port, u32 priority)
+{
+	struct evtchn *ec;
+	long rc = 0;
+
+	if (priority > EVTCHN_FIFO_PRIORITY_MIN)
+		return -XEN_EINVAL;
+	lock(&d->evtchn.lock);
+	ec = port_in_use(d, port);
+	if (!ec)
+		rc = -XEN_EINVAL;
+	else if (!d->evtchn.fifo)
+		rc = -XEN_ENOSYS;
+	else
+		WRITE_ONCE(ec->priority, priority);
+	unlock(&d->evtchn.lock);
+	return rc;
+}
+
+static long op_reset(domid_t id, u64 arg)
+{
+	struct domain *d;
+	long rc;
+
+	if (id == DOMID_SELF)
+		d = domain_find(DOMID_SELF);
+	else if ((rc = domain_find_controlled(id, &d)))
+		return rc;
+	if (!d)
+		return -XEN_ESRCH;
+	rc = 0;
+	/* Another vCPU may open ports meanwhile: then begin again. */
+	if (!close_all(d) || !fifo_domain_exit(d))
+		rc = hypercall_restart(__HYPERVISOR_event_channel_op, 2,
+				       (u64)EVTCHNOP_reset, arg);
+	domain_put(d);
+	return rc;
+}
+
+/* An operation whose struct is copied in, worked on and copied out. */
+#define OP(type, call) ({ \
+	struct evtchn_##type op; \
+	long r_ = copy_from_guest(&op, arg, sizeof(op)); \
+	if (!r_) \
+		r_ = (call); \
+	if (!r_ && copy_to_guest(arg, &op, sizeof(op))) \
+		r_ = -XEN_EFAULT; \
+	r_; })
+/* One that returns nothing in its struct. */
+#define OP_IN(type, call) ({ \
+	struct evtchn_##type op; \
+	long r_ = copy_from_guest(&op, arg, sizeof(op)); \
+	r_ ? r_ : (call); })
+
+long do_event_channel_op(u64 cmd, u64 arg)
+{
+	struct domain *d = current_domain();
+
+	switch ((u32)cmd) {
+	case EVTCHNOP_send:
+		return OP_IN(send, op_send(d, op.port));
+	case EVTCHNOP_unmask:
+		return OP_IN(unmask, op_unmask(d, op.port));
+	case EVTCHNOP_alloc_unbound:
+		return OP(alloc_unbound, op_alloc_unbound(&op));
+	case EVTCHNOP_bind_interdomain:
+		return OP(bind_interdomain, op_bind_interdomain(&op));
+	case EVTCHNOP_bind_virq:
+		return OP(bind_virq, op_bind_virq(&op));
+	case EVTCHNOP_bind_ipi:
+		return OP(bind_ipi, op_bind_ipi(&op));
+	case EVTCHNOP_bind_pirq:
+		return OP(bind_pirq, op_bind_pirq(&op));
+	case EVTCHNOP_close:
+		return OP_IN(close, op_close(d, op.port));
+	case EVTCHNOP_status:
+		return OP(status, op_status(&op));
+	case EVTCHNOP_bind_vcpu:
+		return OP_IN(bind_vcpu, op_bind_vcpu(d, op.port, op.vcpu));
+	case EVTCHNOP_reset:
+		return OP_IN(reset, op_reset(op.dom, arg));
+	case EVTCHNOP_init_control:
+		return OP(init_control, fifo_init_control(d, &op));
+	case EVTCHNOP_expand_array:
+		return OP_IN(expand_array, fifo_expand_array(d, op.array_gfn));
+	case EVTCHNOP_set_priority:
+		return OP_IN(set_priority,
+			     op_set_priority(d, op.port, op.priority));
+	default:
+		return -XEN_ENOSYS;
+	}
+}
+
+/* ---- Life ---- */
+
+int evtchn_domain_init(struct domain *d, u32 max_port)
+{
+	const u32 limit = MIN(max_port, EVTCHN_FIFO_NR_CHANNELS - 1U);
+	const u32 buckets = limit / EVTCHN_BUCKET + 1;
+
+	lock_init(&d->evtchn.lock, RANK_EVTCHN, d->id);
+	d->evtchn.max_port = limit;
+	d->evtchn.bucket = heap_alloc(buckets * sizeof(*d->evtchn.bucket));
+	if (!d->evtchn.bucket || !grow(d)) {
+		evtchn_domain_exit(d);
+		return -XEN_ENOMEM;
+	}
+	evtchn_at(d, 0)->kind = PORT_RESERVED;
+	d->evtchn.free_hint = 1;
+	return 0;
+}
+
+int evtchn_domain_close(struct domain *d)
+{
+	virq_forget_handler(d);
+	return close_all(d) ? 0 : -XEN_ERESTART;
+}
+
+void evtchn_domain_exit(struct domain *d)
+{
+	u32 i;
+
+	fifo_domain_exit(d);
+	for (i = 0; d->evtchn.bucket && i < d->evtchn.ports / EVTCHN_BUCKET; i++)
+		heap_free(d->evtchn.bucket[i]);
+	heap_free(d->evtchn.bucket);
+	heap_free(d->evtchn.pirq_port);
+	d->evtchn.bucket = NULL;
+	d->evtchn.pirq_port = NULL;
+	d->evtchn.ports = 0;
+}

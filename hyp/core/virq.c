@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Virtual and physical interrupts as sources of events.
+ *
+ * A global virtual interrupt goes to one domain: the control domain, unless
+ * domctl set_virq_handler gave it to another one.
+ */
+#include <hyp/evtchn-port.h>
+
+#include <hyp/arch.h>
+#include <hyp/domain.h>
+
+static struct lock handler_lock = LOCK_INIT(RANK_VIRQ);
+/* handler_lock: with a reference; NULL means the control domain. */
+static struct domain *handler[NR_VIRQS];
+
+static void raise(struct domain *d, u32 vcpu, unsigned virq)
+{
+	struct vcpu *v;
+	u32 port;
+
+	lock(&d->evtchn.lock);
+	v = domain_vcpu(d, vcpu);
+	port = v ? v->evtchn.virq_port[virq] : 0;
+	if (port)
+		evtchn_set_pending(d, port);
+	unlock(&d->evtchn.lock);
+}
+
+void evtchn_vcpu_virq(struct vcpu *v, unsigned virq)
+{
+	raise(v->domain, v->id, virq);
+}
+
+void evtchn_global_virq(unsigned virq)
+{
+	struct domain *d;
+
+	lock(&handler_lock);
+	d = handler[virq] ? handler[virq] : dom0;
+	if (d)
+		raise(d, 0, virq);
+	unlock(&handler_lock);
+}
+
+int evtchn_set_virq_handler(struct domain *d, unsigned virq)
+{
+	struct domain *old;
+
+	if (virq >= NR_VIRQS || virq == VIRQ_TIMER || virq == VIRQ_DEBUG ||
+	    virq == VIRQ_XENOPROF || virq == VIRQ_XENPMU)
+		return -XEN_EINVAL;
+	if (!domain_get(d))
+		return -XEN_EINVAL;
+	lock(&handler_lock);
+	old = handler[virq];
+	handler[virq] = d;
+	unlock(&handler_lock);
+	if (old)
+		domain_put(old);
+	return 0;
+}
+
+void virq_forget_handler(struct domain *d)
+{
+	u32 i, dropped = 0;
+
+	lock(&handler_lock);
+	for (i = 0; i < NR_VIRQS; i++)
+		if (handler[i] == d) {
+			handler[i] = NULL;
+			dropped++;
+		}
+	unlock(&handler_lock);
+	while (dropped--)
+		domain_put(d);
+}
+
+/* Interrupt context: the CPU ran a guest or idled, so it holds no lock. */
+void guest_irq(u32 pirq)
+{
+	struct domain *d = dom0;
+
+	lock(&d->evtchn.lock);
+	if (pirq < PIRQ_MAX && d->evtchn.pirq_port &&
+	    d->evtchn.pirq_port[pirq])
+		evtchn_set_pending(d, d->evtchn.pirq_port[pirq]);
+	unlock(&d->evtchn.lock);
+}
