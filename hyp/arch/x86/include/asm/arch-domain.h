@@ -15,9 +15,12 @@ struct arch_domain {
 
 struct arch_vcpu {
 	struct regs regs;	/* o: while not running */
-	bool kernel_mode;	/* o: guest kernel, not its user space */
 	/* All below: o. */
-	u64 kernel_sp;
+	bool kernel_mode;	/* guest kernel, not its user space */
+	/* Copies for entry.S, kept by pv_hot_update(). */
+	u8 hot_syscall;		/* syscall_entry is there and masks events */
+	u64 hot_pf;		/* handler of #PF if it masks events, else 0 */
+	u64 kernel_sp;		/* 16-aligned, outside the hypervisor */
 	u16 kernel_ss;
 	u64 fs_base, gs_base_kernel, gs_base_user;
 	u16 ds, es, fs, gs;
@@ -28,14 +31,16 @@ struct arch_vcpu {
 	u32 gdt_entries;
 	u64 ldt_base;
 	u32 ldt_entries;
+	u16 ldt_mapped;		/* bit per ldt_page in use */
 	struct page *ldt_page[16];
 	u64 cr2, cr4, dr[8];
 	u64 xcr0;
 	bool ts;		/* virtual CR0.TS */
 	u8 iopl;
-	void *fpu;		/* XSAVE area, 64-aligned */
+	void *fpu;		/* XSAVE area, one frame */
 	u64 iobitmap;		/* guest address */
 	u32 iobitmap_ports;
+	u32 loaded_on;		/* CPU whose registers hold all but the frame, ~0 none */
 };
 
 #endif

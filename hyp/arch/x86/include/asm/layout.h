@@ -38,7 +38,8 @@
 #define PERCPU_LDT	0x10000
 #define PERCPU_STACK	0x40000		/* STACK_SIZE, aligned to it */
 #define STACK_SIZE	0x8000
-#define STACK_IST_DF	0x1000		/* tops, from the stack's start; */
+#define STACK_IST_DB	0x0400		/* tops, from the stack's start; */
+#define STACK_IST_DF	0x1000
 #define STACK_IST_NMI	0x2000		/* page 3 is a guard page, 4-7 the */
 #define STACK_IST_MCE	0x3000		/* main stack */
 
@@ -50,6 +51,7 @@
 #define SEL_USER_CS64	0xe033
 #define SEL_TSS		0xe040		/* 16 bytes */
 #define SEL_LDT		0xe050		/* 16 bytes */
+#define GDT_LIMIT	0xe05f
 #define SEL_GUEST_END	0xe000
 
 #endif

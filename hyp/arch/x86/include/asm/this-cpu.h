@@ -11,10 +11,11 @@
 #include <asm/regs.h>
 
 struct stack_top {
+	u64 pad0;		/* makes regs end 16-aligned, as TSS.RSP0 must */
 	struct regs regs;	/* the guest's, when it is stopped */
 	struct cpu *cpu;
-	u64 scratch;		/* entry.S: the guest's rsp */
-	u64 pad[2];		/* keeps regs 16-aligned at its end */
+	struct vcpu *vcpu;	/* whose state is loaded; cpu->current in a guest */
+	u64 pad1[2];
 } __aligned(16);
 
 static inline struct stack_top *stack_top(void)

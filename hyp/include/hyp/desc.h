@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Segment descriptors that a guest may use, and its LDT. */
+#ifndef HYP_DESC_H
+#define HYP_DESC_H
+
+#include <hyp/types.h>
+
+struct vcpu;
+
+/*
+ * May this descriptor stand in a guest's table?  Raises its privilege level
+ * to 3 where it must.  Pure.
+ */
+bool desc_fix(u64 *slot);
+
+/* The same for the 512 slots of a page (validation of PGT_SEG).  Pure. */
+bool desc_page_fix(u64 *slots);
+
+/*
+ * MMUEXT_SET_LDT of the current vCPU: its LDT is now at base, with this many
+ * entries (0: none).  -XEN_EINVAL: bad address or size.  Drops the frames of
+ * the old one; takes no lock and no reference (frames are found at the first
+ * use, and then mmu.lock is taken).
+ */
+int pv_set_ldt(struct vcpu *v, u64 base, u32 entries);
+
+#endif
