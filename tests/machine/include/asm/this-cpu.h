@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Each thread plays a CPU: machine_as_cpu() says which. */
+#ifndef ASM_THIS_CPU_H
+#define ASM_THIS_CPU_H
+
+#include <asm/layout.h>
+#include <asm/regs.h>
+
+struct cpu;
+
+extern __thread struct cpu *machine_cpu;
+extern __thread struct regs machine_regs;
+
+static inline struct cpu *this_cpu(void)
+{
+	return machine_cpu;
+}
+
+static inline struct regs *guest_regs(void)
+{
+	return &machine_regs;
+}
+
+#endif
