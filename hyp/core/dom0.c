@@ -20,8 +20,6 @@
 #include <hyp/printk.h>
 #include <hyp/pv-layout.h>
 
-#define FLAT_KERNEL_CS64	0xe033
-#define FLAT_KERNEL_SS		0xe02b
 #define MEM_DEFAULT_MAX		(4ULL << 30)
 #define RESERVE_PAGES		4096	/* 16 MiB for tables and small things */
 #define NOTE_SUPPORTED_FEATURES	17
