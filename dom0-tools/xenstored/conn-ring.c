@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Connections over a page shared with a guest (io/xs_wire.h).
+ *
+ * The guest may write anything anywhere into the page at any time. So each
+ * index is read once, our own two indices live in our memory and are only
+ * published in the page, and a request is executed from our copy. A guest
+ * that breaks the rules is ignored from then on; its record stays, so that
+ * its death is still announced (XSA-325).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../common/log.h"
+#include "shell.h"
+
+#include <xen/grant_table.h>
+
+#define RING		XENSTORE_RING_SIZE
+#define REQUESTS_AT_ONCE 16	/* then others have their turn */
+
+struct ring {
+	struct conn conn;
+	struct daemon *d;
+	struct xenstore_domain_interface *page;
+	struct xen_page map;
+	uint32_t port;		/* ours */
+	uint32_t req_cons, rsp_prod;
+	uint32_t used;		/* bytes of the current request */
+	struct {
+		struct xsd_sockmsg head;
+		char payload[XENSTORE_PAYLOAD_MAX];
+	} in;
+};
+
+#define PAGE_READ(field)	(*(volatile uint32_t *)&(field))
+#define PAGE_WRITE(field, v)	(*(volatile uint32_t *)&(field) = (v))
+
+static void ring_notify(struct ring *r)
+{
+	xen_evtchn_notify(r->d->evtchn, r->port);
+}
+
+static void ring_fail(struct ring *r, uint32_t error, const char *what)
+{
+	log_msg("domain %u: %s: its store ring is ignored from now on",
+		r->conn.dom->domid, what);
+	conn_reset(&r->conn);
+	r->conn.broken = true;
+	PAGE_WRITE(r->page->error, error);
+	ring_notify(r);
+}
+
+/* Copy up to @n bytes of requests; false: the indices make no sense. */
+static bool ring_take(struct ring *r, void *to, uint32_t n, uint32_t *got)
+{
+	const uint32_t avail = PAGE_READ(r->page->req_prod) - r->req_cons;
+	const uint32_t at = r->req_cons & (RING - 1);
+
+	if (avail > RING)
+		return false;
+	/* The bytes are read after the index that announced them. */
+	atomic_thread_fence(memory_order_acquire);
+	if (n > avail)
+		n = avail;
+	if (n <= RING - at) {
+		memcpy(to, r->page->req + at, n);
+	} else {
+		memcpy(to, r->page->req + at, RING - at);
+		memcpy((char *)to + (RING - at), r->page->req,
+		       n - (RING - at));
+	}
+	r->req_cons += n;
+	*got = n;
+	return true;
+}
+
+/* Read towards one whole request: 1 there is one, 0 not yet, -1 bad guest. */
+static int ring_read(struct ring *r)
+{
+	uint32_t want, got;
+
+	for (;;) {
+		want = WIRE_HEAD;
+		if (r->used >= WIRE_HEAD) {
+			if (!wire_head_ok(&r->in.head)) {
+				ring_fail(r, XENSTORE_ERROR_PROTO,
+					  "sent a request that is too long");
+				return -1;
+			}
+			want += r->in.head.len;
+			if (r->used == want)
+				return 1;
+		}
+		if (!ring_take(r, (char *)&r->in + r->used, want - r->used,
+			       &got)) {
+			ring_fail(r, XENSTORE_ERROR_RINGIDX,
+				  "has a bad request index");
+			return -1;
+		}
+		if (got == 0)
+			return 0;
+		r->used += got;
+	}
+}
+
+static void ring_execute(struct ring *r)
+{
+	int budget = REQUESTS_AT_ONCE;
+	int rc;
+
+	while (conn_may_read(&r->conn, loop_now(&r->d->loop))) {
+		if (budget-- == 0) {
+			conn_touch(&r->conn);
+			r->d->loop.busy = true;
+			return;
+		}
+		rc = ring_read(r);
+		if (rc <= 0)
+			return;
+		r->used = 0;
+		conn_request(&r->conn, &r->in.head, r->in.payload);
+	}
+}
+
+/* Put as much output as fits into the page. */
+static void ring_flush(struct ring *r)
+{
+	struct conn *c = &r->conn;
+	uint32_t room, at, n;
+	const uint8_t *from;
+
+	if (c->broken || buf_len(&c->out) == 0)
+		return;
+	room = RING - (r->rsp_prod - PAGE_READ(r->page->rsp_cons));
+	if (room > RING) {
+		ring_fail(r, XENSTORE_ERROR_RINGIDX, "has a bad reply index");
+		return;
+	}
+	/* Space is written to after the index that freed it was read. */
+	atomic_thread_fence(memory_order_acquire);
+	n = buf_len(&c->out) < room ? buf_len(&c->out) : room;
+	at = r->rsp_prod & (RING - 1);
+	from = buf_head(&c->out);
+	if (n <= RING - at) {
+		memcpy(r->page->rsp + at, from, n);
+	} else {
+		memcpy(r->page->rsp + at, from, RING - at);
+		memcpy(r->page->rsp, from + (RING - at), n - (RING - at));
+	}
+	r->rsp_prod += n;
+	conn_sent(c, n);
+}
+
+/* The guest asked for a fresh start: nothing of the old talk stays. */
+static void ring_restart(struct ring *r)
+{
+	conn_reset(&r->conn);
+	r->used = 0;
+	r->req_cons = r->rsp_prod = 0;
+	PAGE_WRITE(r->page->req_prod, 0);
+	PAGE_WRITE(r->page->req_cons, 0);
+	PAGE_WRITE(r->page->rsp_prod, 0);
+	PAGE_WRITE(r->page->rsp_cons, 0);
+	PAGE_WRITE(r->page->error, XENSTORE_ERROR_NONE);
+	atomic_thread_fence(memory_order_release);
+	PAGE_WRITE(r->page->connection, XENSTORE_CONNECTED);
+	r->conn.broken = false;
+	ring_notify(r);
+}
+
+/* Flush, execute, flush; one kick for everything that moved. */
+static void ring_service(struct conn *c)
+{
+	struct ring *r = link_entry(c, struct ring, conn);
+	const uint32_t cons = r->req_cons, prod = r->rsp_prod;
+
+	if (PAGE_READ(r->page->connection) == XENSTORE_RECONNECT &&
+	    r->map.va) {
+		ring_restart(r);
+		return;
+	}
+	ring_flush(r);
+	ring_execute(r);
+	ring_flush(r);
+	if (c->broken || (r->req_cons == cons && r->rsp_prod == prod)) {
+		if (buf_len(&c->out))
+			shell_stalled(r->d, c);
+		return;
+	}
+	/* Bytes before indices, indices before the kick. */
+	atomic_thread_fence(memory_order_seq_cst);
+	PAGE_WRITE(r->page->req_cons, r->req_cons);
+	PAGE_WRITE(r->page->rsp_prod, r->rsp_prod);
+	ring_notify(r);
+	if (buf_len(&c->out))
+		shell_stalled(r->d, c);
+}
+
+void ring_event(struct daemon *d, uint32_t port)
+{
+	struct ring *r = port < d->by_port_len ? d->by_port[port] : NULL;
+
+	if (r)
+		conn_touch(&r->conn);
+}
+
+static const struct conn_ops ring_ops = { ring_service };
+
+static int port_table_put(struct daemon *d, uint32_t port, struct ring *r)
+{
+	uint32_t len = d->by_port_len ? d->by_port_len : 256;
+	struct ring **mem;
+
+	while (len <= port)
+		len *= 2;
+	if (len > d->by_port_len) {
+		mem = realloc(d->by_port, len * sizeof(*mem));
+		if (!mem)
+			return -ENOMEM;
+		memset(mem + d->by_port_len, 0,
+		       (len - d->by_port_len) * sizeof(*mem));
+		d->by_port = mem;
+		d->by_port_len = len;
+	}
+	d->by_port[port] = r;
+	return 0;
+}
+
+static void ring_unbind(struct ring *r)
+{
+	if (!r->port)
+		return;
+	r->d->by_port[r->port] = NULL;
+	xen_evtchn_unbind(r->d->evtchn, r->port);
+	r->port = 0;
+}
+
+static int ring_bind(struct ring *r, uint32_t port)
+{
+	int local = xen_evtchn_bind(r->d->evtchn, r->conn.dom->domid, port);
+	int rc;
+
+	if (local < 0)
+		return local;
+	rc = port_table_put(r->d, local, r);
+	if (rc) {
+		xen_evtchn_unbind(r->d->evtchn, local);
+		return rc;
+	}
+	r->port = local;
+	return 0;
+}
+
+/* INTRODUCE of a known domain: another port, and the ring starts afresh. */
+static int ring_again(struct ring *r, uint32_t port)
+{
+	int rc;
+
+	ring_unbind(r);
+	rc = ring_bind(r, port);
+	if (!rc)
+		ring_restart(r);
+	return rc;
+}
+
+static struct ring *ring_make(struct daemon *d, struct domain *dom)
+{
+	struct ring *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->d = d;
+	r->map = (struct xen_page){ NULL, -1 };
+	conn_init(&r->conn, &d->xs, dom, dom->domid == 0, &ring_ops);
+	snprintf(r->conn.base, sizeof(r->conn.base), "/local/domain/%u",
+		 dom->domid);
+	return r;
+}
+
+static void ring_start(struct ring *r)
+{
+	r->req_cons = PAGE_READ(r->page->req_cons);
+	r->rsp_prod = PAGE_READ(r->page->rsp_prod);
+	PAGE_WRITE(r->page->server_features,
+		   XENSTORE_SERVER_FEATURE_RECONNECTION |
+		   XENSTORE_SERVER_FEATURE_ERROR);
+	r->conn.dom->conn = &r->conn;
+	/* There may be requests that came before we listened. */
+	conn_touch(&r->conn);
+	ring_notify(r);
+}
+
+static void ring_free(struct ring *r)
+{
+	ring_unbind(r);
+	conn_fini(&r->conn);
+	xen_page_unmap(r->d->gntdev, &r->map);
+	free(r);
+}
+
+int ring_introduce(struct daemon *d, struct domain *dom, uint32_t port)
+{
+	struct ring *r;
+	int rc;
+
+	if (dom->conn)
+		return ring_again(link_entry(dom->conn, struct ring, conn),
+				  port);
+	r = ring_make(d, dom);
+	if (!r)
+		return -ENOMEM;
+	rc = xen_page_map_grant(d->gntdev, dom->domid, GNTTAB_RESERVED_XENSTORE, &r->map);
+	if (!rc) {
+		r->page = r->map.va;
+		rc = ring_bind(r, port);
+	}
+	if (rc) {
+		log_msg("domain %u: its store ring cannot be connected: %s",
+			dom->domid, strerror(-rc));
+		ring_free(r);
+		return rc;
+	}
+	ring_start(r);
+	return 0;
+}
+
+void ring_release(struct daemon *d, struct domain *dom)
+{
+	(void)d;
+	ring_free(link_entry(dom->conn, struct ring, conn));
+	dom->conn = NULL;
+}
+
+static int read_number(const char *path, uint32_t *out)
+{
+	FILE *f = fopen(path, "re");
+	int n;
+
+	if (!f)
+		return -errno;
+	n = fscanf(f, "%u", out);
+	fclose(f);
+	return n == 1 ? 0 : -EIO;
+}
+
+int ring_connect_dom0(struct daemon *d)
+{
+	struct ring *r;
+	uint32_t port;
+	void *va;
+	int fd, rc;
+
+	rc = read_number("/proc/xen/xsd_port", &port);
+	if (rc)
+		return rc;
+	fd = open("/proc/xen/xsd_kva", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	va = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	rc = va == MAP_FAILED ? -errno : 0;
+	close(fd);
+	if (rc)
+		return rc;
+	r = ring_make(d, d->xs.dom0);
+	if (!r)
+		return -ENOMEM;
+	r->page = va;
+	rc = ring_bind(r, port);
+	if (rc) {
+		ring_free(r);
+		munmap(va, 4096);
+		return rc;
+	}
+	ring_start(r);
+	return 0;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xenstored: the store daemon. Opens what needs rights, makes the nodes that
+ * every store has, connects domain 0's kernel, and serves until it is ended.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "../common/daemon.h"
+#include "../common/log.h"
+#include "shell.h"
+
+#define SOCKET_PATH	"/run/xenstored/socket"
+#define CTL_MEM		65536
+#define CREDIT_TICK_MS	50
+#define STALL_TICK_MS	1000
+#define ROUNDS		4	/* of service before new events are read */
+
+static struct daemon daemon_state;
+
+/* ---- what the core asks for ---- */
+
+static bool shell_domain_exists(void *arg, uint32_t domid)
+{
+	struct daemon *d = arg;
+	const xen_domctl_getdomaininfo_t *info;
+
+	if (d->no_xen)
+		return true;
+	/* An unused id answers with the next domain: compare. */
+	return xen_ctl_domains(&d->ctl, domid, 1, &info) == 1 &&
+	       info->domain == domid &&
+	       !(info->flags & XEN_DOMINF_dying);
+}
+
+static int shell_introduce(void *arg, struct domain *dom, uint32_t port)
+{
+	struct daemon *d = arg;
+
+	return d->no_xen ? 0 : ring_introduce(d, dom, port);
+}
+
+static void shell_release(void *arg, struct domain *dom)
+{
+	ring_release(arg, dom);
+}
+
+static struct xs_shell shell = {
+	shell_domain_exists, shell_introduce, shell_release, NULL,
+};
+
+/* ---- events and time ---- */
+
+/* Something happened to some domain: see which. */
+static void scan_domains(struct daemon *d)
+{
+	const xen_domctl_getdomaininfo_t *info;
+	uint32_t first = 0;
+	int n;
+
+	domain_scan_begin(&d->xs);
+	do {
+		n = xen_ctl_domains(&d->ctl, first, UINT32_MAX, &info);
+		if (n < 0) {
+			log_msg("cannot list the domains: %s", strerror(-n));
+			return;
+		}
+		for (int i = 0; i < n; i++) {
+			domain_scan_seen(&d->xs, info[i].domain,
+					 info[i].flags & XEN_DOMINF_dying,
+					 info[i].flags & XEN_DOMINF_shutdown);
+			first = info[i].domain + 1u;
+		}
+	} while (n > 0);
+	domain_scan_end(&d->xs);
+}
+
+static void evtchn_ready(void *arg, uint32_t events)
+{
+	struct daemon *d = arg;
+	int n = xen_evtchn_pending(d->evtchn, d->ports, 256);
+	bool scan = false;
+
+	(void)events;
+	if (n < 0)
+		log_die("the event channel device failed: %s", strerror(-n));
+	d->nr_ports = n;
+	for (int i = 0; i < n; i++) {
+		if (d->ports[i] == d->virq_port)
+			scan = true;
+		else
+			ring_event(d, d->ports[i]);
+	}
+	if (scan)
+		scan_domains(d);
+}
+
+static void credit_tick(void *arg)
+{
+	struct daemon *d = arg;
+
+	while (!link_empty(&d->xs.throttled)) {
+		struct conn *c = link_entry(d->xs.throttled.next, struct conn,
+					    throttled);
+
+		link_del(&c->throttled);
+		conn_touch(c);
+	}
+}
+
+static void stall_tick(void *arg)
+{
+	struct daemon *d = arg;
+	struct link *pos;
+
+	link_for_each(pos, &d->xs.conns) {
+		struct conn *c = link_entry(pos, struct conn, link);
+
+		if (c->stalled_ms)
+			conn_touch(c);
+	}
+}
+
+void shell_stalled(struct daemon *d, struct conn *c)
+{
+	conn_stalled(c, loop_now(&d->loop));
+	if (!loop_timer_armed(&d->stall_timer))
+		loop_timer_set(&d->loop, &d->stall_timer, STALL_TICK_MS);
+}
+
+/* After each batch of events: serve the connections that it touched. */
+static void serve_dirty(void *arg)
+{
+	struct daemon *d = arg;
+	struct conn *c;
+	struct link round;
+
+	for (int i = 0; i < ROUNDS && !link_empty(&d->xs.dirty); i++) {
+		/* One round is what is there now; new ones wait for the next. */
+		link_init(&round);
+		link_add_tail(&d->xs.dirty, &round);
+		while ((d->xs.dirty.next) != &round) {
+			c = link_entry(d->xs.dirty.next, struct conn, dirty);
+			link_del(&c->dirty);
+			c->ops->service(c);
+		}
+		link_del(&round);
+	}
+	/* Ports open again only now: who storms waits for our other work. */
+	if (d->nr_ports)
+		xen_evtchn_unmask(d->evtchn, d->ports, d->nr_ports);
+	d->nr_ports = 0;
+	d->loop.busy = !link_empty(&d->xs.dirty);
+	if (!link_empty(&d->xs.throttled) &&
+	    !loop_timer_armed(&d->credit_timer))
+		loop_timer_set(&d->loop, &d->credit_timer, CREDIT_TICK_MS);
+}
+
+/* ---- start ---- */
+
+/* One write through the front door, as domain 0 would do it. */
+static void put(struct daemon *d, const char *path, const char *value)
+{
+	static const struct conn_ops none;
+	struct xsd_sockmsg head = { .type = XS_WRITE };
+	struct conn c;
+	char text[256];
+
+	conn_init(&c, &d->xs, d->xs.dom0, true, &none);
+	head.len = snprintf(text, sizeof(text), "%s%c%s", path, 0, value);
+	conn_request(&c, &head, text);
+	conn_fini(&c);
+}
+
+static void make_dom0_nodes(struct daemon *d)
+{
+	const xen_domctl_getdomaininfo_t *info;
+	unsigned long long now, max;
+	char text[32];
+
+	put(d, "/local/domain/0/domid", "0");
+	put(d, "/local/domain/0/name", "Domain-0");
+	if (d->no_xen || xen_ctl_domains(&d->ctl, 0, 1, &info) != 1)
+		return;
+	now = info->tot_pages * 4;
+	max = info->max_pages >> 40 ? now : info->max_pages * 4;
+	snprintf(text, sizeof(text), "%llu", now);
+	put(d, "/local/domain/0/memory/target", text);
+	snprintf(text, sizeof(text), "%llu", max > now ? max : now);
+	put(d, "/local/domain/0/memory/static-max", text);
+}
+
+static void open_xen(struct daemon *d)
+{
+	int rc = xen_ctl_open(&d->ctl, CTL_MEM);
+
+	if (rc)
+		log_die("/dev/xen/privcmd: %s (is this the control domain, with xen-privcmd loaded?)", strerror(-rc));
+	d->gntdev = xen_gntdev_open();
+	if (d->gntdev < 0)
+		log_die("/dev/xen/gntdev: %s", strerror(-d->gntdev));
+	d->evtchn = xen_evtchn_open();
+	if (d->evtchn < 0)
+		log_die("/dev/xen/evtchn: %s", strerror(-d->evtchn));
+	rc = xen_evtchn_bind_virq(d->evtchn, VIRQ_DOM_EXC);
+	if (rc < 0)
+		log_die("cannot bind the event of dying domains: %s", strerror(-rc));
+	d->virq_port = rc;
+	if (loop_add(&d->loop, &d->evtchn_src, d->evtchn, EPOLLIN,
+		     evtchn_ready, d))
+		log_die("/dev/xen/evtchn: cannot be watched");
+}
+
+static void raise_limits(void)
+{
+	struct rlimit nofile;
+	FILE *f;
+
+	if (!getrlimit(RLIMIT_NOFILE, &nofile)) {
+		nofile.rlim_cur = nofile.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &nofile);
+	}
+	/* Domain 0's kernel cannot find a second store daemon. */
+	f = fopen("/proc/self/oom_score_adj", "we");
+	if (f) {
+		fputs("-900", f);
+		fclose(f);
+	}
+}
+
+static const char usage[] =
+"usage: xenstored [OPTION]...\n"
+"Keep the store of all domains.\n"
+"\n"
+"  -f, --foreground       stay in the foreground\n"
+"  -p, --pid-file FILE    write the process id there when ready\n"
+"  -l, --log FILE         messages go there (default: standard error's file)\n"
+"  -s, --socket PATH      listen there (default " SOCKET_PATH ")\n"
+"      --no-xen           sockets only, without a hypervisor: for tests\n"
+"  -h, --help             this text\n";
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "pid-file", required_argument, NULL, 'p' },
+		{ "log", required_argument, NULL, 'l' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "no-xen", no_argument, NULL, 'x' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct daemon *d = &daemon_state;
+	const char *pid_file = NULL, *log = NULL, *path = SOCKET_PATH;
+	bool foreground = false;
+	uint64_t key;
+	int c, rc;
+
+	log_init("xenstored");
+	while ((c = getopt_long(argc, argv, "fp:l:s:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'f': foreground = true; break;
+		case 'p': pid_file = optarg; break;
+		case 'l': log = optarg; break;
+		case 's': path = optarg; break;
+		case 'x': d->no_xen = true; break;
+		case 'h': fputs(usage, stdout); return 0;
+		default: fputs(usage, stderr); return 2;
+		}
+	}
+	if (optind < argc)
+		log_die("%s: this argument is not understood", argv[optind]);
+	if (!foreground)
+		daemon_start();
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	raise_limits();
+	if (getrandom(&key, sizeof(key), GRND_NONBLOCK) != sizeof(key))
+		key = (uintptr_t)&key * 0x9e3779b97f4a7c15ull ^ getpid();
+	shell.arg = d;
+	rc = loop_init(&d->loop);
+	if (!rc)
+		rc = xs_init(&d->xs, key, &shell);
+	if (rc)
+		log_die("cannot start: %s", strerror(-rc));
+	loop_timer_init(&d->credit_timer, credit_tick, d);
+	loop_timer_init(&d->stall_timer, stall_tick, d);
+	d->loop.after = serve_dirty;
+	d->loop.after_arg = d;
+	if (!d->no_xen)
+		open_xen(d);
+	make_dom0_nodes(d);
+	socket_listen(d, path);
+	rc = d->no_xen ? 0 : ring_connect_dom0(d);
+	if (rc)
+		log_die("the kernel of domain 0 cannot be connected (is xenfs mounted on /proc/xen?): %s", strerror(-rc));
+	serve_dirty(d);
+	daemon_ready(pid_file, log);
+	rc = loop_run(&d->loop);
+	log_die("stopped: %s", strerror(-rc));
+}

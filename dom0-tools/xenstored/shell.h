@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The world around the core: descriptors, rings, time. One struct daemon, and
+ * the two kinds of connections that carry bytes to the core.
+ */
+#ifndef XS_SHELL_H
+#define XS_SHELL_H
+
+#include "../common/loop.h"
+#include "../common/xendev.h"
+#include "conn.h"
+#include "xs.h"
+
+struct ring;
+
+struct daemon {
+	struct xs xs;
+	struct loop loop;
+	bool no_xen;		/* sockets only, for tests on any machine */
+	struct xen_ctl ctl;
+	int evtchn, gntdev;
+	struct loop_source evtchn_src, listen_src;
+	uint32_t virq_port;
+	uint32_t ports[256];	/* that had events in this round */
+	uint32_t nr_ports;
+	struct ring **by_port;	/* event channel port -> ring */
+	uint32_t by_port_len;
+	uint32_t nr_sockets;
+	struct loop_timer credit_timer, stall_timer;
+};
+
+/* ---- conn-socket.c ---- */
+
+/* Listen at @path (mode 0600). Says why and exits if that cannot be. */
+void socket_listen(struct daemon *d, const char *path);
+
+/* ---- conn-ring.c ---- */
+
+/* For struct xs_shell: (re)connect and disconnect a guest's ring. */
+int ring_introduce(struct daemon *d, struct domain *dom, uint32_t port);
+void ring_release(struct daemon *d, struct domain *dom);
+/* Domain 0's own ring, which its kernel offers in /proc/xen. 0 or -errno. */
+int ring_connect_dom0(struct daemon *d);
+/* An event came in on @port. */
+void ring_event(struct daemon *d, uint32_t port);
+
+/* Output did not go out whole: look again later. */
+void shell_stalled(struct daemon *d, struct conn *c);
+
+#endif
