@@ -63,7 +63,7 @@ void conn_touch(struct conn *c)
 /* The domain that caused an event may have waited for it to be read. */
 static void cause_settle(struct xs *xs, const struct conn_cause *cause)
 {
-	struct domain *d = domain_find_born(xs, cause->domid, cause->birth);
+	struct domain *d = dom_find_born(xs, cause->domid, cause->birth);
 
 	if (!d)
 		return;

@@ -66,7 +66,7 @@ static void scan_domains(struct daemon *d)
 	uint32_t first = 0;
 	int n;
 
-	domain_scan_begin(&d->xs);
+	dom_scan_begin(&d->xs);
 	do {
 		n = xen_ctl_domains(&d->ctl, first, UINT32_MAX, &info);
 		if (n < 0) {
@@ -74,13 +74,13 @@ static void scan_domains(struct daemon *d)
 			return;
 		}
 		for (int i = 0; i < n; i++) {
-			domain_scan_seen(&d->xs, info[i].domain,
+			dom_scan_seen(&d->xs, info[i].domain,
 					 info[i].flags & XEN_DOMINF_dying,
 					 info[i].flags & XEN_DOMINF_shutdown);
 			first = info[i].domain + 1u;
 		}
 	} while (n > 0);
-	domain_scan_end(&d->xs);
+	dom_scan_end(&d->xs);
 }
 
 static void evtchn_ready(void *arg, uint32_t events)

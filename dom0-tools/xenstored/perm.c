@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "domain.h"
+#include "dom.h"
 #include "wire.h"
 
 struct perms *perms_new(const struct perm *e, uint32_t nr)
@@ -35,7 +35,7 @@ void perms_put(struct perms *p)
 
 static bool entry_is_dead(struct xs *xs, const struct perm *e)
 {
-	return !domain_find_born(xs, e->domid, e->birth);
+	return !dom_find_born(xs, e->domid, e->birth);
 }
 
 static bool perms_fit(struct xs *xs, const struct perms *p,

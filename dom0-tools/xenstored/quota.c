@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "../common/log.h"
-#include "domain.h"
+#include "dom.h"
 #include "xs.h"
 
 #define CREDIT	1000	/* one write, in the unit of domain.credit */

@@ -262,7 +262,7 @@ static int do_get_perms(struct req *r)
 		const struct perm *e = &v.perms->e[i];
 
 		/* A dead domain's rights are nobody's. */
-		if (i && !domain_find_born(r->xs, e->domid, e->birth))
+		if (i && !dom_find_born(r->xs, e->domid, e->birth))
 			continue;
 		if (len + 8 > XENSTORE_PAYLOAD_MAX)
 			return E2BIG;
@@ -495,7 +495,7 @@ static int take_perms(struct req *r, const char *s, uint32_t nr,
 			free(p);
 			return EINVAL;
 		}
-		d = domain_get(r->xs, p->e[i].domid);
+		d = dom_get(r->xs, p->e[i].domid);
 		p->e[i].birth = d ? d->birth : 0;
 	}
 	*out = p;
@@ -666,7 +666,7 @@ static int do_introduce(struct req *r)
 	/* Domain 0's own ring is the daemon's business. */
 	if (domid == 0)
 		return EINVAL;
-	d = domain_get(r->xs, domid);
+	d = dom_get(r->xs, domid);
 	if (!d)
 		return ENOENT;
 	rc = -r->xs->shell->introduce(r->xs->shell->arg, d, port);
@@ -688,7 +688,7 @@ static int take_guest(struct req *r, struct domain **d)
 
 	if (!take_strings(r, &s, 1) || !take_domid(s, &domid) || domid == 0)
 		return EINVAL;
-	*d = domain_find(r->xs, domid);
+	*d = dom_find(r->xs, domid);
 	return *d && (*d)->introduced ? 0 : ENOENT;
 }
 
@@ -700,7 +700,7 @@ static int do_release(struct req *r)
 	if (rc)
 		return rc;
 	answer_ok(r);
-	domain_forget(r->xs, d);
+	dom_forget(r->xs, d);
 	watch_fire_special(r->xs, "@releaseDomain");
 	return 0;
 }
@@ -724,7 +724,7 @@ static int do_is_domain_introduced(struct req *r)
 
 	if (!take_strings(r, &s, 1) || !take_domid(s, &domid))
 		return EINVAL;
-	d = domain_find(r->xs, domid);
+	d = dom_find(r->xs, domid);
 	return answer_text(r, d && d->introduced ? "T" : "F");
 }
 
@@ -737,8 +737,8 @@ static int do_set_target(struct req *r)
 	if (!take_strings(r, s, 2) || !take_domid(s[0], &domid) ||
 	    !take_domid(s[1], &target_id))
 		return EINVAL;
-	d = domain_find(r->xs, domid);
-	target = domain_find(r->xs, target_id);
+	d = dom_find(r->xs, domid);
+	target = dom_find(r->xs, target_id);
 	if (!d || !target || !d->introduced || !target->introduced)
 		return ENOENT;
 	/* Nobody becomes domain 0 this way. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "domain.h"
+#include "dom.h"
 #include "quota.h"
 #include "xs.h"
 
@@ -121,7 +121,7 @@ static void node_set_owner(struct xs *xs, struct node *n, struct domain *d)
 
 static struct domain *owner_of(struct xs *xs, const struct perms *p)
 {
-	return domain_find_born(xs, p->e[0].domid, p->e[0].birth);
+	return dom_find_born(xs, p->e[0].domid, p->e[0].birth);
 }
 
 void store_link(struct xs *xs, struct node *n, struct node *parent,

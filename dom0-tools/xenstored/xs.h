@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "../common/list.h"
-#include "domain.h"
+#include "dom.h"
 #include "quota.h"
 #include "store.h"
 #include "watch.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Domain records; see domain.h. */
-#include "domain.h"
+/* Domain records; see dom.h. */
+#include "dom.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,19 +8,19 @@
 #include "conn.h"
 #include "xs.h"
 
-struct domain *domain_find(struct xs *xs, uint32_t domid)
+struct domain *dom_find(struct xs *xs, uint32_t domid)
 {
 	return domid < DOMAIN_IDS ? xs->by_domid[domid] : NULL;
 }
 
-struct domain *domain_find_born(struct xs *xs, uint32_t domid, uint64_t birth)
+struct domain *dom_find_born(struct xs *xs, uint32_t domid, uint64_t birth)
 {
-	struct domain *d = domain_find(xs, domid);
+	struct domain *d = dom_find(xs, domid);
 
 	return d && d->birth == birth ? d : NULL;
 }
 
-static struct domain *domain_new(struct xs *xs, uint32_t domid)
+static struct domain *dom_new(struct xs *xs, uint32_t domid)
 {
 	struct domain *d = calloc(1, sizeof(*d));
 
@@ -36,15 +36,15 @@ static struct domain *domain_new(struct xs *xs, uint32_t domid)
 	return d;
 }
 
-struct domain *domain_get(struct xs *xs, uint32_t domid)
+struct domain *dom_get(struct xs *xs, uint32_t domid)
 {
-	struct domain *d = domain_find(xs, domid);
+	struct domain *d = dom_find(xs, domid);
 
 	if (d || domid >= DOMAIN_IDS)
 		return d;
 	if (!xs->shell->domain_exists(xs->shell->arg, domid))
 		return NULL;
-	return domain_new(xs, domid);
+	return dom_new(xs, domid);
 }
 
 /* The root cannot go; it falls back to domain 0. */
@@ -58,7 +58,7 @@ static void disown_root(struct xs *xs, struct node *n)
 	store_set_perms(xs, n, p);
 }
 
-void domain_forget(struct xs *xs, struct domain *d)
+void dom_forget(struct xs *xs, struct domain *d)
 {
 	struct node *n;
 
@@ -78,7 +78,7 @@ void domain_forget(struct xs *xs, struct domain *d)
 	free(d);
 }
 
-void domain_scan_begin(struct xs *xs)
+void dom_scan_begin(struct xs *xs)
 {
 	struct link *pos;
 
@@ -88,9 +88,9 @@ void domain_scan_begin(struct xs *xs)
 	xs->dom0->alive = true;
 }
 
-void domain_scan_seen(struct xs *xs, uint32_t domid, bool dying, bool shutdown)
+void dom_scan_seen(struct xs *xs, uint32_t domid, bool dying, bool shutdown)
 {
-	struct domain *d = domain_find(xs, domid);
+	struct domain *d = dom_find(xs, domid);
 
 	if (!d || domid == 0)
 		return;
@@ -101,7 +101,7 @@ void domain_scan_seen(struct xs *xs, uint32_t domid, bool dying, bool shutdown)
 	xs->scan_fire = true;
 }
 
-void domain_scan_end(struct xs *xs)
+void dom_scan_end(struct xs *xs)
 {
 	struct link *pos, *tmp;
 
@@ -111,7 +111,7 @@ void domain_scan_end(struct xs *xs)
 		if (d->alive)
 			continue;
 		xs->scan_fire |= d->introduced;
-		domain_forget(xs, d);
+		dom_forget(xs, d);
 	}
 	if (xs->scan_fire)
 		watch_fire_special(xs, "@releaseDomain");
@@ -131,7 +131,7 @@ int xs_init(struct xs *xs, uint64_t key, const struct xs_shell *shell)
 	xs->by_domid = calloc(DOMAIN_IDS, sizeof(*xs->by_domid));
 	if (!xs->by_domid || watch_table_init(&xs->watches))
 		return -ENOMEM;
-	xs->dom0 = domain_new(xs, 0);
+	xs->dom0 = dom_new(xs, 0);
 	if (!xs->dom0)
 		return -ENOMEM;
 	xs->dom0->introduced = true;

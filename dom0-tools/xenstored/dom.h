@@ -25,7 +25,7 @@ struct domain {
 	uint16_t domid;
 	bool introduced;	/* has, or had, a ring */
 	bool shutdown_seen;	/* @releaseDomain fired for its shutdown */
-	bool alive;		/* scratch of domain_scan_* */
+	bool alive;		/* scratch of dom_scan_* */
 	uint64_t birth;
 	uint16_t target_domid;	/* SET_TARGET; birth 0: none */
 	uint64_t target_birth;
@@ -42,22 +42,22 @@ struct domain {
 };
 
 /* The record of @domid, or NULL. */
-struct domain *domain_find(struct xs *xs, uint32_t domid);
+struct domain *dom_find(struct xs *xs, uint32_t domid);
 /* The same when it is the very domain born as @birth. */
-struct domain *domain_find_born(struct xs *xs, uint32_t domid, uint64_t birth);
+struct domain *dom_find_born(struct xs *xs, uint32_t domid, uint64_t birth);
 /* Find, or make a record if the hypervisor knows such a domain. */
-struct domain *domain_get(struct xs *xs, uint32_t domid);
+struct domain *dom_get(struct xs *xs, uint32_t domid);
 /* The domain is gone: its nodes and its connection go with it. */
-void domain_forget(struct xs *xs, struct domain *d);
+void dom_forget(struct xs *xs, struct domain *d);
 
 /*
  * A scan of the hypervisor's list after VIRQ_DOM_EXC: begin, one call per
  * listed domain, end. Costs one step per listed and per known domain. The end
  * fires @releaseDomain when a domain was newly found shut down or gone.
  */
-void domain_scan_begin(struct xs *xs);
-void domain_scan_seen(struct xs *xs, uint32_t domid, bool dying,
+void dom_scan_begin(struct xs *xs);
+void dom_scan_seen(struct xs *xs, uint32_t domid, bool dying,
 		      bool shutdown);
-void domain_scan_end(struct xs *xs);
+void dom_scan_end(struct xs *xs);
 
 #endif
