@@ -442,6 +442,11 @@ static long op_send(struct domain *d, u32 port)
 	return rc;
 }
 
+bool evtchn_notify(struct domain *d, u32 port)
+{
+	return port && !op_send(d, port);
+}
+
 static void fill_status(const struct evtchn *ec, struct evtchn_status *op)
 {
 	static const u8 status[] = {

@@ -18,6 +18,7 @@ struct vcpu_guest_context;
 
 void arch_kick_cpu(struct cpu *c);	/* one IPI: look at your work bits  */
 void arch_idle(void);			/* halt until an interrupt; takes it */
+void arch_take_interrupts(void);	/* lets waiting interrupts in, once   */
 void arch_poll(void);			/* in every busy wait: answer flush requests */
 u64 arch_now(void);			/* ns since boot, never goes back   */
 u64 arch_wallclock(void);		/* RTC: seconds since 1970          */
@@ -53,6 +54,11 @@ void arch_vcpu_exit(struct vcpu *v);	/* drops GDT and LDT references too */
  * that does not run.  -XEN_EINVAL, -XEN_EOPNOTSUPP (see toolstack.md 1.6). */
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
 void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c);
+
+/* CPUID as every guest sees it: eax, ebx, ecx, edx. */
+void arch_guest_cpuid(u32 leaf, u32 subleaf, u32 regs[4]);
+/* Writes the hypercall page of a kernel that asked for one. */
+void arch_fill_hypercall_page(void *page);
 
 void arch_clear_page(void *p);
 void arch_console_write(const char *s, size_t n);

@@ -22,6 +22,7 @@
 #include <hyp/memory.h>
 #include <hyp/mmu.h>
 #include <hyp/sched.h>
+#include <hyp/timer.h>
 #include <hyp/vtime.h>
 
 #include <asm/arch-domain.h>
@@ -38,9 +39,10 @@ struct domain {
 	enum domain_life life;		/* d, read anywhere */
 	u32 pauses;			/* a: reasons not to run */
 	u32 control_pauses;		/* d: of those, by domctl */
-	bool shutting_down, shut_down;	/* d: asked; all vCPUs stopped */
-	u8 shutdown_code;		/* d: 255 none */
-	char death_reason[96];		/* d: why the hypervisor killed it */
+	bool shutting_down, shut_down;	/* a: asked; all vCPUs stopped */
+	u8 shutdown_code;		/* set by who set shutting_down; 255 none */
+	char death_reason[96];		/* by its first killer */
+	bool killed;			/* a: death_reason is someone's */
 	xen_domain_handle_t handle;	/* d: uuid */
 	u32 max_vcpus;			/* I */
 	struct vcpu **vcpu;		/* I: max_vcpus pointers, NULL until made */
@@ -56,16 +58,23 @@ struct domain {
 	struct page *shared_page;	/* I */
 	struct shared_info *shared;	/* I: direct-map address */
 	u32 assist;			/* a: vm_assist bits */
-	u16 suspend_port;		/* d: domctl subscribe */
+	u32 suspend_port;		/* d: domctl subscribe; 0 none */
+	u32 weight, cap;		/* DOMCTL: scheduler_op */
+	struct timer watchdog[2];	/* SCHEDOP_watchdog */
+	u32 watchdogs;			/* d: mask of those in use */
 	int teardown;			/* DOMCTL: progress of destroy */
+	struct timer reaper;		/* frees it when nobody holds it */
+	struct domain *next_free;	/* DOMLIST: in the pool */
 };
 
 struct vcpu {
 	struct domain *domain;		/* I */
 	u32 id;				/* I */
 	u32 pauses;			/* a */
-	bool initialised;		/* d: has a context */
-	bool down;			/* d: VCPUOP_down, or not yet up */
+	u32 claimed;			/* a: somebody initialises it */
+	bool initialised;		/* a: has a context */
+	bool down;			/* a: VCPUOP_down, or not yet up */
+	u32 control_pauses;		/* DOMCTL */
 	bool blocked;			/* a: waits for an event */
 	struct vcpu_info *info;		/* o: where events are flagged; never NULL */
 	struct page *info_page;		/* d: registered page, else NULL */
@@ -89,6 +98,9 @@ struct domain *domain_find_from(domid_t id);
 bool domain_get(struct domain *d);
 void domain_put(struct domain *d);
 
+/* The table, and dom_io and dom_xen.  Boot. */
+void domain_init(void);
+
 struct domain_params {
 	u32 max_vcpus, max_evtchn_port, max_grant_frames, max_maptrack_frames;
 	xen_domain_handle_t handle;
@@ -98,6 +110,18 @@ struct domain_params {
 /* Makes a domain without vCPUs or memory, paused.  id or DOMID_INVALID for any. */
 int domain_create(domid_t id, const struct domain_params *p, struct domain **d);
 int vcpu_create(struct domain *d, u32 id);
+/*
+ * Puts v's vcpu_info where the guest wants it.  The current vCPU's, or one
+ * that does not run.  -XEN_EINVAL: a second time, or a bad place.
+ */
+int vcpu_register_info(struct vcpu *v, mfn_t m, u32 offset);
+/* False while a vCPU above the first 32 has no vcpu_info of its own. */
+bool vcpu_has_info(const struct vcpu *v);
+/* Lets go of every page it holds (not its tables); it does not run again. */
+void vcpu_drop_pages(struct vcpu *v);
+void vcpu_free(struct vcpu *v);
+/* Checks and loads a context, once; -XEN_EEXIST when it has one. */
+int vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *c);
 
 /* Pause counts; the sync forms return when no vCPU of it runs any more. */
 void domain_pause(struct domain *d);
@@ -116,8 +140,18 @@ void vcpu_unblock(struct vcpu *v);
 void domain_shutdown(struct domain *d, u8 code);
 /* Kills the current or another guest with a reason for the log and ctl. */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
-/* destroydomain; -XEN_ERESTART: call again. */
+/* The scheduler tells: a vCPU of a domain that shuts down has stopped. */
+void domain_check_stopped(struct domain *d);
+/* Undoes a shutdown: the guest goes on (a suspend was cancelled, or done). */
+void domain_resume(struct domain *d);
+/* destroydomain; -XEN_ERESTART: call again.  DOMCTL lock. */
 int domain_kill(struct domain *d);
+
+struct xen_domctl_getdomaininfo;
+void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
+
+/* Guards changes of domains by domctl; RANK_DOMCTL. */
+extern struct lock domctl_lock;
 
 static inline struct vcpu *domain_vcpu(const struct domain *d, u32 id)
 {

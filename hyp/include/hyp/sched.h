@@ -14,6 +14,7 @@
 #include <hyp/types.h>
 
 struct cpu;
+struct cpumask;
 struct domain;
 struct vcpu;
 
@@ -23,7 +24,12 @@ struct runqueue {
 	struct lock lock;	/* RANK_RUNQ */
 	struct list queue;	/* s: runnable, not running; by vruntime */
 	u32 count;		/* s */
-	u64 min_vruntime;	/* s */
+	bool idle;		/* s: the CPU waits for work */
+	/* s, read without it by other CPUs that look for work: */
+	u64 head_vruntime;	/* of the first in the queue; ~0: empty */
+	u64 curr_vruntime;	/* of the current vCPU at curr_started; ~0: none */
+	u64 curr_started;
+	u32 curr_weight;
 };
 
 /* In struct vcpu; s: run-queue lock of cpu. */
@@ -31,13 +37,17 @@ struct vcpu_sched {
 	struct list link;	/* s: in a queue, or empty */
 	struct cpu *cpu;	/* s: where it runs or ran last */
 	u64 vruntime;		/* s */
-	u64 started;		/* s: ns when it began to run */
+	u64 started;		/* s: ns up to which it was charged */
+	u64 slice_end;		/* s: when it must let others run */
 	u32 weight;		/* s */
 	bool running;		/* s, read anywhere */
 	bool yielded;		/* o */
-	struct cpumask *affinity; /* s: NULL means all */
+	bool pinned;		/* s: affinity counts */
+	struct cpumask *affinity; /* I: the CPUs it may run on; two masks, */
+	struct cpumask *soft;	/* I: the ones it would like; never NULL */
 };
 
+void sched_init(void);
 void sched_cpu_init(struct cpu *c);
 int sched_vcpu_init(struct vcpu *v);
 void sched_vcpu_exit(struct vcpu *v);
@@ -49,6 +59,10 @@ void sched_sleep(struct vcpu *v);
 /* The same and waits until v runs nowhere.  Never for the current vCPU. */
 void sched_sleep_sync(struct vcpu *v);
 void sched_yield(void);
+
+/* Where v may run.  -XEN_EINVAL: on no CPU of ours. */
+int sched_set_affinity(struct vcpu *v, const struct cpumask *m);
+void sched_set_weight(struct vcpu *v, u32 weight);
 
 /* Picks and switches; called with WORK_RESCHED from cpu_work().  Returns with
  * a runnable vCPU current; idles inside (scrubbing, halting) until then. */

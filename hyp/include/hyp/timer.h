@@ -2,6 +2,9 @@
 /*
  * One-shot timers, one heap for each CPU.  A timer's function runs on its
  * CPU from cpu_work(), never inside an interrupt, with no lock held.
+ *
+ * The heap is a pairing heap: its links live in the timers, so setting one
+ * needs no memory and cannot fail.
  */
 #ifndef HYP_TIMER_H
 #define HYP_TIMER_H
@@ -13,27 +16,31 @@ struct cpu;
 
 struct timer {
 	u64 deadline;		/* t: ns since boot */
-	u32 slot;		/* t: 1 + place in the heap, 0: not set */
+	struct timer *child;	/* t: first of the later ones below us */
+	struct timer *next;	/* t: sibling */
+	struct timer *prev;	/* t: sibling, or the parent of a first child */
+	bool set;		/* t */
 	struct cpu *cpu;	/* whose heap; changes only while not set */
-	void (*fn)(void *arg);
-	void *arg;
+	void (*fn)(void *arg);	/* I */
+	void *arg;		/* I */
 };
 
 struct timer_heap {
 	struct lock lock;	/* RANK_TIMER; t */
-	struct timer **heap;	/* t: binary heap by deadline */
-	u32 count, size;	/* t */
+	struct timer *root;	/* t: the earliest */
+	struct timer *running;	/* a: whose function runs now */
 	u64 armed;		/* t: deadline the hardware has, ~0 none */
 };
 
-int timer_cpu_init(struct cpu *c);
+void timer_cpu_init(struct cpu *c);
 void timer_init(struct timer *t, void (*fn)(void *arg), void *arg);
-/* Reserves room so that timer_set() cannot fail; -XEN_ENOMEM. */
-int timer_reserve(void);
 /* (Re)arms t on this CPU; a deadline in the past runs soon.  Any context. */
 void timer_set(struct timer *t, u64 deadline);
-/* After it returns, fn will not start.  Any CPU. */
+/* After it returns, fn runs nowhere and will not start.  Any CPU; no lock
+ * that fn may take.  Inside fn itself it only undoes a new timer_set(). */
 void timer_cancel(struct timer *t);
+/* Moves a timer that is set to this CPU's heap. */
+void timer_migrate(struct timer *t);
 /* Runs what has expired on this CPU and arms the hardware; cpu_work(). */
 void timer_run(void);
 

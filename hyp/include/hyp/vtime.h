@@ -9,6 +9,7 @@
 #include <xen/vcpu.h>
 
 struct domain;
+struct page;
 struct vcpu;
 
 struct domain_time {
@@ -17,27 +18,62 @@ struct domain_time {
 	u32 tsc_incarnation;
 };
 
+/* Guest memory that we keep writing: at most two pages, held writable. */
+struct guest_area {
+	struct page *page[2];
+	void *at[2];
+	u32 first;		/* bytes in the first page; 0: no area */
+};
+
 struct vcpu_time {
 	struct timer singleshot;
 	struct timer periodic;
-	u64 period_ns;		/* 0: none */
+	u64 period_ns;		/* o: 0 none */
 	struct timer poll;	/* SCHEDOP_poll time-out */
 	struct vcpu_runstate_info runstate;	/* s */
-	u64 runstate_area;	/* o: guest virtual address or 0 */
-	bool runstate_late;	/* o: area was unreachable, try again */
-	u64 time_area;		/* o: secondary pvclock, guest address or 0 */
+	struct guest_area runstate_area;	/* o */
+	struct guest_area time_area;		/* o: secondary pvclock */
+	/* What the guest's pvclock says (o). */
+	u32 version, mul;
+	u64 tsc, system_ns;
+	s8 shift;
+	bool stable;
 };
 
 void vtime_domain_init(struct domain *d);
 void vtime_vcpu_init(struct vcpu *v);
+/* Stops the timers of a vCPU that will not run again. */
+void vtime_vcpu_stop(struct vcpu *v);
+/* Lets go of guest memory: teardown, after the vCPU ran for the last time. */
 void vtime_vcpu_exit(struct vcpu *v);
 /* Rewrites v's pvclock; cheap when the TSC parameters did not change. */
 void vtime_update(struct vcpu *v);
+/* v's vcpu_info is new or was wiped: everything is written again. */
+void vtime_refresh(struct vcpu *v);
 /* Accounts a change of state (RUNSTATE_*) at time now. */
 void vtime_runstate(struct vcpu *v, int state, u64 now);
+/* Copies v's runstate where the guest wants it. */
+void vtime_publish_runstate(struct vcpu *v);
+/* A consistent copy of it, with the time that is not yet accounted. */
+void vtime_get_runstate(const struct vcpu *v, struct vcpu_runstate_info *r);
+u64 vtime_cpu_time(const struct vcpu *v);
 /* v was just switched in: guest-visible copies are brought up to date. */
 void vtime_switched_in(struct vcpu *v);
+
 /* The wall clock at boot, ns since 1970; platform_op settime moves it. */
+void vtime_init(void);
 void vtime_set_wallclock(u64 ns_at_boot);
+u64 vtime_wallclock_at_boot(void);
+/* Ticks of the guests' clock per ms. */
+u32 vtime_tsc_khz(void);
+/* Writes d's wall clock into its shared_info. */
+void vtime_update_wallclock(struct domain *d);
+
+/* The handlers of vcpu_op and set_timer_op for the current vCPU. */
+long vtime_set_singleshot(struct vcpu *v, u64 deadline);
+void vtime_stop_singleshot(struct vcpu *v);
+long vtime_set_periodic(struct vcpu *v, u64 period_ns);
+long vtime_set_runstate_area(struct vcpu *v, u64 gva);
+long vtime_set_time_area(struct vcpu *v, u64 gva);
 
 #endif

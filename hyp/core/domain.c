@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a domain.
+ *
+ * alive -> (shutting down -> shut down) -> dying -> dead -> freed.
+ *
+ * A domain shuts down when the guest asks, or when it broke a rule; it is
+ * shut down when all its vCPUs have stopped, and the toolstack is told.  It
+ * dies when the toolstack destroys it: then everything it holds is given
+ * back, step by step.  It is freed when nobody refers to it any more: the
+ * table has one reference, each other user one, and memory.c one for as long
+ * as the domain owns any frame.
+ *
+ * struct domain comes from a pool and goes back there, never to the heap, so
+ * a pointer read from the table may be looked at without a lock: when its
+ * count can be raised and its id is still the one wanted, it is that domain.
+ */
+#include <hyp/domain.h>
+
+#include <xen/domctl.h>
+#include <xen/sched.h>
+
+#include <hyp/arch.h>
+#include <hyp/frame-alloc.h>
+#include <hyp/lib.h>
+#include <hyp/page.h>
+#include <hyp/param.h>
+#include <hyp/printk.h>
+#include <hyp/priv.h>
+
+#define DOMIDS 0x7ff0		/* DOMID_FIRST_RESERVED */
+
+struct domain *dom0;
+struct domain dom_io, dom_xen;
+struct lock domctl_lock = LOCK_INIT(RANK_DOMCTL);
+
+static struct lock list_lock = LOCK_INIT(RANK_DOMLIST);
+static struct domain *table[DOMIDS];	/* list_lock to write */
+static u64 used[DOMIDS / 64 + 1];	/* list_lock to write: ids in table */
+static u32 rover = 1;			/* list_lock: next id to try */
+static struct domain *pool;		/* list_lock: to be used again */
+
+/* ---- Finding ---- */
+
+bool domain_get(struct domain *d)
+{
+	u32 refs = atomic_load(&d->refs);
+
+	do {
+		if (!refs)
+			return false;
+	} while (!atomic_cas(&d->refs, &refs, refs + 1));
+	return true;
+}
+
+void domain_put(struct domain *d)
+{
+	/* Whoever drops it may hold any lock: freeing is left to a timer. */
+	if (!atomic_sub(&d->refs, 1))
+		timer_set(&d->reaper, 0);
+}
+
+struct domain *domain_find(domid_t id)
+{
+	struct domain *d;
+
+	if (id == DOMID_SELF) {
+		d = current_domain();
+		return domain_get(d) ? d : NULL;
+	}
+	d = id < DOMIDS ? atomic_load(&table[id]) : NULL;
+	if (!d || !domain_get(d))
+		return NULL;
+	if (likely(d->id == id))
+		return d;
+	domain_put(d);
+	return NULL;
+}
+
+int domain_find_controlled(domid_t id, struct domain **d)
+{
+	*d = domain_find(id);
+	if (!*d)
+		return -XEN_ESRCH;
+	if (priv_control(current_domain(), *d))
+		return 0;
+	domain_put(*d);
+	*d = NULL;
+	return -XEN_EPERM;
+}
+
+struct domain *domain_find_from(domid_t id)
+{
+	struct domain *d;
+	u64 word;
+	u32 i;
+
+	for (i = id; i < DOMIDS; i = (i | 63) + 1) {
+		word = READ_ONCE(used[i / 64]) & (~0ULL << (i % 64));
+		while (word) {
+			d = domain_find((i & ~63U) + __builtin_ctzll(word));
+			if (d)
+				return d;
+			word &= word - 1;
+		}
+	}
+	return NULL;
+}
+
+/* ---- Pausing ---- */
+
+void domain_pause_nosync(struct domain *d)
+{
+	u32 i;
+
+	atomic_add(&d->pauses, 1);
+	for (i = 0; i < d->max_vcpus; i++)
+		if (d->vcpu[i])
+			sched_sleep(d->vcpu[i]);
+}
+
+void domain_pause(struct domain *d)
+{
+	const struct vcpu *self = current_vcpu();
+	u32 i;
+
+	domain_pause_nosync(d);
+	for (i = 0; i < d->max_vcpus; i++)
+		if (d->vcpu[i] && d->vcpu[i] != self)
+			sched_sleep_sync(d->vcpu[i]);
+}
+
+void domain_unpause(struct domain *d)
+{
+	u32 i;
+
+	if (atomic_sub(&d->pauses, 1))
+		return;
+	for (i = 0; i < d->max_vcpus; i++)
+		if (d->vcpu[i])
+			sched_wake(d->vcpu[i]);
+}
+
+/* ---- Shutting down ---- */
+
+/* What the control domain does to itself it does to the machine. */
+static void __noreturn machine_shutdown(u8 code)
+{
+	if (code == SHUTDOWN_poweroff) {
+		log_info("dom0 asks for power off");
+		arch_power_off();
+	}
+	if (code == SHUTDOWN_reboot || !params.noreboot) {
+		log_info("dom0 ended with code %u: reboot", code);
+		arch_reboot();
+	}
+	log_err("dom0 ended with code %u: halted (noreboot)", code);
+	arch_halt();
+}
+
+void domain_check_stopped(struct domain *d)
+{
+	u32 i;
+
+	for (i = 0; i < d->max_vcpus; i++)
+		if (d->vcpu[i] && atomic_load(&d->vcpu[i]->sched.running))
+			return;
+	if (!READ_ONCE(d->shutting_down) || atomic_xchg(&d->shut_down, true))
+		return;
+	if (d->shutdown_code == SHUTDOWN_suspend &&
+	    evtchn_notify(d, READ_ONCE(d->suspend_port)))
+		return;
+	evtchn_global_virq(VIRQ_DOM_EXC);
+}
+
+void domain_shutdown(struct domain *d, u8 code)
+{
+	if (d->is_control)
+		machine_shutdown(code);
+	if (atomic_xchg(&d->shutting_down, true))
+		return;
+	WRITE_ONCE(d->shutdown_code, code);
+	domain_pause_nosync(d);
+	domain_check_stopped(d);
+}
+
+void domain_crash(struct domain *d, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!atomic_xchg(&d->killed, true)) {
+		va_start(ap, fmt);
+		hyp_vsnprintf(d->death_reason, sizeof(d->death_reason), fmt, ap);
+		va_end(ap);
+		/* Tools look for this form; see docs/abi.md. */
+		log_err("d%u killed: %s", d->id, d->death_reason);
+	}
+	domain_shutdown(d, SHUTDOWN_crash);
+}
+
+void domain_resume(struct domain *d)
+{
+	if (!READ_ONCE(d->shut_down))
+		return;
+	d->shutdown_code = 255;
+	WRITE_ONCE(d->shut_down, false);
+	WRITE_ONCE(d->shutting_down, false);
+	domain_unpause(d);
+}
+
+static void watchdog_bites(void *arg)
+{
+	struct domain *d = arg;
+
+	log_guest(LOG_WARN, d, "watchdog");
+	domain_shutdown(d, SHUTDOWN_watchdog);
+}
+
+/* ---- Making ---- */
+
+static void free_domain(struct domain *d)
+{
+	u32 i;
+
+	timer_cancel(&d->watchdog[0]);
+	timer_cancel(&d->watchdog[1]);
+	for (i = 0; d->vcpu && i < d->max_vcpus; i++)
+		if (d->vcpu[i])
+			vcpu_free(d->vcpu[i]);
+	heap_free(d->vcpu);
+	d->vcpu = NULL;
+	gnttab_domain_exit(d);
+	evtchn_domain_exit(d);
+	memory_domain_exit(d);
+	arch_domain_exit(d);
+	if (d->shared_page)
+		page_free_shared(d->shared_page);
+	d->shared_page = NULL;
+	d->shared = NULL;
+}
+
+/* Nobody refers to d any more: it leaves the table and goes to the pool. */
+static void reap(void *arg)
+{
+	struct domain *d = arg;
+
+	lock(&list_lock);
+	if (table[d->id] == d) {
+		atomic_store(&table[d->id], NULL);
+		atomic_and64(&used[d->id / 64], ~BIT(d->id % 64));
+	}
+	unlock(&list_lock);
+	free_domain(d);
+	lock(&list_lock);
+	d->next_free = pool;
+	pool = d;
+	unlock(&list_lock);
+	/* The toolstack learns that the last of it is gone. */
+	evtchn_global_virq(VIRQ_DOM_EXC);
+}
+
+static struct domain *pool_take(void)
+{
+	struct domain *d;
+
+	lock(&list_lock);
+	d = pool;
+	if (d)
+		pool = d->next_free;
+	unlock(&list_lock);
+	if (!d)
+		return heap_alloc(sizeof(*d));
+	/* Finders may be looking at it: refs is zero and stays so. */
+	memset(d, 0, sizeof(*d));
+	return d;
+}
+
+static void pool_give(struct domain *d)
+{
+	lock(&list_lock);
+	d->next_free = pool;
+	pool = d;
+	unlock(&list_lock);
+}
+
+/* Reserves an id for d, which nobody can take a reference on yet. */
+static int take_id(domid_t id, struct domain *d)
+{
+	u32 tries;
+
+	lock(&list_lock);
+	if (id == DOMID_INVALID) {
+		for (tries = 0; tries < DOMIDS; tries++) {
+			if (rover >= DOMIDS)
+				rover = 1;
+			if (!table[rover])
+				break;
+			rover++;
+		}
+		id = rover++;
+	}
+	if (id >= DOMIDS || table[id]) {
+		unlock(&list_lock);
+		return id >= DOMIDS ? -XEN_EINVAL : -XEN_EEXIST;
+	}
+	d->id = id;
+	atomic_store(&table[id], d);
+	unlock(&list_lock);
+	return 0;
+}
+
+static void give_id(struct domain *d)
+{
+	lock(&list_lock);
+	atomic_store(&table[d->id], NULL);
+	unlock(&list_lock);
+}
+
+static void set_fields(struct domain *d, const struct domain_params *p)
+{
+	d->is_control = p->is_control;
+	lock_init(&d->lock, RANK_DOMAIN, d->id);
+	d->pauses = d->control_pauses = 1;
+	d->shutdown_code = 255;
+	memcpy(d->handle, p->handle, sizeof(d->handle));
+	d->max_vcpus = p->max_vcpus;
+	d->weight = SCHED_WEIGHT_DEFAULT;
+	timer_init(&d->reaper, reap, d);
+	timer_init(&d->watchdog[0], watchdog_bites, d);
+	timer_init(&d->watchdog[1], watchdog_bites, d);
+	mmu_domain_init(d);
+}
+
+static int fill_domain(struct domain *d, const struct domain_params *p)
+{
+	int rc;
+
+	set_fields(d, p);
+	d->vcpu = heap_alloc(p->max_vcpus * sizeof(*d->vcpu));
+	d->shared_page = page_alloc_shared(d);
+	if (!d->vcpu || !d->shared_page)
+		return -XEN_ENOMEM;
+	d->shared = frame_to_virt(page_mfn(d->shared_page));
+	vtime_domain_init(d);
+	rc = arch_domain_init(d);
+	if (!rc)
+		rc = evtchn_domain_init(d, p->max_evtchn_port);
+	if (!rc)
+		rc = gnttab_domain_init(d, p->max_grant_frames,
+					p->max_maptrack_frames);
+	return rc;
+}
+
+int domain_create(domid_t id, const struct domain_params *p,
+		  struct domain **made)
+{
+	struct domain *d;
+	int rc;
+
+	if (!p->max_vcpus || p->max_vcpus > MAX_VCPUS)
+		return -XEN_EINVAL;
+	d = pool_take();
+	if (!d)
+		return -XEN_ENOMEM;
+	rc = take_id(id, d);
+	if (rc) {
+		pool_give(d);
+		return rc;
+	}
+	rc = fill_domain(d, p);
+	if (rc) {
+		free_domain(d);
+		give_id(d);
+		pool_give(d);
+		return rc;
+	}
+	if (p->is_control)
+		dom0 = d;
+	/* From now on it can be found. */
+	atomic_store(&d->refs, 1);
+	atomic_or64(&used[d->id / 64], BIT(d->id % 64));
+	*made = d;
+	return 0;
+}
+
+static void pseudo_init(struct domain *d, domid_t id)
+{
+	d->id = id;
+	d->refs = 1;
+	lock_init(&d->lock, RANK_DOMAIN, id);
+	mmu_domain_init(d);
+}
+
+void domain_init(void)
+{
+	pseudo_init(&dom_io, DOMID_IO);
+	pseudo_init(&dom_xen, DOMID_XEN);
+}
+
+/* ---- Unmaking ---- */
+
+enum teardown {
+	TEARDOWN_STOP, TEARDOWN_CHANNELS, TEARDOWN_GRANTS, TEARDOWN_TABLES,
+	TEARDOWN_MEMORY, TEARDOWN_DONE
+};
+
+static void stop_for_good(struct domain *d)
+{
+	u32 i;
+
+	lock(&d->lock);
+	d->life = DOMAIN_DYING;
+	unlock(&d->lock);
+	domain_pause(d);
+	for (i = 0; i < d->max_vcpus; i++)
+		if (d->vcpu[i])
+			vtime_vcpu_stop(d->vcpu[i]);
+	timer_cancel(&d->watchdog[0]);
+	timer_cancel(&d->watchdog[1]);
+	arch_unload_domain(d);
+}
+
+/* Page tables, descriptor tables and other pages that vCPUs hold. */
+static int drop_tables(struct domain *d)
+{
+	struct vcpu *v;
+	u32 i;
+	int rc;
+
+	frame_claim(d, 0);
+	for (i = 0; i < d->max_vcpus; i++) {
+		v = d->vcpu[i];
+		if (!v)
+			continue;
+		rc = mmu_vcpu_drop_bases(v);
+		if (rc)
+			return rc;
+		vcpu_drop_pages(v);
+	}
+	return 0;
+}
+
+static int teardown_step(struct domain *d)
+{
+	switch (d->teardown) {
+	case TEARDOWN_STOP:
+		stop_for_good(d);
+		return 0;
+	case TEARDOWN_CHANNELS:
+		return evtchn_domain_close(d);
+	case TEARDOWN_GRANTS:
+		return gnttab_domain_release(d);
+	case TEARDOWN_TABLES:
+		return drop_tables(d);
+	default:
+		return memory_relinquish(d);
+	}
+}
+
+int domain_kill(struct domain *d)
+{
+	int rc;
+
+	if (d->is_control || d == current_domain())
+		return -XEN_EINVAL;
+	while (d->teardown < TEARDOWN_DONE) {
+		rc = teardown_step(d);
+		if (rc)
+			return rc;
+		d->teardown++;
+	}
+	lock(&d->lock);
+	if (d->life == DOMAIN_DEAD) {
+		unlock(&d->lock);
+		return 0;
+	}
+	d->life = DOMAIN_DEAD;
+	unlock(&d->lock);
+	evtchn_global_virq(VIRQ_DOM_EXC);
+	/* The table's own. */
+	domain_put(d);
+	return 0;
+}
+
+/* ---- Telling ---- */
+
+static u32 life_flags(const struct domain *d)
+{
+	return (d->life == DOMAIN_DEAD ? XEN_DOMINF_dying : 0) |
+	       (d->shut_down ? XEN_DOMINF_shutdown : 0) |
+	       (d->control_pauses ? XEN_DOMINF_paused : 0) |
+	       (u32)d->shutdown_code << XEN_DOMINF_shutdownshift;
+}
+
+void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+	u32 i, run = XEN_DOMINF_blocked;
+	const struct vcpu *v;
+
+	memset(info, 0, sizeof(*info));
+	info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
+	for (i = 0; i < d->max_vcpus; i++) {
+		v = d->vcpu[i];
+		if (!v)
+			continue;
+		info->max_vcpu_id = i;
+		info->cpu_time += vtime_cpu_time(v);
+		if (v->down)
+			continue;
+		info->nr_online_vcpus++;
+		if (!v->blocked)
+			run &= ~XEN_DOMINF_blocked;
+		if (v->sched.running)
+			run |= XEN_DOMINF_running;
+	}
+	info->domain = d->id;
+	info->flags = life_flags(d) | run;
+	info->tot_pages = d->mem.tot_pages;
+	info->max_pages = d->mem.max_pages;
+	info->outstanding_pages = d->mem.claim;
+	info->shared_info_frame = page_mfn(d->shared_page);
+	memcpy(info->handle, d->handle, sizeof(info->handle));
+	info->gpaddr_bits = 52;
+}

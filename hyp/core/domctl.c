@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * domctl: the toolstack builds, inspects and destroys domains.
+ *
+ * One table says for each operation which function does it and what goes
+ * around it.  Operations that change a domain run one at a time, under
+ * domctl_lock; those that only look need no lock.
+ */
+#include <hyp/hypercall.h>
+
+#include <xen/domctl.h>
+
+#include <hyp/arch.h>
+#include <hyp/bitmap.h>
+#include <hyp/cpu-policy.h>
+#include <hyp/domain.h>
+#include <hyp/frame-alloc.h>
+#include <hyp/guest.h>
+#include <hyp/lib.h>
+#include <hyp/page.h>
+#include <hyp/printk.h>
+#include <hyp/priv.h>
+
+_Static_assert(sizeof(struct xen_domctl) == 144, "ABI");
+_Static_assert(sizeof(struct xen_domctl_createdomain) == 64, "ABI");
+_Static_assert(sizeof(struct xen_domctl_getdomaininfo) == 112, "ABI");
+_Static_assert(offsetof(struct xen_domctl, u) == 16, "ABI");
+
+/* ---- Making and unmaking ---- */
+
+static int check_create(const struct xen_domctl_createdomain *c)
+{
+	/* Only PV, nothing that needs an IOMMU or a hardware feature. */
+	if (c->flags & ~XEN_DOMCTL_CDF_oos_off || c->iommu_opts)
+		return -XEN_EINVAL;
+	if (c->arch.emulation_flags ||
+	    c->arch.misc_flags & ~XEN_X86_MSR_RELAXED)
+		return -XEN_EINVAL;
+	if (!c->max_vcpus || c->max_vcpus > MAX_VCPUS)
+		return -XEN_EINVAL;
+	if (c->grant_opts & ~XEN_DOMCTL_GRANT_version_mask ||
+	    XEN_DOMCTL_GRANT_version(c->grant_opts) < 1 ||
+	    XEN_DOMCTL_GRANT_version(c->grant_opts) > 2)
+		return -XEN_EINVAL;
+	if (c->vmtrace_size)
+		return -XEN_EOPNOTSUPP;
+	return c->cpupool_id ? -XEN_EINVAL : 0;
+}
+
+static int op_create(struct domain *none, struct xen_domctl *op)
+{
+	struct xen_domctl_createdomain *c = &op->u.createdomain;
+	struct domain_params p = {
+		.max_vcpus = c->max_vcpus,
+		.max_evtchn_port = c->max_evtchn_port,
+		.max_grant_frames = c->max_grant_frames < 0 ?
+			GNTTAB_FRAMES_DEFAULT : c->max_grant_frames,
+		.max_maptrack_frames = c->max_maptrack_frames < 0 ?
+			MAPTRACK_FRAMES_DEFAULT : c->max_maptrack_frames,
+	};
+	bool any = !op->domain || op->domain >= DOMID_FIRST_RESERVED;
+	struct domain *d;
+	int rc = check_create(c);
+
+	if (rc)
+		return rc;
+	memcpy(p.handle, c->handle, sizeof(p.handle));
+	rc = domain_create(any ? DOMID_INVALID : op->domain, &p, &d);
+	if (!rc)
+		op->domain = d->id;
+	return rc;
+}
+
+static int op_destroy(struct domain *d, struct xen_domctl *op)
+{
+	return domain_kill(d);
+}
+
+static int op_max_vcpus(struct domain *d, struct xen_domctl *op)
+{
+	u32 i;
+	int rc;
+
+	if (op->u.max_vcpus.max != d->max_vcpus)
+		return -XEN_EINVAL;
+	for (i = 0; i < d->max_vcpus; i++) {
+		rc = d->vcpu[i] ? 0 : vcpu_create(d, i);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int op_max_mem(struct domain *d, struct xen_domctl *op)
+{
+	lock(&d->lock);
+	d->mem.max_pages = op->u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
+	unlock(&d->lock);
+	return 0;
+}
+
+/* ---- Running ---- */
+
+static int op_pause(struct domain *d, struct xen_domctl *op)
+{
+	if (d == current_domain())
+		return -XEN_EINVAL;
+	d->control_pauses++;
+	domain_pause(d);
+	return 0;
+}
+
+static int op_unpause(struct domain *d, struct xen_domctl *op)
+{
+	if (!d->control_pauses)
+		return -XEN_EINVAL;
+	d->control_pauses--;
+	domain_unpause(d);
+	return 0;
+}
+
+static int op_resume(struct domain *d, struct xen_domctl *op)
+{
+	if (d == current_domain())
+		return -XEN_EINVAL;
+	domain_resume(d);
+	return 0;
+}
+
+static int op_subscribe(struct domain *d, struct xen_domctl *op)
+{
+	WRITE_ONCE(d->suspend_port, op->u.subscribe.port);
+	return 0;
+}
+
+/* ---- vCPUs ---- */
+
+static int load_context(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+	int rc;
+
+	if (!atomic_load(&v->initialised)) {
+		rc = vcpu_initialise(v, c);
+	} else {
+		rc = arch_vcpu_set_context(v, c);
+		if (!rc)
+			vtime_refresh(v);
+	}
+	if (rc)
+		return rc;
+	atomic_store(&v->down, !(c->flags & VGCF_online));
+	return 0;
+}
+
+static int op_setvcpucontext(struct domain *d, struct xen_domctl *op)
+{
+	struct vcpu *v = domain_vcpu(d, op->u.vcpucontext.vcpu);
+	u64 from = (u64)op->u.vcpucontext.ctxt.p;
+	struct vcpu_guest_context *c;
+	int rc;
+
+	if (d == current_domain())
+		return -XEN_EINVAL;
+	if (!v)
+		return -XEN_ESRCH;
+	if (!from)
+		return -XEN_EOPNOTSUPP;
+	c = heap_alloc(sizeof(*c));
+	if (!c)
+		return -XEN_ENOMEM;
+	rc = copy_from_guest(c, from, sizeof(*c));
+	if (!rc) {
+		domain_pause(d);
+		rc = load_context(v, c);
+		domain_unpause(d);
+	}
+	heap_free(c);
+	return rc;
+}
+
+static int op_getvcpucontext(struct domain *d, struct xen_domctl *op)
+{
+	struct vcpu *v = domain_vcpu(d, op->u.vcpucontext.vcpu);
+	struct vcpu_guest_context *c;
+	int rc;
+
+	if (d == current_domain())
+		return -XEN_EINVAL;
+	if (!v)
+		return -XEN_ESRCH;
+	if (!atomic_load(&v->initialised))
+		return -XEN_ENODATA;
+	c = heap_alloc(sizeof(*c));
+	if (!c)
+		return -XEN_ENOMEM;
+	vcpu_pause(v);
+	arch_vcpu_get_context(v, c);
+	if (v->down)
+		c->flags &= ~VGCF_online;
+	else
+		c->flags |= VGCF_online;
+	vcpu_unpause(v);
+	rc = copy_to_guest((u64)op->u.vcpucontext.ctxt.p, c, sizeof(*c));
+	heap_free(c);
+	return rc;
+}
+
+static int op_getvcpuinfo(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_getvcpuinfo *i = &op->u.getvcpuinfo;
+	const struct vcpu *v = domain_vcpu(d, i->vcpu);
+
+	if (!v)
+		return -XEN_ESRCH;
+	i->online = !v->down;
+	i->blocked = v->blocked;
+	i->running = v->sched.running;
+	i->cpu_time = vtime_cpu_time(v);
+	i->cpu = v->sched.cpu->id;
+	return 0;
+}
+
+static int op_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+	struct vcpu *v = domain_vcpu(d, a->vcpu);
+	struct cpumask m;
+	int rc = 0;
+
+	if (!v)
+		return -XEN_ESRCH;
+	if (!a->flags || a->flags & ~(XEN_VCPUAFFINITY_HARD |
+				      XEN_VCPUAFFINITY_SOFT |
+				      XEN_VCPUAFFINITY_FORCE))
+		return -XEN_EINVAL;
+	if (a->flags & XEN_VCPUAFFINITY_HARD) {
+		rc = bitmap_read(&a->cpumap_hard, m.bits, MAX_CPUS);
+		if (!rc)
+			rc = sched_set_affinity(v, &m);
+		if (!rc)
+			rc = bitmap_write(&a->cpumap_hard,
+					  v->sched.affinity->bits, cpu_count);
+	}
+	if (!rc && a->flags & XEN_VCPUAFFINITY_SOFT) {
+		rc = bitmap_read(&a->cpumap_soft, m.bits, MAX_CPUS);
+		if (!rc) {
+			*v->sched.soft = m;
+			rc = bitmap_write(&a->cpumap_soft, m.bits, cpu_count);
+		}
+	}
+	return rc;
+}
+
+static int op_getvcpuaffinity(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+	struct vcpu *v = domain_vcpu(d, a->vcpu);
+	int rc = 0;
+
+	if (!v)
+		return -XEN_ESRCH;
+	if (!a->flags)
+		return -XEN_EINVAL;
+	if (a->flags & XEN_VCPUAFFINITY_HARD)
+		rc = bitmap_write(&a->cpumap_hard, v->sched.affinity->bits,
+				  MAX_CPUS);
+	if (!rc && a->flags & XEN_VCPUAFFINITY_SOFT)
+		rc = bitmap_write(&a->cpumap_soft, v->sched.soft->bits,
+				  MAX_CPUS);
+	return rc;
+}
+
+/* There is one node. */
+static int op_setnodeaffinity(struct domain *d, struct xen_domctl *op)
+{
+	u64 node = 0;
+	int rc = bitmap_read(&op->u.nodeaffinity.nodemap, &node, 64);
+
+	if (rc)
+		return rc;
+	return node & 1 ? 0 : -XEN_EINVAL;
+}
+
+static int op_getnodeaffinity(struct domain *d, struct xen_domctl *op)
+{
+	const u64 node = 1;
+
+	return bitmap_write(&op->u.nodeaffinity.nodemap, &node, 64);
+}
+
+static int op_scheduler(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_scheduler_op *s = &op->u.scheduler_op;
+	struct xen_domctl_sched_credit2 *c = &s->u.credit2;
+	u32 i;
+
+	if (s->sched_id != XEN_SCHEDULER_CREDIT2)
+		return -XEN_EINVAL;
+	if (s->cmd == XEN_DOMCTL_SCHEDOP_getinfo) {
+		c->weight = (u16)d->weight;
+		c->cap = (u16)d->cap;
+		return 0;
+	}
+	if (s->cmd != XEN_DOMCTL_SCHEDOP_putinfo)
+		return -XEN_EOPNOTSUPP;
+	/* The cap is a promise that a guest gets no more; not kept yet. */
+	if (c->cap)
+		return -XEN_EOPNOTSUPP;
+	if (!c->weight)
+		return 0;
+	d->weight = c->weight;
+	for (i = 0; i < d->max_vcpus; i++)
+		if (d->vcpu[i])
+			sched_set_weight(d->vcpu[i], c->weight);
+	return 0;
+}
+
+/* ---- Looking ---- */
+
+static int op_getdomaininfo(struct domain *d, struct xen_domctl *op)
+{
+	op->domain = d->id;
+	domain_get_info(d, &op->u.getdomaininfo);
+	return 0;
+}
+
+/* What a frame is used for, in the form that save streams have. */
+static u64 frame_use(struct domain *d, u64 m)
+{
+	static const u32 of_kind[] = {
+		[PGT_L1] = XEN_DOMCTL_PFINFO_L1TAB,
+		[PGT_L2] = XEN_DOMCTL_PFINFO_L2TAB,
+		[PGT_L3] = XEN_DOMCTL_PFINFO_L3TAB,
+		[PGT_L4] = XEN_DOMCTL_PFINFO_L4TAB,
+	};
+	struct page *p = page_get(m, d);
+	u64 type, use = 0;
+	u32 kind;
+
+	if (!p)
+		return XEN_DOMCTL_PFINFO_XTAB;
+	type = READ_ONCE(p->type);
+	kind = type >> PGT_KIND_SHIFT;
+	if (type & PGT_COUNT_MASK && kind < ARRAY_SIZE(of_kind))
+		use = of_kind[kind];
+	if (use && type & PGT_PINNED)
+		use |= XEN_DOMCTL_PFINFO_LPINTAB;
+	page_put(p);
+	return use;
+}
+
+static int op_getpageframeinfo3(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_getpageframeinfo3 *g = &op->u.getpageframeinfo3;
+	u64 at = (u64)g->array.p, chunk[32], n, i, done;
+
+	if (g->num > 1024)
+		return -XEN_E2BIG;
+	for (done = 0; done < g->num; done += n) {
+		n = MIN(g->num - done, ARRAY_SIZE(chunk));
+		if (copy_from_guest(chunk, at + done * 8, n * 8))
+			return -XEN_EFAULT;
+		for (i = 0; i < n; i++)
+			chunk[i] = frame_use(d, chunk[i]);
+		if (copy_to_guest(at + done * 8, chunk, n * 8))
+			return -XEN_EFAULT;
+	}
+	return 0;
+}
+
+/* ---- Small settings ---- */
+
+static int op_sethandle(struct domain *d, struct xen_domctl *op)
+{
+	lock(&d->lock);
+	memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
+	unlock(&d->lock);
+	return 0;
+}
+
+static int op_settimeoffset(struct domain *d, struct xen_domctl *op)
+{
+	d->time.offset_seconds = op->u.settimeoffset.time_offset_seconds;
+	vtime_update_wallclock(d);
+	return 0;
+}
+
+/* The TSC is always the machine's own. */
+static int op_settscinfo(struct domain *d, struct xen_domctl *op)
+{
+	const struct xen_domctl_tsc_info *t = &op->u.tsc_info;
+
+	if (t->tsc_mode != 0 && t->tsc_mode != 2)
+		return -XEN_EOPNOTSUPP;
+	d->time.tsc_mode = t->tsc_mode;
+	d->time.tsc_incarnation = t->incarnation;
+	return 0;
+}
+
+static int op_gettscinfo(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_tsc_info *t = &op->u.tsc_info;
+
+	memset(t, 0, sizeof(*t));
+	t->tsc_mode = d->time.tsc_mode;
+	t->incarnation = d->time.tsc_incarnation;
+	t->gtsc_khz = vtime_tsc_khz();
+	t->elapsed_nsec = arch_now();
+	return 0;
+}
+
+static int op_set_address_size(struct domain *d, struct xen_domctl *op)
+{
+	return op->u.address_size.size == 64 ? 0 : -XEN_EINVAL;
+}
+
+static int op_get_address_size(struct domain *d, struct xen_domctl *op)
+{
+	op->u.address_size.size = 64;
+	return 0;
+}
+
+static int op_hypercall_init(struct domain *d, struct xen_domctl *op)
+{
+	struct page *p = page_get_writable(op->u.hypercall_init.gmfn, d);
+
+	if (!p)
+		return -XEN_EACCES;
+	arch_fill_hypercall_page(frame_to_virt(page_mfn(p)));
+	page_put_writable(p);
+	return 0;
+}
+
+static int op_set_virq_handler(struct domain *d, struct xen_domctl *op)
+{
+	return evtchn_set_virq_handler(d, op->u.set_virq_handler.virq);
+}
+
+static int op_get_cpu_policy(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
+
+	return cpu_policy_read((u64)p->leaves.p, &p->nr_leaves,
+			       (u64)p->msrs.p, &p->nr_msrs);
+}
+
+static int op_set_cpu_policy(struct domain *d, struct xen_domctl *op)
+{
+	struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
+
+	p->err_leaf = p->err_subleaf = p->err_msr = ~0U;
+	return p->nr_leaves > 1024 || p->nr_msrs > 1024 ? -XEN_E2BIG : 0;
+}
+
+static int op_get_ext_context(struct domain *d, struct xen_domctl *op)
+{
+	u32 vcpu = op->u.ext_vcpucontext.vcpu;
+
+	if (!domain_vcpu(d, vcpu))
+		return -XEN_ESRCH;
+	memset(&op->u.ext_vcpucontext, 0, sizeof(op->u.ext_vcpucontext));
+	op->u.ext_vcpucontext.vcpu = vcpu;
+	op->u.ext_vcpucontext.size = sizeof(op->u.ext_vcpucontext);
+	return 0;
+}
+
+/* No MSR of a PV guest has state that a save would have to carry. */
+static int op_get_vcpu_msrs(struct domain *d, struct xen_domctl *op)
+{
+	if (!domain_vcpu(d, op->u.vcpu_msrs.vcpu))
+		return -XEN_ESRCH;
+	op->u.vcpu_msrs.msr_count = 0;
+	return 0;
+}
+
+/* ---- The table ---- */
+
+enum how {
+	LOCKED = 1,	/* under domctl_lock */
+	ANSWERS = 2,	/* the structure goes back to the caller */
+	NEW = 4,	/* names no domain yet */
+	NEXT = 8,	/* or the next one after it */
+};
+
+static const struct {
+	int (*fn)(struct domain *d, struct xen_domctl *op);
+	u8 how;
+} ops[] = {
+#define OP(name, function, how) \
+	[XEN_DOMCTL_##name] = { function, how }
+	OP(createdomain, op_create, LOCKED | ANSWERS | NEW),
+	OP(destroydomain, op_destroy, LOCKED),
+	OP(pausedomain, op_pause, LOCKED),
+	OP(unpausedomain, op_unpause, LOCKED),
+	OP(getdomaininfo, op_getdomaininfo, ANSWERS | NEXT),
+	OP(setvcpuaffinity, op_setvcpuaffinity, LOCKED | ANSWERS),
+	OP(max_mem, op_max_mem, LOCKED),
+	OP(setvcpucontext, op_setvcpucontext, LOCKED),
+	OP(getvcpucontext, op_getvcpucontext, LOCKED),
+	OP(getvcpuinfo, op_getvcpuinfo, ANSWERS),
+	OP(max_vcpus, op_max_vcpus, LOCKED),
+	OP(scheduler_op, op_scheduler, LOCKED | ANSWERS),
+	OP(setdomainhandle, op_sethandle, LOCKED),
+	OP(hypercall_init, op_hypercall_init, LOCKED),
+	OP(settimeoffset, op_settimeoffset, LOCKED),
+	OP(getvcpuaffinity, op_getvcpuaffinity, ANSWERS),
+	OP(resumedomain, op_resume, LOCKED),
+	OP(subscribe, op_subscribe, LOCKED),
+	OP(set_address_size, op_set_address_size, LOCKED),
+	OP(get_address_size, op_get_address_size, ANSWERS),
+	OP(get_ext_vcpucontext, op_get_ext_context, ANSWERS),
+	OP(gettscinfo, op_gettscinfo, ANSWERS),
+	OP(settscinfo, op_settscinfo, LOCKED),
+	OP(getpageframeinfo3, op_getpageframeinfo3, 0),
+	OP(set_virq_handler, op_set_virq_handler, LOCKED),
+	OP(setnodeaffinity, op_setnodeaffinity, LOCKED),
+	OP(getnodeaffinity, op_getnodeaffinity, ANSWERS),
+	OP(get_vcpu_msrs, op_get_vcpu_msrs, ANSWERS),
+	OP(get_cpu_policy, op_get_cpu_policy, ANSWERS),
+	OP(set_cpu_policy, op_set_cpu_policy, LOCKED | ANSWERS),
+#undef OP
+};
+
+static long unknown(u32 cmd)
+{
+	static u64 said[2];
+
+	if (cmd < 128 && !bit_test_and_set(said, cmd))
+		log_info("domctl %u is not there", cmd);
+	return -XEN_EOPNOTSUPP;
+}
+
+static int find_target(domid_t id, u8 how, struct domain **d)
+{
+	*d = NULL;
+	if (how & NEW)
+		return 0;
+	*d = how & NEXT && id < DOMID_FIRST_RESERVED ? domain_find_from(id) :
+						       domain_find(id);
+	if (!*d)
+		return -XEN_ESRCH;
+	if (priv_control(current_domain(), *d))
+		return 0;
+	domain_put(*d);
+	return -XEN_EPERM;
+}
+
+/* A domain that dies can be looked at, and killed further. */
+static bool too_late(const struct domain *d, const struct xen_domctl *op)
+{
+	return d && d->life != DOMAIN_ALIVE && ops[op->cmd].how & LOCKED &&
+	       op->cmd != XEN_DOMCTL_destroydomain;
+}
+
+long do_domctl(u64 arg)
+{
+	struct xen_domctl op;
+	struct domain *d;
+	u8 how;
+	long rc;
+
+	if (!priv_system(current_domain()))
+		return -XEN_EPERM;
+	if (copy_from_guest(&op, arg, sizeof(op)))
+		return -XEN_EFAULT;
+	if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
+		return -XEN_EACCES;
+	if (op.cmd >= ARRAY_SIZE(ops) || !ops[op.cmd].fn)
+		return unknown(op.cmd);
+
+	how = ops[op.cmd].how;
+	rc = find_target(op.domain, how, &d);
+	if (rc)
+		return rc;
+	if (how & LOCKED)
+		lock(&domctl_lock);
+	rc = too_late(d, &op) ? -XEN_EINVAL : ops[op.cmd].fn(d, &op);
+	if (how & LOCKED)
+		unlock(&domctl_lock);
+	if (d)
+		domain_put(d);
+
+	if (rc == -XEN_ERESTART)
+		return hypercall_restart(__HYPERVISOR_domctl, 1, arg);
+	if ((how & ANSWERS) && copy_to_guest(arg, &op, sizeof(op)))
+		return -XEN_EFAULT;
+	return rc;
+}

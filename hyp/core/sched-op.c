@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sched_op: a vCPU gives up its CPU, or its domain gives up.
+ *
+ * Blocking and being woken cross each other on two CPUs; vcpu_kick() tells
+ * why no wake-up is lost.
+ */
+#include <hyp/hypercall.h>
+
+#include <xen/sched.h>
+
+#include <hyp/arch.h>
+#include <hyp/domain.h>
+#include <hyp/guest.h>
+#include <hyp/param.h>
+#include <hyp/printk.h>
+#include <hyp/priv.h>
+
+#define POLL_PORTS_MAX 128
+
+static long block(struct vcpu *v)
+{
+	v->info->evtchn_upcall_mask = 0;
+	WRITE_ONCE(v->blocked, true);
+	memory_barrier();
+	if (READ_ONCE(v->info->evtchn_upcall_pending))
+		WRITE_ONCE(v->blocked, false);
+	else
+		cpu_post_work(this_cpu(), WORK_RESCHED);
+	return 0;
+}
+
+static bool any_pending(struct domain *d, const u32 *ports, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		if (evtchn_is_pending(d, ports[i]))
+			return true;
+	return false;
+}
+
+static long poll(struct vcpu *v, u64 arg)
+{
+	u32 ports[POLL_PORTS_MAX], i;
+	struct sched_poll op;
+
+	if (copy_from_guest(&op, arg, sizeof(op)))
+		return -XEN_EFAULT;
+	if (op.nr_ports > POLL_PORTS_MAX)
+		return -XEN_EINVAL;
+	if (copy_from_guest(ports, (u64)op.ports.p,
+			    op.nr_ports * sizeof(ports[0])))
+		return -XEN_EFAULT;
+	for (i = 0; i < op.nr_ports; i++)
+		if (!evtchn_port_ok(v->domain, ports[i]))
+			return -XEN_EINVAL;
+
+	/* First say that we wait, then look: see vcpu_kick(). */
+	WRITE_ONCE(v->evtchn.poll_port, op.nr_ports == 1 ? ports[0] : ~0U);
+	WRITE_ONCE(v->blocked, true);
+	memory_barrier();
+	if (any_pending(v->domain, ports, op.nr_ports)) {
+		WRITE_ONCE(v->evtchn.poll_port, 0);
+		WRITE_ONCE(v->blocked, false);
+		return 0;
+	}
+	if (op.timeout)
+		timer_set(&v->time.poll, op.timeout);
+	else if (READ_ONCE(v->time.poll.set))
+		timer_cancel(&v->time.poll);
+	cpu_post_work(this_cpu(), WORK_RESCHED);
+	return 0;
+}
+
+static long shutdown(struct domain *d, u64 arg)
+{
+	struct sched_shutdown op;
+
+	if (copy_from_guest(&op, arg, sizeof(op)))
+		return -XEN_EFAULT;
+	if (op.reason > SHUTDOWN_MAX || op.reason == SHUTDOWN_soft_reset)
+		return -XEN_EINVAL;
+	if (op.reason == SHUTDOWN_suspend && d->is_control)
+		return -XEN_EOPNOTSUPP;
+	domain_shutdown(d, op.reason);
+	return 0;
+}
+
+static long remote_shutdown(u64 arg)
+{
+	struct sched_remote_shutdown op;
+	struct domain *d;
+	int rc;
+
+	if (copy_from_guest(&op, arg, sizeof(op)))
+		return -XEN_EFAULT;
+	if (op.reason > SHUTDOWN_MAX || op.reason == SHUTDOWN_soft_reset)
+		return -XEN_EINVAL;
+	rc = domain_find_controlled(op.domain_id, &d);
+	if (rc)
+		return rc;
+	if (d == current_domain())
+		rc = -XEN_EINVAL;
+	else
+		domain_shutdown(d, op.reason);
+	domain_put(d);
+	return rc;
+}
+
+/* The guest says early what its shutdown will mean; with the real one we
+ * take that one's word. */
+static long note_code(u64 arg)
+{
+	struct sched_shutdown op;
+
+	if (copy_from_guest(&op, arg, sizeof(op)))
+		return -XEN_EFAULT;
+	return op.reason > SHUTDOWN_MAX ? -XEN_EINVAL : 0;
+}
+
+/* id 0: a new one, its number comes back; time-out 0: stop it. */
+static long watchdog(struct domain *d, u64 arg)
+{
+	struct sched_watchdog op;
+	long rc = -XEN_EEXIST;
+	u32 i;
+
+	if (copy_from_guest(&op, arg, sizeof(op)))
+		return -XEN_EFAULT;
+	if (op.id > ARRAY_SIZE(d->watchdog) || (!op.id && !op.timeout))
+		return -XEN_EINVAL;
+	lock(&d->lock);
+	for (i = 0; !op.id && i < ARRAY_SIZE(d->watchdog); i++) {
+		if (d->watchdogs & BIT(i))
+			continue;
+		d->watchdogs |= BIT(i);
+		op.id = i + 1;
+		rc = op.id;
+		break;
+	}
+	if (rc < 0 && op.id)
+		rc = d->watchdogs & BIT(op.id - 1) ? 0 : -XEN_EINVAL;
+	if (rc >= 0 && !op.timeout)
+		d->watchdogs &= ~BIT(op.id - 1);
+	unlock(&d->lock);
+	if (rc >= 0 && op.timeout)
+		timer_set(&d->watchdog[op.id - 1],
+			  arch_now() + op.timeout * 1000000000ULL);
+	else if (rc >= 0)
+		timer_cancel(&d->watchdog[op.id - 1]);
+	return rc;
+}
+
+long do_sched_op(u64 cmd, u64 arg)
+{
+	struct vcpu *v = current_vcpu();
+
+	switch (cmd) {
+	case SCHEDOP_yield:
+		sched_yield();
+		return 0;
+	case SCHEDOP_block:
+		return block(v);
+	case SCHEDOP_shutdown:
+		return shutdown(v->domain, arg);
+	case SCHEDOP_poll:
+		return poll(v, arg);
+	case SCHEDOP_remote_shutdown:
+		return remote_shutdown(arg);
+	case SCHEDOP_shutdown_code:
+		return note_code(arg);
+	case SCHEDOP_watchdog:
+		return watchdog(v->domain, arg);
+	default:
+		return -XEN_ENOSYS;
+	}
+}
+
+long do_set_timer_op(u64 timeout)
+{
+	struct vcpu *v = current_vcpu();
+
+	if (timeout)
+		return vtime_set_singleshot(v, timeout);
+	vtime_stop_singleshot(v);
+	return 0;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* sysctl: the toolstack asks about the machine as a whole. */
+#include <hyp/hypercall.h>
+
+#include <xen/sysctl.h>
+
+#include <hyp/arch.h>
+#include <hyp/bitmap.h>
+#include <hyp/cpu-policy.h>
+#include <hyp/domain.h>
+#include <hyp/frame-alloc.h>
+#include <hyp/guest.h>
+#include <hyp/lib.h>
+#include <hyp/printk.h>
+#include <hyp/priv.h>
+
+_Static_assert(sizeof(struct xen_sysctl) == 136, "ABI");
+_Static_assert(sizeof(struct xen_sysctl_physinfo) == 112, "ABI");
+
+static u32 ratelimit_us = 1000;	/* remembered for tools */
+
+static int op_readconsole(struct xen_sysctl *op)
+{
+	struct xen_sysctl_readconsole *r = &op->u.readconsole;
+	u32 index = r->incremental ? r->index : 0, done = 0;
+	char chunk[256];
+	size_t n;
+
+	while (done < r->count) {
+		n = log_read(chunk, MIN(sizeof(chunk), r->count - done),
+			     &index, false);
+		if (!n)
+			break;
+		if (copy_to_guest((u64)r->buffer.p + done, chunk, n))
+			return -XEN_EFAULT;
+		done += n;
+	}
+	if (r->clear)
+		log_read(NULL, 0, &index, true);
+	r->index = index;
+	r->count = done;
+	return 0;
+}
+
+static u64 highest_mfn(void)
+{
+	const struct boot_range *r;
+	u64 top = 0;
+	u32 i;
+
+	for (i = 0; i < boot_info.range_count; i++) {
+		r = &boot_info.range[i];
+		if (r->type == 1)
+			top = MAX(top, r->start + r->size);
+	}
+	return top ? (top >> PAGE_SHIFT) - 1 : 0;
+}
+
+static int op_physinfo(struct xen_sysctl *op)
+{
+	struct xen_sysctl_physinfo *p = &op->u.physinfo;
+	u32 words[CPU_FEATURE_WORDS];
+
+	memset(p, 0, sizeof(*p));
+	p->threads_per_core = 1;
+	p->cores_per_socket = cpu_count;
+	p->nr_cpus = cpu_count;
+	p->max_cpu_id = cpu_count - 1;
+	p->nr_nodes = 1;
+	p->cpu_khz = vtime_tsc_khz();
+	p->capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1;
+	p->total_pages = frame_total_count();
+	p->free_pages = frame_free_count();
+	p->outstanding_pages = frame_claimed_count();
+	p->max_mfn = highest_mfn();
+	cpu_policy_features(words);
+	memcpy(p->hw_cap, words, sizeof(p->hw_cap));
+	return 0;
+}
+
+static int op_sched_id(struct xen_sysctl *op)
+{
+	op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
+	return 0;
+}
+
+static int op_getdomaininfolist(struct xen_sysctl *op)
+{
+	struct xen_sysctl_getdomaininfolist *l = &op->u.getdomaininfolist;
+	struct xen_domctl_getdomaininfo info;
+	domid_t id = l->first_domain;
+	struct domain *d;
+	u32 n = 0;
+
+	while (n < l->max_domains && (d = domain_find_from(id)) != NULL) {
+		id = d->id + 1;
+		domain_get_info(d, &info);
+		domain_put(d);
+		if (copy_to_guest((u64)l->buffer.p + n * sizeof(info), &info,
+				  sizeof(info)))
+			return -XEN_EFAULT;
+		n++;
+	}
+	l->num_domains = n;
+	return 0;
+}
+
+static void list_domains(void)
+{
+	struct domain *d;
+	domid_t id = 0;
+
+	while ((d = domain_find_from(id)) != NULL) {
+		id = d->id + 1;
+		log_info("d%u: life %u, refs %u, pauses %u, pages %lu", d->id,
+			 d->life, d->refs, d->pauses,
+			 (unsigned long)d->mem.tot_pages);
+		domain_put(d);
+	}
+}
+
+static int op_debug_keys(struct xen_sysctl *op)
+{
+	const struct xen_sysctl_debug_keys *k = &op->u.debug_keys;
+	char key;
+	u32 i;
+
+	for (i = 0; i < MIN(k->nr_keys, 16U); i++) {
+		if (copy_from_guest(&key, (u64)k->keys.p + i, 1))
+			return -XEN_EFAULT;
+		if (key == 'q')
+			list_domains();
+		else
+			log_info("debug key %c: only q (domains)",
+				 key > ' ' && key < 127 ? key : '?');
+	}
+	return 0;
+}
+
+static int op_getcpuinfo(struct xen_sysctl *op)
+{
+	struct xen_sysctl_getcpuinfo *g = &op->u.getcpuinfo;
+	struct xen_sysctl_cpuinfo info;
+	u32 i, n = MIN(g->max_cpus, cpu_count);
+
+	for (i = 0; i < n; i++) {
+		info.idletime = READ_ONCE(cpu_get(i)->idle_ns);
+		if (copy_to_guest((u64)g->info.p + i * sizeof(info), &info,
+				  sizeof(info)))
+			return -XEN_EFAULT;
+	}
+	g->nr_cpus = n;
+	return 0;
+}
+
+static int op_availheap(struct xen_sysctl *op)
+{
+	op->u.availheap.avail_bytes = frame_free_count() << PAGE_SHIFT;
+	return 0;
+}
+
+/* One socket, a core for each CPU, one node. */
+static int op_cputopoinfo(struct xen_sysctl *op)
+{
+	struct xen_sysctl_cputopoinfo *t = &op->u.cputopoinfo;
+	struct xen_sysctl_cputopo one = { 0, 0, 0 };
+	u32 i, n = MIN(t->num_cpus, cpu_count);
+
+	if (!t->cputopo.p) {
+		t->num_cpus = cpu_count;
+		return 0;
+	}
+	for (i = 0; i < n; i++) {
+		one.core = i;
+		if (copy_to_guest((u64)t->cputopo.p + i * sizeof(one), &one,
+				  sizeof(one)))
+			return -XEN_EFAULT;
+	}
+	t->num_cpus = n;
+	return 0;
+}
+
+static int op_numainfo(struct xen_sysctl *op)
+{
+	struct xen_sysctl_numainfo *t = &op->u.numainfo;
+	struct xen_sysctl_meminfo mem = {
+		frame_total_count() << PAGE_SHIFT,
+		frame_free_count() << PAGE_SHIFT,
+	};
+	const u32 distance = 10;	/* what ACPI says of a node to itself */
+	bool ask = !t->meminfo.p && !t->distance.p;
+
+	if (!ask && t->num_nodes) {
+		if (t->meminfo.p &&
+		    copy_to_guest((u64)t->meminfo.p, &mem, sizeof(mem)))
+			return -XEN_EFAULT;
+		if (t->distance.p && copy_to_guest((u64)t->distance.p,
+						   &distance, sizeof(distance)))
+			return -XEN_EFAULT;
+	}
+	if (ask || t->num_nodes)
+		t->num_nodes = 1;
+	return 0;
+}
+
+static u32 count_domains(void)
+{
+	struct domain *d;
+	domid_t id = 0;
+	u32 n = 0;
+
+	while ((d = domain_find_from(id)) != NULL) {
+		id = d->id + 1;
+		n++;
+		domain_put(d);
+	}
+	return n;
+}
+
+/* There is pool 0, with every CPU and every domain. */
+static int op_cpupool(struct xen_sysctl *op)
+{
+	struct xen_sysctl_cpupool_op *c = &op->u.cpupool_op;
+	struct cpumask all = { { ~0ULL, ~0ULL } };
+	const struct cpumask none = { { 0 } };
+
+	switch (c->op) {
+	case XEN_SYSCTL_CPUPOOL_OP_INFO:
+		if (c->cpupool_id)
+			return -XEN_ENOENT;
+		c->sched_id = XEN_SCHEDULER_CREDIT2;
+		c->n_dom = count_domains();
+		return bitmap_write(&c->cpumap, all.bits, cpu_count);
+	case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
+		return bitmap_write(&c->cpumap, none.bits, cpu_count);
+	case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
+		return c->cpupool_id ? -XEN_ENOENT : 0;
+	default:
+		return -XEN_EOPNOTSUPP;
+	}
+}
+
+static int op_scheduler(struct xen_sysctl *op)
+{
+	struct xen_sysctl_scheduler_op *s = &op->u.scheduler_op;
+	u32 us;
+
+	if (s->cpupool_id || s->sched_id != XEN_SCHEDULER_CREDIT2)
+		return -XEN_EINVAL;
+	if (s->cmd == XEN_SYSCTL_SCHEDOP_putinfo) {
+		us = s->u.sched_credit2.ratelimit_us;
+		if (us && (us < XEN_SYSCTL_SCHED_RATELIMIT_MIN ||
+			   us > XEN_SYSCTL_SCHED_RATELIMIT_MAX))
+			return -XEN_EINVAL;
+		ratelimit_us = us;
+	} else if (s->cmd != XEN_SYSCTL_SCHEDOP_getinfo) {
+		return -XEN_EINVAL;
+	}
+	s->u.sched_credit2.ratelimit_us = ratelimit_us;
+	return 0;
+}
+
+static int op_featureset(struct xen_sysctl *op)
+{
+	struct xen_sysctl_cpu_featureset *f = &op->u.cpu_featureset;
+	u32 words[CPU_FEATURE_WORDS], n;
+
+	if (f->index > XEN_SYSCTL_cpu_featureset_hvm_max)
+		return -XEN_EINVAL;
+	if (f->index == XEN_SYSCTL_cpu_featureset_hvm ||
+	    f->index == XEN_SYSCTL_cpu_featureset_hvm_max)
+		return -XEN_EOPNOTSUPP;
+	if (!f->features.p) {
+		f->nr_features = CPU_FEATURE_WORDS;
+		return 0;
+	}
+	n = MIN(f->nr_features, (u32)CPU_FEATURE_WORDS);
+	cpu_policy_features(words);
+	if (copy_to_guest((u64)f->features.p, words, n * sizeof(words[0])))
+		return -XEN_EFAULT;
+	f->nr_features = n;
+	return n < CPU_FEATURE_WORDS ? -XEN_ENOBUFS : 0;
+}
+
+static int op_cpu_policy(struct xen_sysctl *op)
+{
+	struct xen_sysctl_cpu_policy *p = &op->u.cpu_policy;
+
+	if (p->_rsvd || p->index > XEN_SYSCTL_cpu_policy_hvm_default)
+		return -XEN_EINVAL;
+	if (p->index == XEN_SYSCTL_cpu_policy_hvm_max ||
+	    p->index == XEN_SYSCTL_cpu_policy_hvm_default)
+		return -XEN_EOPNOTSUPP;
+	return cpu_policy_read((u64)p->leaves.p, &p->nr_leaves,
+			       (u64)p->msrs.p, &p->nr_msrs);
+}
+
+static int (*const ops[])(struct xen_sysctl *op) = {
+	[XEN_SYSCTL_readconsole] = op_readconsole,
+	[XEN_SYSCTL_physinfo] = op_physinfo,
+	[XEN_SYSCTL_sched_id] = op_sched_id,
+	[XEN_SYSCTL_getdomaininfolist] = op_getdomaininfolist,
+	[XEN_SYSCTL_debug_keys] = op_debug_keys,
+	[XEN_SYSCTL_getcpuinfo] = op_getcpuinfo,
+	[XEN_SYSCTL_availheap] = op_availheap,
+	[XEN_SYSCTL_cputopoinfo] = op_cputopoinfo,
+	[XEN_SYSCTL_numainfo] = op_numainfo,
+	[XEN_SYSCTL_cpupool_op] = op_cpupool,
+	[XEN_SYSCTL_scheduler_op] = op_scheduler,
+	[XEN_SYSCTL_get_cpu_featureset] = op_featureset,
+	[XEN_SYSCTL_get_cpu_policy] = op_cpu_policy,
+};
+
+static long unknown(u32 cmd)
+{
+	static u64 said[1];
+
+	if (cmd < 64 && !bit_test_and_set(said, cmd))
+		log_info("sysctl %u is not there", cmd);
+	return -XEN_EOPNOTSUPP;
+}
+
+long do_sysctl(u64 arg)
+{
+	struct xen_sysctl op;
+	long rc;
+
+	if (!priv_system(current_domain()))
+		return -XEN_EPERM;
+	if (copy_from_guest(&op, arg, sizeof(op)))
+		return -XEN_EFAULT;
+	if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
+		return -XEN_EACCES;
+	if (op.cmd >= ARRAY_SIZE(ops) || !ops[op.cmd])
+		return unknown(op.cmd);
+	rc = ops[op.cmd](&op);
+	/* A count that was too small comes back as the one that is needed. */
+	if ((!rc || rc == -XEN_ENOBUFS) &&
+	    copy_to_guest(arg, &op, sizeof(op)))
+		return -XEN_EFAULT;
+	return rc;
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time as guests see it.
+ *
+ * pvclock: the guest computes ns since boot from its own RDTSC and the
+ * parameters in vcpu_info.time.  They are written when a vCPU begins to run
+ * with parameters that differ from what it has; version is odd meanwhile.
+ *
+ * Runstate: how long the vCPU was in each of four states, for the guest's
+ * steal time.  The guest names a virtual address in its kernel half once; we
+ * look the page up then, hold it writable, and write through our own map.  So
+ * it does not matter which of the guest's tables are loaded at a switch.
+ */
+#include <hyp/vtime.h>
+
+#include <hyp/arch.h>
+#include <hyp/domain.h>
+#include <hyp/lib.h>
+#include <hyp/page.h>
+
+#include <asm/pte.h>
+
+#define NSEC 1000000000ULL
+#define PERIOD_MIN 1000000ULL	/* ns: the shortest period a guest may ask */
+
+static u64 wallclock_at_boot;	/* ns since 1970 */
+
+/* ---- Guest memory that we keep writing ---- */
+
+static void area_drop(struct guest_area *a)
+{
+	unsigned i;
+
+	a->first = 0;
+	for (i = 0; i < 2; i++) {
+		if (a->page[i])
+			page_put_writable(a->page[i]);
+		a->page[i] = NULL;
+	}
+}
+
+static struct page *area_page(struct vcpu *v, u64 gva)
+{
+	paddr_t where;
+	u64 pte;
+
+	if (!mmu_walk(v, gva, &pte, &where) || !(pte & PTE_P))
+		return NULL;
+	return page_get_writable(pte_mfn(pte), v->domain);
+}
+
+static int area_set(struct vcpu *v, struct guest_area *a, u64 gva, u32 size)
+{
+	u32 offset = gva & ~PAGE_MASK, room = PAGE_SIZE - offset;
+	struct guest_area new = { { NULL, NULL }, { NULL, NULL }, 0 };
+
+	/* Null takes the area back. */
+	if (!gva) {
+		area_drop(a);
+		return 0;
+	}
+	if (gva & 3)
+		return -XEN_EINVAL;
+	new.page[0] = area_page(v, gva);
+	if (!new.page[0])
+		return -XEN_EFAULT;
+	new.at[0] = (char *)frame_to_virt(page_mfn(new.page[0])) + offset;
+	new.first = MIN(size, room);
+	if (size > room) {
+		new.page[1] = area_page(v, gva + room);
+		if (!new.page[1]) {
+			area_drop(&new);
+			return -XEN_EFAULT;
+		}
+		new.at[1] = frame_to_virt(page_mfn(new.page[1]));
+	}
+	area_drop(a);
+	*a = new;
+	return 0;
+}
+
+static void area_write(const struct guest_area *a, const void *from, u32 size)
+{
+	memcpy(a->at[0], from, a->first);
+	if (size > a->first)
+		memcpy(a->at[1], (const char *)from + a->first,
+		       size - a->first);
+}
+
+/* ---- pvclock ---- */
+
+static void write_pvclock(const struct vcpu *v, struct vcpu_time_info *t)
+{
+	WRITE_ONCE(t->version, v->time.version | 1);
+	memory_barrier();
+	t->tsc_timestamp = v->time.tsc;
+	t->system_time = v->time.system_ns;
+	t->tsc_to_system_mul = v->time.mul;
+	t->tsc_shift = v->time.shift;
+	t->flags = v->time.stable ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
+	memory_barrier();
+	WRITE_ONCE(t->version, v->time.version + 2);
+}
+
+static void publish_pvclock(struct vcpu *v)
+{
+	struct vcpu_time_info copy;
+
+	write_pvclock(v, &v->info->time);
+	v->time.version += 2;
+	if (v->time.time_area.first) {
+		copy = v->info->time;
+		copy.version = v->time.version;
+		area_write(&v->time.time_area, &copy, sizeof(copy));
+	}
+}
+
+void vtime_update(struct vcpu *v)
+{
+	u64 tsc, ns;
+	u32 mul;
+	s8 shift;
+	bool stable;
+
+	arch_pvclock(&tsc, &ns, &mul, &shift, &stable);
+	if (likely(tsc == v->time.tsc && ns == v->time.system_ns &&
+		   mul == v->time.mul && shift == v->time.shift))
+		return;
+	v->time.tsc = tsc;
+	v->time.system_ns = ns;
+	v->time.mul = mul;
+	v->time.shift = shift;
+	v->time.stable = stable;
+	publish_pvclock(v);
+}
+
+void vtime_refresh(struct vcpu *v)
+{
+	v->time.mul = 0;
+	vtime_update(v);
+	if (v->id == 0)
+		vtime_update_wallclock(v->domain);
+}
+
+u32 vtime_tsc_khz(void)
+{
+	u64 tsc, ns, khz;
+	u32 mul;
+	s8 shift;
+	bool stable;
+
+	/* ns = ((tsc << shift) * mul) >> 32 */
+	arch_pvclock(&tsc, &ns, &mul, &shift, &stable);
+	khz = mul ? (1000000ULL << 32) / mul : 0;
+	return (u32)(shift < 0 ? khz << -shift : khz >> shift);
+}
+
+/* ---- Wall clock ---- */
+
+void vtime_update_wallclock(struct domain *d)
+{
+	struct shared_info *s = d->shared;
+	u64 ns = wallclock_at_boot +
+		 (u64)d->time.offset_seconds * NSEC;
+	u64 sec = ns / NSEC;
+	u32 version = s->wc_version | 1;
+
+	WRITE_ONCE(s->wc_version, version);
+	memory_barrier();
+	s->wc_sec = (u32)sec;
+	s->wc_sec_hi = (u32)(sec >> 32);
+	s->wc_nsec = (u32)(ns % NSEC);
+	memory_barrier();
+	WRITE_ONCE(s->wc_version, version + 1);
+}
+
+void vtime_init(void)
+{
+	wallclock_at_boot = arch_wallclock() * NSEC - arch_now();
+}
+
+u64 vtime_wallclock_at_boot(void)
+{
+	return wallclock_at_boot;
+}
+
+void vtime_set_wallclock(u64 ns_at_boot)
+{
+	struct domain *d;
+	domid_t id = 0;
+
+	wallclock_at_boot = ns_at_boot;
+	while ((d = domain_find_from(id)) != NULL) {
+		vtime_update_wallclock(d);
+		id = d->id + 1;
+		domain_put(d);
+	}
+}
+
+void vtime_domain_init(struct domain *d)
+{
+	vtime_update_wallclock(d);
+}
+
+/* ---- Runstate ---- */
+
+void vtime_runstate(struct vcpu *v, int state, u64 now)
+{
+	struct vcpu_runstate_info *r = &v->time.runstate;
+
+	/* CPUs' clocks may differ by a hair; time never runs backwards. */
+	if ((s64)(now - r->state_entry_time) > 0) {
+		r->time[r->state] += now - r->state_entry_time;
+		r->state_entry_time = now;
+	}
+	r->state = state;
+}
+
+void vtime_get_runstate(const struct vcpu *v, struct vcpu_runstate_info *r)
+{
+	u64 now = arch_now();
+
+	*r = v->time.runstate;
+	if ((s64)(now - r->state_entry_time) > 0 && (u32)r->state < 4)
+		r->time[r->state] += now - r->state_entry_time;
+}
+
+u64 vtime_cpu_time(const struct vcpu *v)
+{
+	struct vcpu_runstate_info r;
+
+	vtime_get_runstate(v, &r);
+	return r.time[RUNSTATE_running];
+}
+
+/* With VMASST_TYPE_runstate_update_flag the guest's other vCPUs may read it
+ * too: the top bit of the entry time says that we are writing. */
+void vtime_publish_runstate(struct vcpu *v)
+{
+	struct guest_area *a = &v->time.runstate_area;
+	struct vcpu_runstate_info *to = a->at[0], copy;
+
+	if (!a->first)
+		return;
+	copy = v->time.runstate;
+	if (unlikely(a->first < sizeof(copy))) {
+		area_write(a, &copy, sizeof(copy));
+		return;
+	}
+	WRITE_ONCE(to->state_entry_time,
+		   copy.state_entry_time | XEN_RUNSTATE_UPDATE);
+	memory_barrier();
+	to->state = copy.state;
+	to->time[0] = copy.time[0];
+	to->time[1] = copy.time[1];
+	to->time[2] = copy.time[2];
+	to->time[3] = copy.time[3];
+	memory_barrier();
+	WRITE_ONCE(to->state_entry_time, copy.state_entry_time);
+}
+
+void vtime_switched_in(struct vcpu *v)
+{
+	vtime_update(v);
+	vtime_publish_runstate(v);
+	timer_migrate(&v->time.singleshot);
+}
+
+/* ---- Timers ---- */
+
+static void timer_fired(void *arg)
+{
+	evtchn_vcpu_virq(arg, VIRQ_TIMER);
+}
+
+static void period_over(void *arg)
+{
+	struct vcpu *v = arg;
+	u64 next = v->time.periodic.deadline + v->time.period_ns;
+	u64 now = arch_now();
+
+	if (!v->time.period_ns)
+		return;
+	/* A guest that was kept from running gets one tick, not hundreds. */
+	if (next < now)
+		next = now + v->time.period_ns;
+	timer_set(&v->time.periodic, next);
+	evtchn_vcpu_virq(v, VIRQ_TIMER);
+}
+
+static void poll_over(void *arg)
+{
+	vcpu_unblock(arg);
+}
+
+long vtime_set_singleshot(struct vcpu *v, u64 deadline)
+{
+	if (deadline > arch_now()) {
+		timer_set(&v->time.singleshot, deadline);
+		return 0;
+	}
+	vtime_stop_singleshot(v);
+	evtchn_vcpu_virq(v, VIRQ_TIMER);
+	return 0;
+}
+
+void vtime_stop_singleshot(struct vcpu *v)
+{
+	if (READ_ONCE(v->time.singleshot.set))
+		timer_cancel(&v->time.singleshot);
+}
+
+long vtime_set_periodic(struct vcpu *v, u64 period_ns)
+{
+	if (period_ns && (period_ns < PERIOD_MIN || period_ns > ~0ULL / 4))
+		return -XEN_EINVAL;
+	v->time.period_ns = 0;
+	timer_cancel(&v->time.periodic);
+	v->time.period_ns = period_ns;
+	if (period_ns)
+		timer_set(&v->time.periodic, arch_now() + period_ns);
+	return 0;
+}
+
+long vtime_set_runstate_area(struct vcpu *v, u64 gva)
+{
+	int rc = area_set(v, &v->time.runstate_area, gva,
+			  sizeof(struct vcpu_runstate_info));
+
+	if (!rc)
+		vtime_publish_runstate(v);
+	return rc;
+}
+
+long vtime_set_time_area(struct vcpu *v, u64 gva)
+{
+	int rc = area_set(v, &v->time.time_area, gva,
+			  sizeof(struct vcpu_time_info));
+
+	if (!rc)
+		vtime_refresh(v);
+	return rc;
+}
+
+void vtime_vcpu_init(struct vcpu *v)
+{
+	timer_init(&v->time.singleshot, timer_fired, v);
+	timer_init(&v->time.periodic, period_over, v);
+	timer_init(&v->time.poll, poll_over, v);
+	v->time.runstate.state = RUNSTATE_offline;
+	v->time.runstate.state_entry_time = arch_now();
+}
+
+void vtime_vcpu_stop(struct vcpu *v)
+{
+	v->time.period_ns = 0;
+	timer_cancel(&v->time.singleshot);
+	timer_cancel(&v->time.periodic);
+	timer_cancel(&v->time.poll);
+}
+
+void vtime_vcpu_exit(struct vcpu *v)
+{
+	area_drop(&v->time.runstate_area);
+	area_drop(&v->time.time_area);
+}
