@@ -438,7 +438,8 @@ static void idle_until_work(struct cpu *c)
 			break;
 		if (READ_ONCE(waiting) && pull(c, NOBODY))
 			break;
-		if (work)
+		/* Whoever posts work where there is some sends no IPI. */
+		if (work || READ_ONCE(c->work))
 			continue;
 		if (frame_scrub_some())
 			arch_take_interrupts();
@@ -568,17 +569,15 @@ void sched_run(void)
 
 /* ---- Life ---- */
 
-void sched_init(void)
-{
-	waiting = 0;
-	vclock = 0;
-	idle_cpus = (struct cpumask){ { 0 } };
-}
-
 void sched_cpu_init(struct cpu *c)
 {
 	struct runqueue *rq = &c->rq;
 
+	if (!c->id) {
+		waiting = 0;
+		vclock = 0;
+		idle_cpus = (struct cpumask){ { 0 } };
+	}
 	lock_init(&rq->lock, RANK_RUNQ, c->id);
 	list_init(&rq->queue);
 	rq->count = 0;

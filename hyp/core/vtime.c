@@ -174,11 +174,6 @@ void vtime_update_wallclock(struct domain *d)
 	WRITE_ONCE(s->wc_version, version + 1);
 }
 
-void vtime_init(void)
-{
-	wallclock_at_boot = arch_wallclock() * NSEC - arch_now();
-}
-
 u64 vtime_wallclock_at_boot(void)
 {
 	return wallclock_at_boot;

@@ -47,7 +47,7 @@ struct vcpu_sched {
 	struct cpumask *soft;	/* I: the ones it would like; never NULL */
 };
 
-void sched_init(void);
+/* The boot CPU first. */
 void sched_cpu_init(struct cpu *c);
 int sched_vcpu_init(struct vcpu *v);
 void sched_vcpu_exit(struct vcpu *v);

@@ -61,7 +61,6 @@ u64 vtime_cpu_time(const struct vcpu *v);
 void vtime_switched_in(struct vcpu *v);
 
 /* The wall clock at boot, ns since 1970; platform_op settime moves it. */
-void vtime_init(void);
 void vtime_set_wallclock(u64 ns_at_boot);
 u64 vtime_wallclock_at_boot(void);
 /* Ticks of the guests' clock per ms. */
