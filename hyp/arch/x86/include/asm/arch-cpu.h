@@ -8,8 +8,9 @@
 struct arch_cpu {
 	u32 apic_id;
 	u32 flush_pending;	/* a: someone waits for this CPU to flush */
+	u32 lap_pending;	/* a: the TLB clock went half round: flush */
 	u32 flush_epoch;	/* a: value of the TLB clock at its last full flush */
-	u64 tsc_base, ns_base;	/* o: clock calibration */
+	u64 deadline;		/* o: ns, what arch_set_deadline() was told */
 };
 
 #endif

@@ -40,6 +40,7 @@ bool ioapic_owns(paddr_t a);
 int ioapic_setup(u32 gsi, bool level, bool low);
 void ioapic_mask(u32 gsi, bool mask);
 bool ioapic_is_level(u32 gsi);
+bool ioapic_has(u32 gsi);
 /* Sends a line to our own handler, unmasked: the serial port. */
 void ioapic_route(u32 gsi, unsigned vector);
 u32 ioapic_read_at(paddr_t base, u32 reg, bool *ok);

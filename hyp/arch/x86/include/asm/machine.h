@@ -27,24 +27,22 @@ u32 apic_id(void);
 u32 apic_version(void);
 void apic_eoi(void);
 void apic_send(u32 apic_id, unsigned vector);
-void apic_send_init(u32 apic_id, bool assert);
+void apic_send_init(u32 apic_id);
 void apic_send_startup(u32 apic_id, unsigned page);
 void apic_send_nmi(u32 apic_id);
-void apic_timer_init(u64 tsc_hz);	/* calibrates; see clock.c */
-void apic_timer_start_count(void);	/* for calibration: counts down from ~0 */
-u32 apic_timer_count(void);
-void apic_timer_set(u64 ns_from_now, u64 tsc);
-void apic_timer_stop(void);
+void apic_timer_init_this(void);
+void apic_timer_start_count(void);	/* masked, counts down from ~0 */
+u32 apic_timer_count(void);		/* ticks since then */
+void apic_timer_oneshot(u32 count);	/* 0 stops it */
 extern u64 apic_timer_hz;
 void pic_disable(void);
 
 /* clock.c */
-void clock_init(void);
-void clock_init_ap(u64 tsc_offset);
+void clock_init(void);		/* calibrates TSC and APIC timer */
+void clock_timer_interrupt(void);
 extern u64 tsc_khz;
 extern bool tsc_stable;
 void delay_us(u64 us);
-u64 clock_tsc_of(u64 ns);
 
 /* smp.c */
 void smp_init(void);
@@ -54,9 +52,16 @@ void smp_stop_others(void);
 void uart_init(void);
 void uart_write(const char *s, size_t n);
 bool uart_owns_port(u16 port);
+bool uart_owns_gsi(u32 gsi);
 void uart_irq_init(void);
 void uart_interrupt(void);
 void uart_poll(void);
+
+/* vga.c */
+void vga_init(void);
+void vga_write(const char *s, size_t n);
+/* The screen is the control domain's (or, at a panic, ours again). */
+void vga_give_away(bool to_guest);
 
 /* flush.c */
 void flush_answer(void);

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time: the TSC, scaled to nanoseconds since boot, and the deadline of this
+ * CPU.  The TSC is measured once against the HPET, the ACPI PM timer or the
+ * PIT, whichever comes first, and the APIC timer in the same 10 ms.
+ *
+ * ns = ((tsc - tsc_boot) << shift) * mul >> 32, the form that guests use too,
+ * so that both sides always agree.
+ */
+#include <hyp/arch.h>
+#include <hyp/printk.h>
+
+#include <asm/acpi.h>
+#include <asm/cpu.h>
+#include <asm/hyp-map.h>
+#include <asm/machine.h>
+
+#define CALIBRATE_US	10000
+#define PM_HZ		3579545
+#define PIT_HZ		1193182
+#define NS_PER_S	1000000000ULL
+
+u64 tsc_khz;
+bool tsc_stable;
+static u64 tsc_boot;
+static u32 mul = 1U << 31;	/* until calibrated: 1 GHz */
+static s8 shift = 1;
+
+/* ---- References: free-running counters. ---- */
+
+struct reference {
+	const char *name;
+	u64 hz;
+	u32 mask;
+	u32 (*read)(void);
+};
+
+static volatile u32 *hpet;
+
+static u32 hpet_read(void)
+{
+	return hpet[0xf0 / 4];
+}
+
+static u32 pm_read(void)
+{
+	return inl(acpi.pm_timer);
+}
+
+/* PIT channel 2 counts down; the latch gives both halves of one moment. */
+static u32 pit_read(void)
+{
+	u32 v;
+
+	outb(0x43, 0x80);
+	v = inb(0x42);
+	v |= (u32)inb(0x42) << 8;
+	return ~v;
+}
+
+static bool hpet_find(struct reference *r)
+{
+	u32 period;
+
+	if (!acpi.hpet)
+		return false;
+	hpet = iomap(acpi.hpet, 0x400, HYP_DEVICE);
+	if (!hpet)
+		return false;
+	period = hpet[1];	/* femtoseconds a tick, at most 100 ns */
+	if (period < 100000 || period > 100000000)
+		return false;
+	hpet[0x10 / 4] |= 1;	/* let it count */
+	*r = (struct reference){
+		"HPET", 1000000000000000ULL / period, ~0u, hpet_read
+	};
+	return true;
+}
+
+static void reference_find(struct reference *r)
+{
+	if (hpet_find(r))
+		return;
+	if (acpi.pm_timer) {
+		*r = (struct reference){ "PM timer", PM_HZ, 0xffffff, pm_read };
+		return;
+	}
+	/* Gate on, speaker off, mode 0, full count. */
+	outb(0x61, (inb(0x61) & ~2) | 1);
+	outb(0x43, 0xb0);
+	outb(0x42, 0xff);
+	outb(0x42, 0xff);
+	*r = (struct reference){ "PIT", PIT_HZ, 0xffff, pit_read };
+}
+
+/* One moment on all clocks, of the quickest of some tries: an SMI or a
+ * sleeping host between the reads would spoil it. */
+struct moment {
+	u64 tsc;
+	u32 ref, apic;
+};
+
+static void take_moment(const struct reference *r, struct moment *m)
+{
+	u64 before, after, best = ~0ULL;
+	unsigned i;
+
+	for (i = 0; i < 5; i++) {
+		u32 ref, apic;
+
+		before = rdtsc();
+		ref = r->read();
+		after = rdtsc();
+		apic = apic_timer_count();
+		if (after - before < best) {
+			best = after - before;
+			*m = (struct moment){ before + best / 2, ref, apic };
+		}
+	}
+}
+
+/* mul and shift so that (ticks << shift) * mul >> 32 are nanoseconds. */
+static void set_scale(u64 hz)
+{
+	u64 ns = NS_PER_S, ticks = hz;
+
+	shift = 0;
+	while (ticks > 2 * ns) {
+		ticks >>= 1;
+		shift--;
+	}
+	while (ticks <= ns) {
+		ticks <<= 1;
+		shift++;
+	}
+	mul = (ns << 32) / ticks;
+}
+
+void clock_init(void)
+{
+	struct reference r;
+	struct moment a, b;
+	u64 want, ticks;
+
+	reference_find(&r);
+	want = r.hz * CALIBRATE_US / 1000000;
+	apic_timer_start_count();
+	take_moment(&r, &a);
+	do {
+		take_moment(&r, &b);
+		ticks = (b.ref - a.ref) & r.mask;
+	} while (ticks < want && b.tsc - a.tsc < 1ULL << 34);
+	apic_timer_oneshot(0);
+	if (ticks < want)
+		panic("the %s does not count: no clock", r.name);
+	tsc_khz = (b.tsc - a.tsc) * r.hz / ticks / 1000;
+	apic_timer_hz = (u64)(b.apic - a.apic) * r.hz / ticks;
+	tsc_boot = 0;
+	set_scale(tsc_khz * 1000);
+	tsc_stable = true;
+	apic_timer_init_this();
+	log_info("clock: TSC %llu.%03llu MHz by %s, APIC timer %llu.%03llu MHz%s",
+		 (unsigned long long)tsc_khz / 1000,
+		 (unsigned long long)tsc_khz % 1000, r.name,
+		 (unsigned long long)apic_timer_hz / 1000000,
+		 (unsigned long long)apic_timer_hz / 1000 % 1000,
+		 cpu_features.tsc_deadline ? ", TSC deadline" : "");
+}
+
+static u64 tsc_to_ns(u64 tsc)
+{
+	const u64 t = tsc - tsc_boot;
+	const u64 scaled = shift >= 0 ? t << shift : t >> -shift;
+
+	return (unsigned __int128)scaled * mul >> 32;
+}
+
+static u64 ns_to_ticks(u64 ns, u64 hz)
+{
+	return ns / NS_PER_S * hz + ns % NS_PER_S * hz / NS_PER_S;
+}
+
+u64 arch_now(void)
+{
+	return tsc_to_ns(rdtsc());
+}
+
+void arch_pvclock(u64 *tsc, u64 *system_ns, u32 *out_mul, s8 *out_shift,
+		  bool *stable)
+{
+	*tsc = rdtsc();
+	*system_ns = tsc_to_ns(*tsc);
+	*out_mul = mul;
+	*out_shift = shift;
+	*stable = tsc_stable;
+}
+
+void delay_us(u64 us)
+{
+	const u64 end = rdtsc() + us * tsc_khz / 1000;
+
+	while (rdtsc() < end)
+		arch_poll();
+}
+
+/* ---- Deadlines. ---- */
+
+void arch_set_deadline(u64 ns)
+{
+	struct arch_cpu *c = &this_cpu()->arch;
+	const u64 now = arch_now();
+	u64 ticks;
+
+	c->deadline = ns;
+	if (cpu_features.tsc_deadline) {
+		wrmsr(MSR_TSC_DEADLINE, ns == ~0ULL ? 0 : ns <= now ? 1 :
+		      rdtsc() + ns_to_ticks(ns - now, tsc_khz * 1000) + 1);
+		return;
+	}
+	if (ns == ~0ULL) {
+		apic_timer_oneshot(0);
+		return;
+	}
+	ticks = ns <= now ? 1 : ns_to_ticks(ns - now, apic_timer_hz) + 1;
+	apic_timer_oneshot(MIN(ticks, 0xffffffffULL));
+}
+
+/* A far deadline does not fit the counter: fired early, it is set again. */
+void clock_timer_interrupt(void)
+{
+	const u64 deadline = this_cpu()->arch.deadline;
+
+	if (deadline > arch_now())
+		arch_set_deadline(deadline);
+	else
+		timer_interrupt();
+}
+
+/* ---- The wall clock: CMOS, BCD or binary, 12 or 24 hours. ---- */
+
+static u8 cmos(u8 reg)
+{
+	outb(0x70, reg);
+	return inb(0x71);
+}
+
+static unsigned from_bcd(u8 v, bool binary)
+{
+	return binary ? v : (v >> 4) * 10 + (v & 15);
+}
+
+/* Days from 1970-01-01 to the start of a month of the Gregorian calendar. */
+static u64 days_before(unsigned year, unsigned month)
+{
+	static const u16 start[] = {
+		0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334,
+	};
+	const unsigned leaps = (year - 1) / 4 - (year - 1) / 100 +
+			       (year - 1) / 400 - 477;
+	const bool leap = year % 4 == 0 && (year % 100 || year % 400 == 0);
+
+	return (year - 1970) * 365ULL + leaps + start[(month - 1) % 12] +
+	       (leap && month > 2);
+}
+
+u64 arch_wallclock(void)
+{
+	u8 t[6], again[6], mode;
+	unsigned i, tries, hour;
+	bool binary;
+
+	/* Read until two readings agree: no update came between. */
+	for (tries = 0; tries < 10; tries++) {
+		static const u8 reg[6] = { 0, 2, 4, 7, 8, 9 };
+		bool same = true;
+
+		for (i = 0; i < 6; i++)
+			t[i] = cmos(reg[i]);
+		for (i = 0; i < 6; i++) {
+			again[i] = cmos(reg[i]);
+			same &= again[i] == t[i];
+		}
+		if (same && !(cmos(10) & 0x80))
+			break;
+	}
+	mode = cmos(11);
+	binary = mode & 4;
+	hour = from_bcd(t[2] & 0x7f, binary);
+	if (!(mode & 2))
+		hour = hour % 12 + (t[2] & 0x80 ? 12 : 0);
+	return (days_before(2000 + from_bcd(t[5], binary),
+			    MAX(from_bcd(t[4], binary), 1U)) +
+		MAX(from_bcd(t[3], binary), 1U) - 1) * 86400 +
+	       hour * 3600 + from_bcd(t[1], binary) * 60 +
+	       from_bcd(t[0], binary);
+}

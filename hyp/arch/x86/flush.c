@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TLB flushes across CPUs.
+ *
+ * One request is under way at a time.  The requester marks the CPUs, sends
+ * each an IPI and waits; a marked CPU flushes in the interrupt, or in
+ * arch_poll() when it waits for something itself, so two CPUs never wait for
+ * each other.
+ *
+ * The TLB clock ticks at each full flush.  A CPU's epoch is the clock's value
+ * at its last full flush, written after the flush was made.  Whoever removed
+ * the last mapping of a frame at clock value s knows that a CPU with epoch > s
+ * has forgotten it.
+ */
+#include <hyp/arch.h>
+#include <hyp/atomic.h>
+#include <hyp/cpu.h>
+
+#include <asm/cpu.h>
+#include <asm/irq.h>
+#include <asm/machine.h>
+
+static u32 tlb_clock = 1;
+static u32 request_busy;	/* a: one requester at a time */
+static u64 request_va;		/* what it wants flushed */
+
+/* Half way round the clock, old epochs would look new: everybody flushes. */
+#define CLOCK_LAP (1U << 30)
+
+static void lap(void)
+{
+	u32 i;
+
+	for (i = 0; i < cpu_count; i++) {
+		struct cpu *c = cpu_get(i);
+
+		if (c != this_cpu() && atomic_load(&c->online)) {
+			atomic_store(&c->arch.lap_pending, 1);
+			arch_kick_cpu(c);
+		}
+	}
+}
+
+void flush_this(u64 va)
+{
+	u32 now;
+
+	if (va != FLUSH_ALL) {
+		invlpg(va);
+		return;
+	}
+	now = atomic_add(&tlb_clock, 1);
+	write_cr3(read_cr3());
+	atomic_store(&this_cpu()->arch.flush_epoch, now);
+	if (unlikely(now % CLOCK_LAP == 0))
+		lap();
+}
+
+void flush_answer(void)
+{
+	struct arch_cpu *c = &this_cpu()->arch;
+
+	if (atomic_load(&c->flush_pending)) {
+		flush_this(atomic_load(&request_va));
+		atomic_store(&c->flush_pending, 0);
+	}
+	if (unlikely(atomic_load(&c->lap_pending))) {
+		atomic_store(&c->lap_pending, 0);
+		flush_this(FLUSH_ALL);
+	}
+}
+
+void arch_poll(void)
+{
+	flush_answer();
+	cpu_relax();
+}
+
+/* CPUs in m but this one that are up. */
+static bool others_of(const struct cpumask *m, struct cpumask *out)
+{
+	const u32 self = this_cpu()->id;
+	bool any = false;
+	unsigned i;
+
+	for (i = 0; i < ARRAY_SIZE(m->bits); i++) {
+		out->bits[i] = READ_ONCE(m->bits[i]);
+		if (i == self / 64)
+			out->bits[i] &= ~BIT(self % 64);
+		any |= out->bits[i] != 0;
+	}
+	return any;
+}
+
+static void request(struct cpumask *m, u64 va)
+{
+	u32 i;
+
+	while (atomic_xchg(&request_busy, 1))
+		arch_poll();
+	atomic_store(&request_va, va);
+	for (i = 0; i < cpu_count; i++) {
+		struct cpu *c = cpu_get(i);
+
+		if (!cpumask_test(m, i) || !atomic_load(&c->online))
+			continue;
+		atomic_store(&c->arch.flush_pending, 1);
+		apic_send(c->arch.apic_id, VECTOR_FLUSH);
+	}
+	for (i = 0; i < cpu_count; i++)
+		while (cpumask_test(m, i) &&
+		       atomic_load(&cpu_get(i)->arch.flush_pending))
+			arch_poll();
+	atomic_store(&request_busy, 0);
+}
+
+void arch_flush_tlb(const struct cpumask *m, u64 va)
+{
+	struct cpumask others;
+
+	/* What the caller wrote to tables comes before anybody's flush. */
+	memory_barrier();
+	if (cpumask_test(m, this_cpu()->id))
+		flush_this(va);
+	if (others_of(m, &others))
+		request(&others, va);
+}
+
+u32 arch_tlb_clock(void)
+{
+	return atomic_load(&tlb_clock);
+}
+
+static bool is_stale(const struct cpu *c, u32 stamp)
+{
+	return (s32)(atomic_load(&c->arch.flush_epoch) - stamp) <= 0;
+}
+
+void arch_flush_tlb_since(const struct cpumask *m, u32 stamp)
+{
+	struct cpumask others;
+	u32 i;
+
+	memory_barrier();
+	if (cpumask_test(m, this_cpu()->id) && is_stale(this_cpu(), stamp))
+		flush_this(FLUSH_ALL);
+	if (!others_of(m, &others))
+		return;
+	for (i = 0; i < cpu_count; i++)
+		if (cpumask_test(&others, i) && !is_stale(cpu_get(i), stamp))
+			cpumask_clear(&others, i);
+	if (others.bits[0] | others.bits[1])
+		request(&others, FLUSH_ALL);
+}

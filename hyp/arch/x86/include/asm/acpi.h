@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The few ACPI tables that a hypervisor needs.  The parsers are pure: bytes
+ * in, struct acpi_info out; acpi_init() finds the bytes.
+ */
+#ifndef ASM_ACPI_H
+#define ASM_ACPI_H
+
+#include <hyp/cpu.h>
+#include <hyp/types.h>
+
+#define ACPI_IOAPICS_MAX	16
+#define ACPI_SEGMENTS_MAX	8
+
+struct acpi_info {
+	/* MADT */
+	paddr_t apic_base;
+	u32 cpu_count;
+	struct acpi_cpu { u32 apic_id, acpi_id; } cpu[MAX_CPUS];
+	u32 cpus_left_out;	/* more than MAX_CPUS */
+	u32 ioapic_count;
+	struct acpi_ioapic {
+		u32 id, address, gsi_base;
+	} ioapic[ACPI_IOAPICS_MAX];
+	struct acpi_isa { u32 gsi; bool level, low; } isa[16];
+	/* FADT; a port of 0 is absent */
+	bool has_fadt;
+	u16 sci;
+	u32 pm1a_event, pm1b_event, pm1a_control, pm1b_control;
+	u32 pm_timer;
+	bool pm_timer_32;
+	u8 reset_space, reset_value;	/* space: 0 memory, 1 I/O, 2 PCI */
+	u64 reset_address;		/* 0: none */
+	u64 dsdt;
+	bool has_s5;
+	u8 s5_a, s5_b;			/* SLP_TYP of soft-off */
+	/* HPET; 0: none */
+	paddr_t hpet;
+	/* MCFG */
+	u32 segment_count;
+	struct acpi_segment {
+		paddr_t base;
+		u16 segment;
+		u8 first_bus, last_bus;
+	} segment[ACPI_SEGMENTS_MAX];
+};
+
+extern struct acpi_info acpi;
+
+/* n bytes at p are a table: length fits and bytes add up to 0. */
+bool acpi_table_ok(const u8 *p, size_t n);
+/* Root pointers from an RSDP of n bytes; false: not one. */
+bool acpi_parse_rsdp(const u8 *p, size_t n, u64 *rsdt, u64 *xsdt);
+/* Each takes a table that passed acpi_table_ok(), n its length. */
+void acpi_parse_madt(const u8 *p, size_t n, struct acpi_info *a);
+void acpi_parse_fadt(const u8 *p, size_t n, struct acpi_info *a);
+void acpi_parse_hpet(const u8 *p, size_t n, struct acpi_info *a);
+void acpi_parse_mcfg(const u8 *p, size_t n, struct acpi_info *a);
+/* Finds the package _S5_ in AML bytes. */
+void acpi_parse_s5(const u8 *p, size_t n, struct acpi_info *a);
+
+/* Reads all tables; rsdp 0: searches the BIOS area. */
+void acpi_init(paddr_t rsdp);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * IOAPICs: each input line (a gsi) has a redirection entry that says which
+ * vector it raises on which CPU.  All lines start masked.
+ */
+#include <hyp/arch.h>
+#include <hyp/lock.h>
+#include <hyp/printk.h>
+
+#include <asm/acpi.h>
+#include <asm/hyp-map.h>
+#include <asm/irq.h>
+#include <asm/machine.h>
+
+#define RTE_LOW		0x02000
+#define RTE_LEVEL	0x08000
+#define RTE_MASKED	0x10000
+
+struct ioapic {
+	volatile u32 *window;
+	paddr_t address;
+	u32 gsi_base, lines;
+};
+
+static struct lock ioapic_lock = LOCK_INIT(RANK_CONSOLE);
+static struct ioapic ioapics[ACPI_IOAPICS_MAX];
+static u32 ioapic_count;
+static u32 gsi_count;
+static u32 line_flags[NR_PIRQS];	/* RTE_LOW, RTE_LEVEL */
+static u8 line_vector[NR_PIRQS];
+
+static u32 reg_read(const struct ioapic *io, u32 reg)
+{
+	io->window[0] = reg;
+	return io->window[4];
+}
+
+static void reg_write(const struct ioapic *io, u32 reg, u32 v)
+{
+	io->window[0] = reg;
+	io->window[4] = v;
+}
+
+static const struct ioapic *ioapic_of(u32 gsi)
+{
+	u32 i;
+
+	for (i = 0; i < ioapic_count; i++)
+		if (gsi - ioapics[i].gsi_base < ioapics[i].lines)
+			return &ioapics[i];
+	return NULL;
+}
+
+/* Writes the whole entry; masked first, so no half entry ever fires. */
+static void rte_write(u32 gsi, bool masked)
+{
+	const struct ioapic *io = ioapic_of(gsi);
+	u32 pin, low;
+
+	if (!io)
+		return;
+	pin = 0x10 + 2 * (gsi - io->gsi_base);
+	low = line_vector[gsi] | line_flags[gsi];
+	lock(&ioapic_lock);
+	reg_write(io, pin, low | RTE_MASKED);
+	if (!masked) {
+		reg_write(io, pin + 1, cpu_get(0)->arch.apic_id << 24);
+		reg_write(io, pin, low);
+	}
+	unlock(&ioapic_lock);
+}
+
+static void ioapic_add(const struct acpi_ioapic *a)
+{
+	struct ioapic *io = &ioapics[ioapic_count];
+	u32 i;
+
+	io->window = iomap(a->address, 0x20, HYP_DEVICE);
+	if (!io->window)
+		return;
+	io->address = a->address;
+	io->gsi_base = a->gsi_base;
+	io->lines = (reg_read(io, 1) >> 16 & 0xff) + 1;
+	if (io->gsi_base >= NR_PIRQS) {
+		log_warn("IOAPIC %u: its lines from %u on are not used",
+			 a->id, io->gsi_base);
+		return;
+	}
+	io->lines = MIN(io->lines, NR_PIRQS - io->gsi_base);
+	ioapic_count++;
+	gsi_count = MAX(gsi_count, io->gsi_base + io->lines);
+	for (i = 0; i < io->lines; i++) {
+		const u32 gsi = io->gsi_base + i;
+
+		/* PCI's way, unless it is one of the ISA lines below. */
+		line_flags[gsi] = gsi < 16 ? 0 : RTE_LOW | RTE_LEVEL;
+		rte_write(gsi, true);
+	}
+}
+
+void ioapic_init(const struct acpi_info *a)
+{
+	u32 i, gsi;
+
+	for (i = 0; i < a->ioapic_count; i++)
+		ioapic_add(&a->ioapic[i]);
+	for (i = 0; i < 16; i++) {
+		gsi = a->isa[i].gsi;
+		if (gsi < NR_PIRQS && (gsi != i || a->isa[i].level ||
+				       a->isa[i].low))
+			line_flags[gsi] =
+				(a->isa[i].level ? RTE_LEVEL : 0) |
+				(a->isa[i].low ? RTE_LOW : 0);
+	}
+	if (!ioapic_count)
+		log_warn("no IOAPIC: the control domain gets no line interrupts");
+}
+
+u32 ioapic_gsi_count(void)
+{
+	return gsi_count;
+}
+
+bool ioapic_owns(paddr_t a)
+{
+	u32 i;
+
+	for (i = 0; i < ioapic_count; i++)
+		if (a >> PAGE_SHIFT == ioapics[i].address >> PAGE_SHIFT)
+			return true;
+	return false;
+}
+
+int ioapic_setup(u32 gsi, bool level, bool low)
+{
+	if (!ioapic_of(gsi))
+		return -XEN_EINVAL;
+	/* A line in use keeps what it has. */
+	if (line_vector[gsi])
+		return 0;
+	line_flags[gsi] = (level ? RTE_LEVEL : 0) | (low ? RTE_LOW : 0);
+	return 0;
+}
+
+void ioapic_mask(u32 gsi, bool mask)
+{
+	const struct ioapic *io = ioapic_of(gsi);
+	u32 pin;
+
+	if (!io)
+		return;
+	pin = 0x10 + 2 * (gsi - io->gsi_base);
+	lock(&ioapic_lock);
+	reg_write(io, pin, line_vector[gsi] | line_flags[gsi] |
+		  (mask ? RTE_MASKED : 0));
+	unlock(&ioapic_lock);
+}
+
+bool ioapic_is_level(u32 gsi)
+{
+	return gsi < NR_PIRQS && line_flags[gsi] & RTE_LEVEL;
+}
+
+bool ioapic_has(u32 gsi)
+{
+	return ioapic_of(gsi) != NULL;
+}
+
+void ioapic_route(u32 gsi, unsigned vector)
+{
+	if (gsi >= NR_PIRQS)
+		return;
+	line_vector[gsi] = vector;
+	rte_write(gsi, vector == 0);
+}
+
+u32 ioapic_read_at(paddr_t base, u32 reg, bool *ok)
+{
+	u32 i, v = 0;
+
+	*ok = false;
+	for (i = 0; i < ioapic_count; i++) {
+		if (ioapics[i].address != base)
+			continue;
+		lock(&ioapic_lock);
+		v = reg_read(&ioapics[i], reg & 0xff);
+		unlock(&ioapic_lock);
+		*ok = true;
+	}
+	return v;
+}
+
+u32 isa_gsi(u32 irq, bool *level, bool *low)
+{
+	const struct acpi_isa *isa = &acpi.isa[irq & 15];
+
+	*level = isa->level;
+	*low = isa->low;
+	return isa->gsi;
+}

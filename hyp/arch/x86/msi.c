@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PCI configuration space and message-signalled interrupts.
+ *
+ * A message is a write to the APIC that a device makes: whoever chooses its
+ * address and data chooses a vector on a CPU.  So the hypervisor alone writes
+ * them: the MSI capability is guarded against the control domain's writes,
+ * and frames with an MSI-X table in use are read-only to it.
+ */
+#include <hyp/arch.h>
+#include <hyp/cpu.h>
+#include <hyp/lock.h>
+
+#include <asm/cpu.h>
+#include <asm/hyp-map.h>
+#include <asm/irq.h>
+#include <asm/machine.h>
+
+#define CONF_ADDRESS	0xcf8
+#define CONF_DATA	0xcfc
+#define CONF_ENABLE	0x80000000
+
+#define PCI_STATUS	0x06
+#define PCI_STATUS_CAPS	0x10
+#define PCI_CAPS	0x34
+#define PCI_CAP_MSI	0x05
+#define PCI_CAP_MSIX	0x11
+#define CAPS_MAX	48
+
+#define MSI_CONTROL	2
+#define MSI_64		0x80
+#define MSI_ENABLE	0x01
+#define MSI_MULTIPLE	0x70
+#define MSIX_ENABLE	0x8000
+#define MSIX_MASK_ALL	0x4000
+#define MSIX_ENTRY	16
+
+#define MESSAGE_ADDRESS	0xfee00000
+
+static struct lock conf_lock = LOCK_INIT(RANK_CONSOLE);
+
+static u32 conf_raw(u16 bdf, u32 reg)
+{
+	return CONF_ENABLE | (u32)bdf << 8 | (reg & 0xfc);
+}
+
+u32 pci_conf_read(u16 bdf, u32 reg, u32 size)
+{
+	u32 v;
+
+	lock(&conf_lock);
+	outl(CONF_ADDRESS, conf_raw(bdf, reg));
+	if (size == 1)
+		v = inb(CONF_DATA + (reg & 3));
+	else if (size == 2)
+		v = inw(CONF_DATA + (reg & 2));
+	else
+		v = inl(CONF_DATA);
+	unlock(&conf_lock);
+	return v;
+}
+
+void pci_conf_write(u16 bdf, u32 reg, u32 size, u32 value)
+{
+	lock(&conf_lock);
+	outl(CONF_ADDRESS, conf_raw(bdf, reg));
+	if (size == 1)
+		outb(CONF_DATA + (reg & 3), value);
+	else if (size == 2)
+		outw(CONF_DATA + (reg & 2), value);
+	else
+		outl(CONF_DATA, value);
+	unlock(&conf_lock);
+}
+
+/* Offset of a capability in configuration space; 0: it has none. */
+static u32 find_cap(u16 bdf, u8 id)
+{
+	u32 at, n;
+
+	if (pci_conf_read(bdf, 0, 4) == ~0U ||
+	    !(pci_conf_read(bdf, PCI_STATUS, 2) & PCI_STATUS_CAPS))
+		return 0;
+	at = pci_conf_read(bdf, PCI_CAPS, 1) & 0xfc;
+	for (n = 0; at >= 0x40 && n < CAPS_MAX; n++) {
+		if (pci_conf_read(bdf, at, 1) == id)
+			return at;
+		at = pci_conf_read(bdf, at + 1, 1) & 0xfc;
+	}
+	return 0;
+}
+
+/* One message in use.  A slot belongs to a pirq; under msi_lock. */
+struct msi {
+	bool used;
+	bool x;			/* MSI-X */
+	u16 bdf;
+	u8 vector;
+	u32 cap;
+	mfn_t table;		/* MSI-X: frame of the entry */
+	volatile u32 *entry;	/* MSI-X: the entry, mapped */
+};
+
+static struct lock msi_lock = LOCK_INIT(RANK_EVTCHN);
+static struct msi msis[NR_PIRQS];
+
+/* Mapped table frames, kept for good: devices are few. */
+#define TABLES_MAX 128
+static struct { mfn_t frame; void *at; } tables[TABLES_MAX];
+
+static void *table_map(mfn_t m)
+{
+	unsigned i;
+
+	for (i = 0; i < TABLES_MAX && tables[i].at; i++)
+		if (tables[i].frame == m)
+			return tables[i].at;
+	if (i == TABLES_MAX)
+		return NULL;
+	tables[i].frame = m;
+	tables[i].at = iomap(m << PAGE_SHIFT, PAGE_SIZE, HYP_DEVICE);
+	return tables[i].at;
+}
+
+bool msi_is(u32 pirq)
+{
+	return pirq < NR_PIRQS && READ_ONCE(msis[pirq].used);
+}
+
+static u64 message_address(void)
+{
+	return MESSAGE_ADDRESS | (cpu_get(0)->arch.apic_id & 0xff) << 12;
+}
+
+/* The address that a BAR holds, 0 when it is not memory. */
+static u64 bar_address(u16 bdf, unsigned bar)
+{
+	u32 low, high = 0;
+
+	if (bar > 5)
+		return 0;
+	low = pci_conf_read(bdf, 0x10 + 4 * bar, 4);
+	if (low & 1)
+		return 0;
+	if ((low & 6) == 4 && bar < 5)
+		high = pci_conf_read(bdf, 0x14 + 4 * bar, 4);
+	return (u64)high << 32 | (low & ~15U);
+}
+
+static int setup_msix(struct msi *m, const struct msi_request *r)
+{
+	const u32 control = pci_conf_read(m->bdf, m->cap + MSI_CONTROL, 2);
+	const u32 where = pci_conf_read(m->bdf, m->cap + 4, 4);
+	u64 at = bar_address(m->bdf, where & 7);
+	u8 *page;
+
+	/* The entry must exist, in a table outside RAM. */
+	if (r->entry_nr > (control & 0x7ff) || !at)
+		return -XEN_EINVAL;
+	at += (where & ~7U) + r->entry_nr * MSIX_ENTRY;
+	if (!arch_iomem_ok(at >> PAGE_SHIFT))
+		return -XEN_EINVAL;
+	page = table_map(at >> PAGE_SHIFT);
+	if (!page)
+		return -XEN_ENOMEM;
+	m->table = at >> PAGE_SHIFT;
+	m->entry = (volatile u32 *)(page + (at & (PAGE_SIZE - 1)));
+	/* The device decodes memory and the table is on, all masked, while
+	 * we write; the control domain takes the overall mask away. */
+	if (!(control & MSIX_ENABLE))
+		pci_conf_write(m->bdf, m->cap + MSI_CONTROL, 2,
+			       control | MSIX_ENABLE | MSIX_MASK_ALL);
+	m->entry[3] = 1;
+	m->entry[0] = message_address();
+	m->entry[1] = 0;
+	m->entry[2] = m->vector;
+	return 0;
+}
+
+static int setup_msi(struct msi *m)
+{
+	const u32 control = pci_conf_read(m->bdf, m->cap + MSI_CONTROL, 2);
+	const u32 data = m->cap + (control & MSI_64 ? 12 : 8);
+
+	pci_conf_write(m->bdf, m->cap + MSI_CONTROL, 2,
+		       control & ~(MSI_ENABLE | MSI_MULTIPLE));
+	pci_conf_write(m->bdf, m->cap + 4, 4, message_address());
+	if (control & MSI_64)
+		pci_conf_write(m->bdf, m->cap + 8, 4, 0);
+	pci_conf_write(m->bdf, data, 2, m->vector);
+	return 0;
+}
+
+int msi_setup(const struct msi_request *r, u32 pirq)
+{
+	struct msi m = { .used = true, .x = r->table_base != 0 };
+	int rc;
+
+	/* Mechanism 1 reaches segment 0 only. */
+	if (r->segment)
+		return -XEN_EOPNOTSUPP;
+	if (pirq >= NR_PIRQS || msi_is(pirq))
+		return -XEN_EINVAL;
+	m.bdf = r->bus << 8 | r->devfn;
+	m.cap = find_cap(m.bdf, m.x ? PCI_CAP_MSIX : PCI_CAP_MSI);
+	if (!m.cap)
+		return -XEN_ENODEV;
+	lock(&msi_lock);
+	rc = irq_vector_alloc(pirq);
+	if (rc < 0)
+		goto out;
+	m.vector = rc;
+	rc = m.x ? setup_msix(&m, r) : setup_msi(&m);
+	if (rc)
+		irq_vector_free(m.vector);
+	else
+		msis[pirq] = m;
+out:
+	unlock(&msi_lock);
+	return rc;
+}
+
+void msi_release(u32 pirq)
+{
+	struct msi *m;
+
+	if (!msi_is(pirq))
+		return;
+	lock(&msi_lock);
+	m = &msis[pirq];
+	if (m->x)
+		m->entry[3] = 1;
+	else
+		pci_conf_write(m->bdf, m->cap + MSI_CONTROL, 2,
+			       pci_conf_read(m->bdf, m->cap + MSI_CONTROL, 2) &
+			       ~MSI_ENABLE);
+	irq_vector_free(m->vector);
+	*m = (struct msi){ 0 };
+	unlock(&msi_lock);
+}
+
+void msi_mask(u32 pirq, bool mask)
+{
+	struct msi *m;
+	u32 control;
+
+	lock(&msi_lock);
+	m = &msis[pirq];
+	if (m->used && m->x) {
+		m->entry[3] = mask;
+	} else if (m->used) {
+		control = pci_conf_read(m->bdf, m->cap + MSI_CONTROL, 2);
+		pci_conf_write(m->bdf, m->cap + MSI_CONTROL, 2, mask ?
+			       control & ~MSI_ENABLE : control | MSI_ENABLE);
+	}
+	unlock(&msi_lock);
+}
+
+/* Address and data of the MSI capability; the control word stays dom0's. */
+bool msi_guards(u16 bdf, u32 reg, u32 size)
+{
+	u32 cap, first, end;
+
+	/* The header has no capabilities. */
+	if (reg + size <= 0x40)
+		return false;
+	cap = find_cap(bdf, PCI_CAP_MSI);
+	if (!cap)
+		return false;
+	first = cap + 4;
+	end = cap + (pci_conf_read(bdf, cap + MSI_CONTROL, 2) & MSI_64 ?
+		     14 : 10);
+	return reg < end && reg + size > first;
+}
+
+bool msi_table_frame(mfn_t m)
+{
+	unsigned i;
+
+	for (i = 0; i < TABLES_MAX && tables[i].at; i++)
+		if (tables[i].frame == m)
+			return true;
+	return false;
+}

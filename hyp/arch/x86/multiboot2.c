@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What GRUB tells: the multiboot2 information structure, a list of tags.
+ * Everything here reads bytes that we did not write, so it is a pure function
+ * of those bytes; it believes no length before comparing it with the end.
+ */
+#include <asm/multiboot2.h>
+
+#include <hyp/lib.h>
+
+enum mb2_tag {
+	TAG_END, TAG_CMDLINE, TAG_LOADER, TAG_MODULE, TAG_BASIC_MEMORY,
+	TAG_BOOT_DEVICE, TAG_MMAP, TAG_VBE, TAG_FRAMEBUFFER, TAG_ELF,
+	TAG_APM, TAG_EFI32, TAG_EFI64, TAG_SMBIOS, TAG_RSDP_OLD, TAG_RSDP_NEW,
+	TAG_NETWORK, TAG_EFI_MMAP, TAG_EFI_BS, TAG_IMAGE_BASE = 21,
+};
+
+#define FB_TYPE_RGB	1
+#define FB_TYPE_TEXT	2
+
+static u16 get16(const u8 *p)
+{
+	return p[0] | p[1] << 8;
+}
+
+static u32 get32(const u8 *p)
+{
+	return get16(p) | (u32)get16(p + 2) << 16;
+}
+
+static u64 get64(const u8 *p)
+{
+	return get32(p) | (u64)get32(p + 4) << 32;
+}
+
+/* A string that ends inside its tag, or "". */
+static const char *tag_string(const u8 *tag, u32 size, u32 at)
+{
+	if (at >= size || strnlen((const char *)tag + at, size - at) == size - at)
+		return "";
+	return (const char *)tag + at;
+}
+
+static const char *read_module(const u8 *tag, u32 size, struct boot_info *bi)
+{
+	struct boot_module *m;
+
+	if (size < 16)
+		return "a module tag is too short";
+	if (bi->module_count == BOOT_MODULES_MAX)
+		return "there are more than 8 modules";
+	m = &bi->module[bi->module_count];
+	m->start = get32(tag + 8);
+	m->end = get32(tag + 12);
+	m->cmdline = tag_string(tag, size, 16);
+	if (m->end < m->start)
+		return "a module ends before it starts";
+	bi->module_count++;
+	return NULL;
+}
+
+static void add_range(struct boot_info *bi, u64 start, u64 size, u32 type)
+{
+	struct boot_range *r;
+
+	if (!size || start + size < start ||
+	    bi->range_count == BOOT_RANGES_MAX)
+		return;
+	r = &bi->range[bi->range_count++];
+	r->start = start;
+	r->size = size;
+	r->type = type;
+}
+
+static const char *read_mmap(const u8 *tag, u32 size, struct boot_info *bi)
+{
+	u32 entry, at;
+
+	if (size < 16)
+		return "the memory map tag is too short";
+	entry = get32(tag + 8);
+	if (entry < 20)
+		return "the memory map has entries shorter than 20 bytes";
+	for (at = 16; size - at >= entry; at += entry)
+		add_range(bi, get64(tag + at), get64(tag + at + 8),
+			  get32(tag + at + 16));
+	return NULL;
+}
+
+/* EFI memory types that are free once boot services are gone. */
+static u32 efi_type(u32 type)
+{
+	switch (type) {
+	case 1: case 2: case 3: case 4: case 7:
+		return BOOT_RAM;
+	case 9:
+		return BOOT_ACPI;
+	case 10:
+		return BOOT_NVS;
+	case 8:
+		return BOOT_UNUSABLE;
+	default:
+		return BOOT_RESERVED;
+	}
+}
+
+static const char *read_efi_mmap(const u8 *tag, u32 size, struct boot_info *bi)
+{
+	u32 entry, at;
+	u64 pages;
+
+	if (size < 16)
+		return "the EFI memory map tag is too short";
+	entry = get32(tag + 8);
+	if (entry < 40)
+		return "the EFI memory map has descriptors shorter than 40 bytes";
+	for (at = 16; size - at >= entry; at += entry) {
+		pages = get64(tag + at + 24);
+		if (pages >> 52)
+			continue;
+		add_range(bi, get64(tag + at + 8), pages << PAGE_SHIFT,
+			  efi_type(get32(tag + at)));
+	}
+	return NULL;
+}
+
+static void read_framebuffer(const u8 *tag, u32 size, struct boot_info *bi)
+{
+	if (size < 32)
+		return;
+	bi->fb.addr = get64(tag + 8);
+	bi->fb.pitch = get32(tag + 16);
+	bi->fb.width = get32(tag + 20);
+	bi->fb.height = get32(tag + 24);
+	bi->fb.bpp = tag[28];
+	if (tag[29] == FB_TYPE_TEXT) {
+		bi->fb.type = XEN_VGATYPE_TEXT_MODE_3;
+	} else if (tag[29] == FB_TYPE_RGB && size >= 38) {
+		bi->fb.type = XEN_VGATYPE_VESA_LFB;
+		bi->fb.red_pos = tag[32];
+		bi->fb.red_size = tag[33];
+		bi->fb.green_pos = tag[34];
+		bi->fb.green_size = tag[35];
+		bi->fb.blue_pos = tag[36];
+		bi->fb.blue_size = tag[37];
+	}
+}
+
+static const char *read_tag(const u8 *tag, u32 type, u32 size,
+			    struct boot_info *bi, struct mb2_extra *x)
+{
+	switch (type) {
+	case TAG_CMDLINE:
+		bi->cmdline = tag_string(tag, size, 8);
+		break;
+	case TAG_MODULE:
+		return read_module(tag, size, bi);
+	case TAG_MMAP:
+		return read_mmap(tag, size, bi);
+	case TAG_FRAMEBUFFER:
+		read_framebuffer(tag, size, bi);
+		break;
+	case TAG_EFI64:
+		if (size >= 16)
+			bi->efi_system_table = get64(tag + 8);
+		bi->efi = true;
+		break;
+	case TAG_EFI_BS:
+		x->boot_services = true;
+		break;
+	case TAG_EFI_MMAP:
+		bi->efi = true;
+		x->efi_mmap = tag;
+		x->efi_mmap_size = size;
+		break;
+	case TAG_RSDP_OLD:
+		if (size >= 8 + 20 && !x->rsdp)
+			x->rsdp = tag + 8;
+		break;
+	case TAG_RSDP_NEW:
+		if (size >= 8 + 36)
+			x->rsdp = tag + 8;
+		break;
+	}
+	return NULL;
+}
+
+const char *multiboot2_parse(const void *mbi, size_t limit,
+			     struct boot_info *bi, struct mb2_extra *x)
+{
+	const u8 *p = mbi;
+	const char *error;
+	u32 total, at, type, size;
+
+	memset(bi, 0, sizeof(*bi));
+	memset(x, 0, sizeof(*x));
+	bi->cmdline = "";
+	bi->fb.type = 0xff;
+	if (limit < 16)
+		return "the boot information is too short";
+	total = get32(p);
+	if (total > limit || total < 16)
+		return "the boot information has an impossible size";
+	/* Tags begin on 8-byte boundaries; total is the end of everything. */
+	for (at = 8; ; at += ALIGN_UP(size, 8u)) {
+		if (at > total || total - at < 8)
+			return "the boot information has no end tag";
+		type = get32(p + at);
+		size = get32(p + at + 4);
+		if (size < 8 || size > total - at)
+			return "a boot information tag has an impossible size";
+		if (type == TAG_END)
+			break;
+		error = read_tag(p + at, type, size, bi, x);
+		if (error)
+			return error;
+	}
+	x->size = total;
+	if (!bi->range_count && x->efi_mmap) {
+		error = read_efi_mmap(x->efi_mmap, x->efi_mmap_size, bi);
+		if (error)
+			return error;
+	}
+	if (!bi->range_count)
+		return "the boot loader gave no memory map";
+	if (x->boot_services)
+		return "the boot loader left EFI boot services running";
+	if (!boot_ranges_tidy(bi))
+		return "the memory map has too many pieces";
+	return NULL;
+}
+
+/* Where ranges overlap, the one that is less usable wins. */
+static u32 worse_type(u32 a, u32 b)
+{
+	if (a == BOOT_RAM)
+		return b;
+	if (b == BOOT_RAM)
+		return a;
+	return MAX(a, b);
+}
+
+/* The next address after `at` where any range begins or ends; ~0 none. */
+static u64 next_edge(const struct boot_range *r, u32 n, u64 at)
+{
+	u64 best = ~0ULL;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		if (r[i].start > at && r[i].start < best)
+			best = r[i].start;
+		if (r[i].start + r[i].size > at &&
+		    r[i].start + r[i].size < best)
+			best = r[i].start + r[i].size;
+	}
+	return best;
+}
+
+bool boot_ranges_tidy(struct boot_info *bi)
+{
+	static struct boot_range in[BOOT_RANGES_MAX];
+	struct boot_range *last = NULL;
+	u32 n = bi->range_count, i, type;
+	u64 at, end;
+
+	memcpy(in, bi->range, n * sizeof(in[0]));
+	bi->range_count = 0;
+	/* Sweep from edge to edge; each piece has one type, or none. */
+	for (at = 0; at != ~0ULL; at = end) {
+		end = next_edge(in, n, at);
+		if (end == ~0ULL)
+			break;
+		type = 0;
+		for (i = 0; i < n; i++)
+			if (in[i].start <= at &&
+			    in[i].start + in[i].size >= end)
+				type = type ? worse_type(type, in[i].type) :
+					      in[i].type;
+		if (!type) {
+			last = NULL;
+			continue;
+		}
+		if (last && last->type == type) {
+			last->size = end - last->start;
+			continue;
+		}
+		if (bi->range_count == BOOT_RANGES_MAX)
+			return false;
+		last = &bi->range[bi->range_count++];
+		last->start = at;
+		last->size = end - at;
+		last->type = type;
+	}
+	return true;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ticket locks: who draws first is served first.  The low half of the word
+ * is the ticket now served, the high half the next one to draw.
+ */
+#include <hyp/lock.h>
+
+#include <hyp/arch.h>
+#include <hyp/atomic.h>
+#include <hyp/cpu.h>
+#include <hyp/printk.h>
+
+#define DRAW 0x10000u
+
+void lock_init(struct lock *l, enum lock_rank rank, unsigned id)
+{
+	l->ticket = 0;
+	l->rank = rank;
+	l->depth = 0;
+	l->id = id;
+}
+
+#ifdef HYP_DEBUG
+/* Ranks rise; within one rank ids do. */
+static void note_taken(const struct lock *l, bool tried)
+{
+	struct cpu *c = this_cpu();
+	unsigned n = c->lock_depth;
+
+	if (n && !tried && l->rank &&
+	    (l->rank < c->lock_held[n - 1].rank ||
+	     (l->rank == c->lock_held[n - 1].rank &&
+	      l->id <= c->lock_held[n - 1].id)))
+		panic("lock of rank %u id %u taken after rank %u id %u",
+		      l->rank, l->id, c->lock_held[n - 1].rank,
+		      c->lock_held[n - 1].id);
+	BUG_ON(n == ARRAY_SIZE(c->lock_held));
+	c->lock_held[n].rank = l->rank;
+	c->lock_held[n].id = l->id;
+	c->lock_depth++;
+}
+
+/* Locks may be dropped in any order. */
+static void note_dropped(const struct lock *l)
+{
+	struct cpu *c = this_cpu();
+	unsigned n;
+
+	for (n = c->lock_depth; n--; )
+		if (c->lock_held[n].rank == l->rank &&
+		    c->lock_held[n].id == l->id)
+			break;
+	BUG_ON(n >= c->lock_depth);
+	for (; n + 1 < c->lock_depth; n++)
+		c->lock_held[n] = c->lock_held[n + 1];
+	c->lock_depth--;
+}
+#else
+static inline void note_taken(const struct lock *l, bool tried)
+{
+}
+
+static inline void note_dropped(const struct lock *l)
+{
+}
+#endif
+
+void lock(struct lock *l)
+{
+	const u32 mine = atomic_add(&l->ticket, DRAW) - DRAW;
+
+	/* Someone may hold it and wait for us to flush: keep answering. */
+	while (unlikely((u16)atomic_load(&l->ticket) != mine >> 16))
+		arch_poll();
+	note_taken(l, false);
+}
+
+bool lock_try(struct lock *l)
+{
+	u32 old = atomic_load(&l->ticket);
+
+	if ((u16)old != old >> 16 || !atomic_cas(&l->ticket, &old, old + DRAW))
+		return false;
+	note_taken(l, true);
+	return true;
+}
+
+void unlock(struct lock *l)
+{
+	u16 *served = (u16 *)&l->ticket;	/* the low half alone: no carry */
+
+	note_dropped(l);
+	atomic_store(served, (u16)(*served + 1));
+}
+
+bool lock_is_held(const struct lock *l)
+{
+	const u32 t = atomic_load(&l->ticket);
+
+	return (u16)t != t >> 16;
+}
+
+void lock_pair(struct lock *a, struct lock *b)
+{
+	if (a->id > b->id) {
+		lock(b);
+		lock(a);
+		return;
+	}
+	lock(a);
+	if (a != b)
+		lock(b);
+}
+
+void unlock_pair(struct lock *a, struct lock *b)
+{
+	unlock(a);
+	if (a != b)
+		unlock(b);
+}
