@@ -10,7 +10,7 @@ HYP_C := $(filter-out hyp/arch/x86/asm-offsets.c,$(HYP_ALL_C))
 HYP_OBJ = $(patsubst %,hyp-obj/%.o,$(HYP_C) $(HYP_S))
 
 HYP_CPPFLAGS = -D__XEN_TOOLS__ -I$(srcdir)/hyp/include \
-	-I$(srcdir)/hyp/arch/x86/include -Ihyp-obj/include
+	-I$(srcdir)/hyp/arch/x86/include -Ihyp-obj/include -DPACKAGE_VERSION='"$(PACKAGE_VERSION)"'
 HYP_CFLAGS = -std=gnu11 -O2 -g -ffreestanding -fno-common -fPIE \
 	-fvisibility=hidden -include $(srcdir)/hyp/include/hyp/visibility.h \
 	-mno-red-zone -mgeneral-regs-only -mcmodel=small \

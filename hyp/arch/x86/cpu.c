@@ -9,6 +9,8 @@
 #include <hyp/param.h>
 #include <hyp/printk.h>
 
+#include <asm/entry.h>
+
 struct cpu_features cpu_features;
 u64 cpu_cr4;
 
@@ -77,6 +79,7 @@ void cpu_features_init(void)
 		cpu_cr4 |= CR4_SMEP;
 	if (f->smap)
 		cpu_cr4 |= CR4_SMAP;
+	smap_enabled = f->smap;
 	if (f->umip)
 		cpu_cr4 |= CR4_UMIP;
 }

@@ -17,6 +17,7 @@
 #include <hyp/cpu.h>
 
 #include <asm/cpu.h>
+#include <asm/entry.h>
 #include <asm/irq.h>
 #include <asm/machine.h>
 
@@ -61,6 +62,7 @@ void flush_answer(void)
 	struct arch_cpu *c = &this_cpu()->arch;
 
 	if (atomic_load(&c->flush_pending)) {
+		switch_let_go();
 		flush_this(atomic_load(&request_va));
 		atomic_store(&c->flush_pending, 0);
 	}

@@ -94,6 +94,11 @@ mfn_t boot_alloc(u64 frames, u64 align)
 	return at;
 }
 
+void boot_mem_forget(void)
+{
+	piece_count = 0;
+}
+
 void boot_mem_hand_over(void)
 {
 	unsigned i;

@@ -13,13 +13,14 @@
 #include <hyp/lock.h>
 #include <hyp/printk.h>
 
+#include <asm/entry.h>
 #include <asm/machine.h>
 
 static struct lock irq_lock = LOCK_INIT(RANK_IRQ);
 /* Both under irq_lock; the handler reads vector_pirq alone. */
 static u16 vector_pirq[256];	/* 1 + pirq, 0: free */
 static u8 pirq_vector[NR_PIRQS];
-static u8 next_vector = VECTOR_FIRST;
+static u8 next_vector = VECTOR_DEVICE;
 
 void irq_init(void)
 {
@@ -33,11 +34,11 @@ int irq_vector_alloc(u32 pirq)
 	int rc = -XEN_ENOSPC;
 
 	lock(&irq_lock);
-	for (i = VECTOR_FIRST; i < VECTOR_END; i++) {
+	for (i = VECTOR_DEVICE; i < VECTOR_DEVICE_END; i++) {
 		v = next_vector++;
-		if (next_vector == VECTOR_END)
-			next_vector = VECTOR_FIRST;
-		if (vector_pirq[v])
+		if (next_vector == VECTOR_DEVICE_END)
+			next_vector = VECTOR_DEVICE;
+		if (vector_pirq[v] || v == TRAP_INT80)
 			continue;
 		vector_pirq[v] = 1 + pirq;
 		pirq_vector[pirq] = v;
@@ -71,7 +72,7 @@ static void device_interrupt(unsigned vector)
 	guest_irq(pirq - 1);
 }
 
-void irq_dispatch(unsigned vector)
+void interrupt_handle(u32 vector)
 {
 	switch (vector) {
 	case VECTOR_TIMER:
@@ -92,8 +93,8 @@ void irq_dispatch(unsigned vector)
 	case VECTOR_SPURIOUS:
 		break;
 	default:
-		/* Below VECTOR_FIRST: a spurious one of the old 8259s. */
-		if (vector >= VECTOR_FIRST)
+		/* Below VECTOR_DEVICE: a spurious one of the old 8259s. */
+		if (vector >= VECTOR_DEVICE)
 			device_interrupt(vector);
 	}
 }

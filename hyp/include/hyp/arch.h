@@ -66,6 +66,13 @@ void arch_halt(void) __noreturn;
 void arch_reboot(void) __noreturn;
 void arch_power_off(void) __noreturn;	/* also after ACPI S5 from dom0 */
 
+/*
+ * Enters ACPI state S5 with the SLP_TYP values that the control domain found
+ * in its tables.  -XEN_EOPNOTSUPP: another state; -XEN_ENODEV, -XEN_EIO: the
+ * machine has no such registers, or goes on running.
+ */
+int arch_acpi_sleep(u32 state, u16 val_a, u16 val_b);
+
 /* Interrupt lines for the control domain (core/physdev.c, evtchn.c). */
 int arch_pirq_bind(u32 pirq, bool share);	/* unmasks the line */
 void arch_pirq_unbind(u32 pirq);
@@ -76,6 +83,11 @@ bool arch_pirq_needs_eoi(u32 pirq);
 bool arch_iomem_ok(mfn_t m);
 /* Such memory that may only be read (MSI-X tables, IOAPIC). */
 bool arch_iomem_readonly(mfn_t m);
+
+/* The boot modules' memory is free now, the screen is the control domain's. */
+void arch_boot_done(void);
+/* Lets the other CPUs run guests, and this one; never returns. */
+void arch_run(void) __noreturn;
 
 /* ---- What the machine tells core ---- */
 
@@ -92,6 +104,13 @@ struct boot_range {
 #define BOOT_MODULES_MAX 8
 #define BOOT_RANGES_MAX 128
 
+/* From the EFI system table; zero on a BIOS. */
+struct efi_info {
+	u32 revision, runtime_revision;
+	u64 tables;		/* physical address of the configuration tables */
+	u32 table_count;
+};
+
 struct boot_info {
 	const char *cmdline;
 	struct boot_module module[BOOT_MODULES_MAX];	/* 0 kernel, 1 initrd */
@@ -101,6 +120,7 @@ struct boot_info {
 	paddr_t rsdp;		/* 0: not told */
 	bool efi;
 	paddr_t efi_system_table;
+	struct efi_info efi_info;
 	struct {
 		u8 type;	/* XEN_VGATYPE_*: text mode 3 or LFB; 0xff none */
 		u64 addr;

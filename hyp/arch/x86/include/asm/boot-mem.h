@@ -10,5 +10,7 @@ void boot_mem_add(paddr_t start, paddr_t end);
 void boot_mem_reserve(paddr_t start, paddr_t end);
 /* Gives what is left to the frame allocator; boot_alloc() ends. */
 void boot_mem_hand_over(void);
+/* Starts over, for what becomes free later. */
+void boot_mem_forget(void);
 
 #endif

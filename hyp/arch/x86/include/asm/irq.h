@@ -9,8 +9,8 @@
 #ifndef ASM_IRQ_H
 #define ASM_IRQ_H
 
-#define VECTOR_FIRST	0x30	/* devices */
-#define VECTOR_END	0xf0
+#define VECTOR_DEVICE	0x30	/* devices, but for the guests' 0x80 */
+#define VECTOR_DEVICE_END 0xf0
 #define VECTOR_TIMER	0xf1
 #define VECTOR_KICK	0xf2	/* look at your work bits */
 #define VECTOR_FLUSH	0xf3	/* answer flush requests */
@@ -22,9 +22,6 @@
 #include <hyp/types.h>
 
 #define NR_PIRQS	256
-
-/* From entry.S or traps.c, interrupts off: vector 0x20-0xff arrived. */
-void irq_dispatch(unsigned vector);
 
 void irq_init(void);
 /* Routes a device vector to this CPU's pirq; see msi.c and ioapic.c. */

@@ -12,8 +12,6 @@ struct cpumask;
 void setup_bsp(u32 magic, paddr_t mbi, paddr_t image) __noreturn;
 /* From trampoline.S, on the CPU's own stack. */
 void setup_ap(void) __noreturn;
-/* Gives the boot modules' memory to the allocator; after dom0_build(). */
-void boot_release_modules(void);
 /* The image in physical memory. */
 extern paddr_t image_paddr;
 extern char _start[], _text_end[], _rodata_end[], _end[];
@@ -46,7 +44,10 @@ void delay_us(u64 us);
 
 /* smp.c */
 void smp_init(void);
+void smp_release(void);		/* the other CPUs may run guests */
 void smp_stop_others(void);
+struct cpu *cpu_first(void);
+struct stack_top *cpu_stack_top(unsigned id);
 
 /* uart.c */
 void uart_init(void);
@@ -66,10 +67,6 @@ void vga_give_away(bool to_guest);
 /* flush.c */
 void flush_answer(void);
 void flush_this(u64 va);
-
-/* reboot.c */
-/* Writes SLP_TYP of an S-state to PM1a/b; returns if it had no effect. */
-int acpi_sleep(u32 state, u16 val_a, u16 val_b);
 
 /* pci.c part of msi.c: configuration space, mechanism 1, under a lock. */
 u32 pci_conf_read(u16 bdf, u32 reg, u32 size);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Which ports and which device memory the control domain may use. */
+#include <hyp/arch.h>
+
+#include <asm/acpi.h>
+#include <asm/cpu.h>
+#include <asm/irq.h>
+#include <asm/machine.h>
+#include <asm/multiboot2.h>
+#include <hyp/page.h>
+
+/* Ours: interrupt controllers, PIT, PCI data (emulated), ACPI's timer. */
+static const struct { u16 first, last; } our_ports[] = {
+	{ 0x20, 0x21 }, { 0xa0, 0xa1 }, { 0x40, 0x43 }, { 0x61, 0x61 },
+	{ 0xcfc, 0xcff },
+};
+
+static bool port_is_ours(u16 port)
+{
+	unsigned i;
+
+	for (i = 0; i < ARRAY_SIZE(our_ports); i++)
+		if (port >= our_ports[i].first && port <= our_ports[i].last)
+			return true;
+	if (acpi.pm_timer && port >= acpi.pm_timer && port < acpi.pm_timer + 4)
+		return true;
+	return uart_owns_port(port);
+}
+
+bool arch_ioport_ok(u16 port, unsigned size)
+{
+	unsigned i;
+
+	for (i = 0; i < size; i++)
+		if (port + i > 0xffff || port_is_ours(port + i))
+			return false;
+	return true;
+}
+
+/* Addresses at which a write is an interrupt message. */
+static bool is_message_window(mfn_t m)
+{
+	return m >= 0xfee00 && m <= 0xfeeff;
+}
+
+bool arch_iomem_ok(mfn_t m)
+{
+	/* RAM has an owner; what has none and is not RAM is the machine. */
+	if (m >> (cpu_features.phys_bits - PAGE_SHIFT) || mfn_valid(m))
+		return false;
+	return !is_message_window(m) && m != apic_paddr >> PAGE_SHIFT;
+}
+
+bool arch_iomem_readonly(mfn_t m)
+{
+	return ioapic_owns(m << PAGE_SHIFT) || msi_table_frame(m) ||
+	       (acpi.hpet && m == acpi.hpet >> PAGE_SHIFT);
+}

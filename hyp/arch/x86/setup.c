@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bringing the machine up, from boot.S to hyp_main().
+ *
+ *	boot stack, early tables	read what GRUB left, command line,
+ *					serial port, banner, memory, own tables
+ *	own stack, final tables		frame table, allocator, ACPI, APIC,
+ *					clock, other CPUs
+ */
+#include <hyp/arch.h>
+#include <hyp/console.h>
+#include <hyp/cpu.h>
+#include <hyp/frame-alloc.h>
+#include <hyp/lib.h>
+#include <hyp/page.h>
+#include <hyp/param.h>
+#include <hyp/printk.h>
+
+#include <asm/acpi.h>
+#include <asm/boot-mem.h>
+#include <asm/cpu.h>
+#include <asm/entry.h>
+#include <asm/hyp-map.h>
+#include <asm/irq.h>
+#include <asm/machine.h>
+#include <asm/multiboot2.h>
+
+#define LOW_END		0x100000	/* real-mode memory: never allocated */
+#define MBI_MAX		0x1000000
+
+struct boot_info boot_info;
+paddr_t image_paddr;
+static struct { paddr_t start, end; } mbi_at;
+
+/* What was logged before the console was known. */
+static void log_replay(void)
+{
+	char part[256];
+	u32 index = 0;
+	size_t n;
+
+	while ((n = log_read(part, sizeof(part), &index, false)))
+		console_write(part, n);
+}
+
+static void show_map(void)
+{
+	u32 i;
+
+	for (i = 0; i < boot_info.range_count; i++) {
+		const struct boot_range *r = &boot_info.range[i];
+
+		log_debug("memory %012llx - %012llx type %u",
+			  (unsigned long long)r->start,
+			  (unsigned long long)(r->start + r->size - 1),
+			  r->type);
+	}
+	for (i = 0; i < boot_info.module_count; i++)
+		log_debug("module %u: %llu KiB at 0x%llx \"%s\"", i,
+			  (unsigned long long)(boot_info.module[i].end -
+					       boot_info.module[i].start) >> 10,
+			  (unsigned long long)boot_info.module[i].start,
+			  boot_info.module[i].cmdline);
+}
+
+/* What lies in RAM and must stay: us, GRUB's tags, real-mode memory. */
+static void reserve_ours(void)
+{
+	boot_mem_reserve(0, LOW_END);
+	boot_mem_reserve(image_paddr, image_paddr + (_end - _start));
+	boot_mem_reserve(mbi_at.start, mbi_at.end);
+}
+
+static void find_memory(void)
+{
+	u32 i;
+
+	for (i = 0; i < boot_info.range_count; i++)
+		if (boot_info.range[i].type == BOOT_RAM)
+			boot_mem_add(boot_info.range[i].start,
+				     boot_info.range[i].start +
+				     boot_info.range[i].size);
+	reserve_ours();
+	for (i = 0; i < boot_info.module_count; i++)
+		boot_mem_reserve(boot_info.module[i].start,
+				 boot_info.module[i].end);
+}
+
+static void release_modules(void)
+{
+	u32 i;
+
+	boot_mem_forget();
+	for (i = 0; i < boot_info.module_count; i++)
+		boot_mem_add(boot_info.module[i].start,
+			     boot_info.module[i].end);
+	reserve_ours();
+	boot_mem_hand_over();
+}
+
+void arch_boot_done(void)
+{
+	release_modules();
+	vga_give_away(true);
+}
+
+void arch_run(void)
+{
+	smp_release();
+	enter_guest();
+}
+
+/* The system table is the firmware's: read it once, believe its signature. */
+static void read_efi_table(void)
+{
+	struct efi_info *e = &boot_info.efi_info;
+	u8 t[120];
+	u64 sign, runtime;
+
+	if (!boot_info.efi_system_table ||
+	    !phys_read(t, boot_info.efi_system_table, sizeof(t)))
+		return;
+	memcpy(&sign, t, 8);
+	if (sign != 0x5453595320494249) {	/* "IBI SYST" */
+		log_warn("EFI: no system table at 0x%llx",
+			 (unsigned long long)boot_info.efi_system_table);
+		return;
+	}
+	memcpy(&e->revision, t + 8, 4);
+	memcpy(&e->table_count, t + 104, 4);
+	memcpy(&e->tables, t + 112, 8);
+	memcpy(&runtime, t + 88, 8);
+	if (phys_read(t, runtime, 12))
+		memcpy(&e->runtime_revision, t + 8, 4);
+}
+
+/* On this CPU's own stack, with the final tables. */
+static void __noreturn setup_rest(void)
+{
+	struct cpu *c = cpu_first();
+
+	stack_top()->cpu = c;
+	page_init();
+	boot_mem_hand_over();
+	fpu_init();
+	cpuid_policy_init();
+	desc_cpu_init(c);
+	read_efi_table();
+	acpi_init(boot_info.rsdp);
+	irq_init();
+	apic_init_bsp(acpi.apic_base);
+	c->arch.apic_id = apic_id();
+	clock_init();
+	ioapic_init(&acpi);
+	sched_cpu_init(c);
+	if (timer_cpu_init(c))
+		panic("no memory for the timers of CPU 0");
+	c->online = true;
+	uart_irq_init();
+	smp_init();
+	hyp_main();
+}
+
+static void __noreturn move_to_own_stack(void)
+{
+	void *const top = cpu_stack_top(0);
+
+	/* Two zero words end every stack trace. */
+	__asm__ volatile("mov %0, %%rsp\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "push %%rbp\n\t"
+			 "push %%rbp\n\t"
+			 "call *%1\n\t"
+			 "ud2" : : "r"(top), "r"(setup_rest) : "memory");
+	__builtin_unreachable();
+}
+
+void setup_bsp(u32 magic, paddr_t mbi, paddr_t image)
+{
+	struct mb2_extra extra;
+	const char *wrong;
+
+	_Static_assert(sizeof(struct stack_top) <= 256,
+		       "boot.S leaves 256 bytes (BOOT_STACK_TOP)");
+	stack_top()->cpu = cpu_first();
+	image_paddr = image;
+	wrong = magic != MB2_BOOT_MAGIC ?
+		"the boot loader does not speak multiboot2" :
+		multiboot2_parse(paddr_to_virt(mbi), MBI_MAX, &boot_info,
+				 &extra);
+	if (wrong && !boot_info.cmdline)
+		boot_info.cmdline = "";
+	param_parse(boot_info.cmdline);
+	uart_init();
+	log_replay();
+	log_info("Bulkhead " PACKAGE_VERSION);
+	if (wrong)
+		panic("cannot start: %s", wrong);
+	mbi_at.start = mbi;
+	mbi_at.end = mbi + extra.size;
+	if (extra.rsdp)
+		boot_info.rsdp = mbi + (extra.rsdp -
+					(const u8 *)paddr_to_virt(mbi));
+	log_info("started by multiboot2%s, image at 0x%llx, options \"%s\"",
+		 boot_info.efi ? " on EFI" : "", (unsigned long long)image,
+		 boot_info.cmdline);
+	show_map();
+	cpu_features_init();
+	cpu_init_this();
+	find_memory();
+	hyp_map_init();
+	vga_init();
+	move_to_own_stack();
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starting the other CPUs, one after the other: INIT, two start-up IPIs, and
+ * the CPU says that it is there.
+ */
+#include <hyp/arch.h>
+#include <hyp/atomic.h>
+#include <hyp/lib.h>
+#include <hyp/param.h>
+#include <hyp/printk.h>
+
+#include <asm/acpi.h>
+#include <asm/cpu.h>
+#include <asm/entry.h>
+#include <asm/hyp-map.h>
+#include <asm/irq.h>
+#include <asm/machine.h>
+#include <asm/multiboot2.h>
+
+#define START_TIMEOUT_US	100000
+#define INIT_WAIT_US		200	/* enough since the P6 family */
+#define LOW_MEMORY		0x9f000	/* the EBDA may begin here */
+
+u32 cpu_count = 1;
+static struct cpu cpus[MAX_CPUS];
+static bool may_run;		/* a: core is ready, run guests */
+static u64 boot_tsc;		/* a: the boot CPU's clock, for comparison */
+
+extern u8 trampoline_start[], trampoline_end[];
+extern u64 trampoline_cr3, trampoline_final_cr3, trampoline_stack;
+extern u64 boot_l4[];
+
+struct cpu *cpu_get(unsigned id)
+{
+	return id < cpu_count ? &cpus[id] : NULL;
+}
+
+struct cpu *cpu_first(void)
+{
+	return &cpus[0];
+}
+
+struct stack_top *cpu_stack_top(unsigned id)
+{
+	return (struct stack_top *)(percpu_area(id) + PERCPU_STACK +
+				    STACK_SIZE - sizeof(struct stack_top));
+}
+
+/* A page of RAM below 640 KiB; 0: none. */
+static paddr_t find_low_page(void)
+{
+	paddr_t best = 0;
+	u32 i;
+
+	for (i = 0; i < boot_info.range_count; i++) {
+		const struct boot_range *r = &boot_info.range[i];
+		const u64 end = ALIGN_DOWN(MIN(r->start + r->size,
+					       (u64)LOW_MEMORY), PAGE_SIZE);
+
+		if (r->type == BOOT_RAM && end > r->start + PAGE_SIZE &&
+		    end > best + PAGE_SIZE)
+			best = end - PAGE_SIZE;
+	}
+	return best >= PAGE_SIZE ? best : 0;
+}
+
+/* Address of a trampoline variable in the copy. */
+static u64 *in_copy(u8 *copy, const u64 *var)
+{
+	return (u64 *)(copy + ((const u8 *)var - trampoline_start));
+}
+
+static bool wait_online(struct cpu *c, u64 us)
+{
+	const u64 end = rdtsc() + us * tsc_khz / 1000;
+
+	while (!atomic_load(&c->online)) {
+		if (rdtsc() > end)
+			return false;
+		atomic_store(&boot_tsc, rdtsc());
+		arch_poll();
+	}
+	return true;
+}
+
+static bool start_cpu(struct cpu *c, paddr_t page)
+{
+	u8 *copy = paddr_to_virt(page);
+	const u64 size = trampoline_end - trampoline_start;
+
+	memcpy(copy, trampoline_start, size);
+	*in_copy(copy, &trampoline_cr3) =
+		(u64)boot_l4 - IMAGE_START + image_paddr;
+	*in_copy(copy, &trampoline_final_cr3) = hyp_l4_mfn << PAGE_SHIFT;
+	*in_copy(copy, &trampoline_stack) = (u64)cpu_stack_top(c->id);
+	memory_barrier();
+	apic_send_init(c->arch.apic_id);
+	delay_us(INIT_WAIT_US);
+	apic_send_startup(c->arch.apic_id, page >> PAGE_SHIFT);
+	if (wait_online(c, 10000))
+		return true;
+	apic_send_startup(c->arch.apic_id, page >> PAGE_SHIFT);
+	return wait_online(c, START_TIMEOUT_US);
+}
+
+void smp_init(void)
+{
+	const u32 wanted = params.maxcpus ? params.maxcpus : MAX_CPUS;
+	const u32 self = apic_id();
+	const paddr_t page = find_low_page();
+	u32 i;
+
+	for (i = 0; i < acpi.cpu_count && cpu_count < wanted; i++) {
+		struct cpu *c = &cpus[cpu_count];
+
+		if (acpi.cpu[i].apic_id == self) {
+			cpus[0].arch.acpi_id = acpi.cpu[i].acpi_id;
+			continue;
+		}
+		if (!page) {
+			log_warn("no memory below 640 KiB: only one CPU is used");
+			break;
+		}
+		c->id = cpu_count;
+		c->arch.apic_id = acpi.cpu[i].apic_id;
+		c->arch.acpi_id = acpi.cpu[i].acpi_id;
+		hyp_map_cpu(c->id);
+		cpu_stack_top(c->id)->cpu = c;
+		/* It counts only when it is there: cpu_get() finds it. */
+		cpu_count++;
+		if (!start_cpu(c, page)) {
+			log_warn("CPU with APIC id %u does not start",
+				 c->arch.apic_id);
+			/* Its slot may wake up late: never used again. */
+			cpu_count--;
+			break;
+		}
+	}
+	log_info("%u of %u CPUs run", cpu_count, MAX(acpi.cpu_count, 1U));
+}
+
+/* All CPUs share one TSC, or time would jump when a vCPU moves. */
+static void compare_tsc(void)
+{
+	const u64 theirs = atomic_load(&boot_tsc);
+	const u64 mine = rdtsc();
+
+	if (mine < theirs) {
+		log_warn("CPU %u: its TSC is %llu cycles behind", this_cpu()->id,
+			 (unsigned long long)(theirs - mine));
+		if (theirs - mine > tsc_khz)
+			tsc_stable = false;
+	}
+}
+
+void setup_ap(void)
+{
+	struct cpu *c = this_cpu();
+
+	cpu_init_this();
+	apic_init_this();
+	desc_cpu_init(c);
+	compare_tsc();
+	sched_cpu_init(c);
+	if (timer_cpu_init(c))
+		panic("no memory for the timers of CPU %u", c->id);
+	atomic_store(&c->online, true);
+	while (!atomic_load(&may_run))
+		arch_poll();
+	enter_guest();
+}
+
+void smp_release(void)
+{
+	atomic_store(&may_run, true);
+}
+
+void arch_kick_cpu(struct cpu *c)
+{
+	apic_send(c->arch.apic_id, VECTOR_KICK);
+}
+
+void smp_stop_others(void)
+{
+	u32 i;
+
+	nmi_stops_cpu = true;
+	memory_barrier();
+	for (i = 0; i < cpu_count; i++)
+		if (&cpus[i] != this_cpu() && atomic_load(&cpus[i].online))
+			apic_send_nmi(cpus[i].arch.apic_id);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine is up: start the control domain. */
+#include <hyp/arch.h>
+
+#include <hyp/cpu.h>
+#include <hyp/dom0.h>
+#include <hyp/domain.h>
+#include <hyp/evtchn.h>
+#include <hyp/frame-alloc.h>
+#include <hyp/printk.h>
+#include <hyp/vtime.h>
+
+void hyp_main(void)
+{
+	log_info("%llu MiB of memory, %llu free",
+		 (unsigned long long)frame_total_count() >> 8,
+		 (unsigned long long)frame_free_count() >> 8);
+	domain_init();
+	vtime_set_wallclock(arch_wallclock() * 1000000000ULL - arch_now());
+	dom0_build();
+	arch_boot_done();
+	arch_run();
+}
