@@ -7,7 +7,6 @@
 #include <asm/irq.h>
 #include <asm/machine.h>
 #include <asm/multiboot2.h>
-#include <hyp/page.h>
 
 /* Ours: interrupt controllers, PIT, PCI data (emulated), ACPI's timer. */
 static const struct { u16 first, last; } our_ports[] = {
@@ -43,10 +42,23 @@ static bool is_message_window(mfn_t m)
 	return m >= 0xfee00 && m <= 0xfeeff;
 }
 
+/* Frame m is RAM: then it has an owner, and is no device. */
+static bool touches_ram(mfn_t m)
+{
+	const struct boot_range *r = boot_info.range;
+	const paddr_t at = m << PAGE_SHIFT;
+	u32 i;
+
+	for (i = 0; i < boot_info.range_count && r[i].start <= at; i++)
+		if (r[i].type == BOOT_RAM &&
+		    at + PAGE_SIZE <= r[i].start + r[i].size)
+			return true;
+	return false;
+}
+
 bool arch_iomem_ok(mfn_t m)
 {
-	/* RAM has an owner; what has none and is not RAM is the machine. */
-	if (m >> (cpu_features.phys_bits - PAGE_SHIFT) || mfn_valid(m))
+	if (m >> (cpu_features.phys_bits - PAGE_SHIFT) || touches_ram(m))
 		return false;
 	return !is_message_window(m) && m != apic_paddr >> PAGE_SHIFT;
 }

@@ -153,8 +153,7 @@ static void __noreturn setup_rest(void)
 	clock_init();
 	ioapic_init(&acpi);
 	sched_cpu_init(c);
-	if (timer_cpu_init(c))
-		panic("no memory for the timers of CPU 0");
+	timer_cpu_init(c);
 	c->online = true;
 	uart_irq_init();
 	smp_init();

@@ -162,8 +162,7 @@ void setup_ap(void)
 	desc_cpu_init(c);
 	compare_tsc();
 	sched_cpu_init(c);
-	if (timer_cpu_init(c))
-		panic("no memory for the timers of CPU %u", c->id);
+	timer_cpu_init(c);
 	atomic_store(&c->online, true);
 	while (!atomic_load(&may_run))
 		arch_poll();

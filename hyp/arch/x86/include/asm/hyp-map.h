@@ -9,6 +9,8 @@
 
 #include <hyp/types.h>
 
+#include <asm/layout.h>
+#include <asm/page.h>
 #include <asm/pte.h>
 
 struct cpu;
