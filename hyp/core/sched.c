@@ -405,6 +405,10 @@ static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next,
 {
 	if (prev)
 		vtime_publish_runstate(prev);
+	if (next && c->rq.idle) {
+		c->rq.idle = false;
+		cpumask_clear(&idle_cpus, c->id);
+	}
 	if (next) {
 		next->sched.running = true;
 		next->sched.started = now;
@@ -461,8 +465,6 @@ static struct vcpu *idle(struct cpu *c)
 		unlock(&c->rq.lock);
 		idle_until_work(c);
 		lock(&c->rq.lock);
-		c->rq.idle = false;
-		cpumask_clear(&idle_cpus, c->id);
 	}
 	dequeue(c, v);
 	return v;

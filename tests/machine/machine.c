@@ -82,7 +82,15 @@ void arch_kick_cpu(struct cpu *c)
 	machine_log.kicks[c->id]++;
 }
 
+void (*machine_idle)(void);
+
 void arch_idle(void)
+{
+	if (machine_idle)
+		machine_idle();
+}
+
+void arch_take_interrupts(void)
 {
 }
 
@@ -186,6 +194,18 @@ void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->ctrlreg[3] = v->mmu.kernel << PAGE_SHIFT;
+}
+
+void arch_guest_cpuid(u32 leaf, u32 subleaf, u32 regs[4])
+{
+	regs[0] = leaf == 0 ? 0xd : leaf == 0x80000000 ? 0x80000008 : leaf;
+	regs[1] = subleaf;
+	regs[2] = regs[3] = 0;
+}
+
+void arch_fill_hypercall_page(void *page)
+{
+	memset(page, 0xcc, PAGE_SIZE);
 }
 
 /* ---- Devices ---- */

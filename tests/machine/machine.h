@@ -25,6 +25,8 @@ struct domain *machine_domain(bool is_control);
 void machine_guest_fault_at(size_t n);
 /* What the clock says; it moves only here. */
 extern u64 machine_now_ns;
+/* Called where a CPU would halt; NULL: it does not. */
+extern void (*machine_idle)(void);
 /* What was asked of the machine since the last machine_boot(). */
 extern struct machine_log {
 	unsigned kicks[MACHINE_CPUS];	/* IPIs */

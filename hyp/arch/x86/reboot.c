@@ -28,6 +28,11 @@ void arch_idle(void)
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
+void arch_take_interrupts(void)
+{
+	__asm__ volatile("sti; nop; nop; cli" : : : "memory");
+}
+
 /* The reset register of the FADT, then what PCs have had for ever. */
 static void acpi_reset(void)
 {
