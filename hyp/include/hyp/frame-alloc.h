@@ -24,14 +24,24 @@ void frame_alloc_add(mfn_t first, mfn_t end);
  * 2^address_bits (0: anywhere).  MFN_NONE when there are none.
  */
 mfn_t frame_alloc(unsigned order, unsigned address_bits, enum frame_flags f);
+/* The same on behalf of d: eats up d's claim, and nobody else's. */
+struct domain;
+mfn_t frame_alloc_for(struct domain *d, unsigned order, unsigned address_bits,
+		      enum frame_flags f);
 void frame_free(mfn_t m, unsigned order);
+/* Frees n frames in a row, whatever sizes they came in. */
+void frame_free_run(mfn_t first, u64 n);
+
+/* page_init(): the frame table is there, from now on buddies rule. */
+void frame_alloc_start(void);
+/* n frames that were never added now belong to a domain; for the total. */
+void frame_alloc_adopt(u64 n);
 
 u64 frame_free_count(void);	/* free frames, claims not subtracted */
 u64 frame_total_count(void);	/* all frames ever added */
 u64 frame_claimed_count(void);	/* outstanding claims of all domains */
 
 /* Moves d's claim to n frames; -XEN_ENOMEM when fewer are free. */
-struct domain;
 int frame_claim(struct domain *d, u64 n);
 
 /* Scrubs some dirty frames; false when nothing is left.  Idle loop. */

@@ -5,6 +5,8 @@
 
 #include <hyp/types.h>
 
+#include <asm/page.h>
+
 struct domain;
 struct page;
 
@@ -14,20 +16,55 @@ struct domain_mem {
 	u64 claim;		/* FRAMES: outstanding claim */
 	u32 shared_pages;	/* d: frames from page_alloc_shared() */
 	u32 first;		/* d: page list, mfn; 0 is none */
-	u64 relinquish_next;	/* teardown progress */
 	struct e820entry *e820;	/* d: XENMEM_set_memory_map */
 	u32 e820_count;
 };
 
+/* One range of a guest's memory map, as in the BIOS call. */
+struct e820entry {
+	u64 addr, size;
+	u32 type;
+} __packed;
+
+#define E820_ENTRIES_MAX 128
+
 /*
  * Gives d 2^order fresh zeroed frames below 2^address_bits (0: anywhere).
- * MFN_NONE: no memory or over max_pages.  Sets no M2P.
+ * MFN_NONE: no memory, over max_pages, or d is dying.  Sets no M2P.
  */
 mfn_t memory_alloc(struct domain *d, unsigned order, unsigned address_bits);
+/* Frames that nobody had (a boot module) become d's; they are not scrubbed. */
+void memory_adopt(struct domain *d, mfn_t first, u64 n);
+
+/*
+ * Exchange: takes frame m from d when nobody but d itself refers to it, so
+ * that it can be freed or given back; false: it may not be taken.
+ */
+bool memory_steal(struct domain *d, mfn_t m);
+void memory_unsteal(mfn_t m);
+void memory_free_stolen(struct domain *d, mfn_t m);
+/* n zeroed frames become d's, whatever its limit; false: d is dying. */
+bool memory_replace(struct domain *d, mfn_t first, u64 n);
+
+/* For page.c: a shared page is born; a page of d is about to be freed. */
+void memory_add_shared(struct domain *d, struct page *p);
+void memory_forget(struct domain *d, struct page *p);
 
 /* M2P[m] = pfn; hypervisor's own and free frames hold all ones. */
-void m2p_set(mfn_t m, pfn_t pfn);
-pfn_t m2p_get(mfn_t m);
+static inline void m2p_set(mfn_t m, pfn_t pfn)
+{
+	WRITE_ONCE(m2p_table()[m], pfn);
+}
+
+static inline pfn_t m2p_get(mfn_t m)
+{
+	return READ_ONCE(m2p_table()[m]);
+}
+
+/* Where piece i (2 MiB) of the M2P lies; 0: a hole. */
+mfn_t m2p_piece(unsigned i);
+/* Boot: the control domain may map the M2P's own frames read-only. */
+void m2p_share(void);
 
 /* Teardown: gives back all frames of a dying domain; -XEN_ERESTART: go on later. */
 int memory_relinquish(struct domain *d);

@@ -3,6 +3,12 @@
  * A domain's page tables.  One lock per domain covers the contents of all
  * its table frames and their types; plain-data references of other domains
  * and of grants never need it.
+ *
+ * To take a tree of tables into use, or to let go of one, can take long.  It
+ * may rest on the way; then it is the domain's job, with a reference of its
+ * own on the top table, and mmu_enter() finishes it before the next change
+ * of tables.  So there is never more than one half-done tree, and nobody
+ * changes tables around it.
  */
 #ifndef HYP_MMU_H
 #define HYP_MMU_H
@@ -13,8 +19,20 @@
 struct domain;
 struct vcpu;
 
+enum mmu_job_kind { MMU_JOB_NONE, MMU_JOB_VALIDATE, MMU_JOB_INVALIDATE };
+
 struct domain_mmu {
 	struct lock lock;	/* RANK_MMU */
+	enum mmu_job_kind job;	/* m: what is half done ... */
+	struct page *job_page;	/* m: ... to this top table */
+	int job_error;		/* m: why it is being undone, or 0 */
+	/* m: finished after a rest: a reference and a type that the repeated
+	 * request takes over. */
+	struct page *held;
+	/* m: failed after a rest: what the repeated request is told. */
+	struct page *failed;
+	int failed_error;
+	bool hurry;		/* m: the caller cannot rest */
 };
 
 /* A vCPU's two address spaces; both hold an L4 reference.  MFN_NONE: none. */
@@ -24,6 +42,22 @@ struct vcpu_mmu {
 };
 
 void mmu_domain_init(struct domain *d);
+
+/*
+ * Takes d's mmu.lock and finishes what was half done.  -XEN_ERESTART: not
+ * finished, the lock is free again; rest and come back.
+ */
+int mmu_enter(struct domain *d);
+void mmu_leave(struct domain *d);
+/* A job was left behind: the call must come back to mmu_enter(). */
+static inline bool mmu_has_job(const struct domain_mmu *mmu)
+{
+	return unlikely(mmu->job != MMU_JOB_NONE);
+}
+/* A dying domain lets go of what its jobs hold; as mmu_enter(). */
+int mmu_drop_held(struct domain *d);
+/* Gives up the guest's pin of p if there is one; mmu.lock; true: there was. */
+bool mmu_unpin(struct page *p);
 
 /*
  * Gives v its first address spaces (setvcpucontext, VCPUOP_initialise).

@@ -13,6 +13,7 @@
 #ifndef HYP_PAGE_H
 #define HYP_PAGE_H
 
+#include <hyp/arch.h>
 #include <hyp/atomic.h>
 #include <hyp/types.h>
 
@@ -25,17 +26,23 @@ enum page_kind {
 	PGT_L1, PGT_L2, PGT_L3, PGT_L4,	/* page tables; value is the level */
 	PGT_SEG,			/* segment descriptors: GDT, LDT   */
 	PGT_WRITABLE,			/* mapped or written as plain data */
+	PGT_HEAP = 14,			/* the hypervisor's own objects    */
+	PGT_FREE = 15,			/* the first frame of a free block */
 };
 
 #define PGT_KIND_SHIFT	60
 #define PGT_KIND_MASK	(15ULL << PGT_KIND_SHIFT)
 #define PGT_VALIDATED	BIT(59)	/* contents obey the kind's rules */
 #define PGT_PINNED	BIT(58)	/* one typed reference is the guest's pin */
+#define PGT_FOREIGN	BIT(57)	/* others than the owner had it writable */
+#define PGT_PROGRESS_SHIFT 32	/* of a table that is half (in)validated */
+#define PGT_PROGRESS_MASK (1023ULL << PGT_PROGRESS_SHIFT)
 #define PGT_COUNT_MASK	0xffffffffULL
 
-#define PGC_ALLOCATED	BIT(31)	/* in refs: owner's own reference is one of the count */
-#define PGC_SHARED	BIT(30)	/* in refs: hypervisor memory its owner may map */
-#define PGC_COUNT_MASK	(BIT(30) - 1)
+#define PGC_ALLOCATED	(u32)BIT(31)	/* in refs: owner's own reference is one of the count */
+#define PGC_SHARED	(u32)BIT(30)	/* in refs: hypervisor memory its owner may map */
+#define PGC_HYP		(u32)BIT(29)	/* in refs: was born by page_alloc_shared() */
+#define PGC_COUNT_MASK	((u32)BIT(29) - 1)
 
 struct page {
 	u32 refs;		/* a: PGC_* and count */
@@ -45,8 +52,25 @@ struct page {
 	u32 next, prev;		/* d: owner's page list / free list, as mfns */
 };
 
-/* True when m is RAM that has a struct page. */
-bool mfn_valid(mfn_t m);
+/*
+ * The frame table has room for the frames of each group that holds RAM; what
+ * is not RAM in such a group belongs to dom_io.
+ */
+#define PAGE_GROUP_SHIFT	16	/* 65536 frames: 2 MiB of frame table */
+#define PAGE_GROUPS		65536	/* 16 TiB of RAM at most */
+
+extern u64 page_groups[PAGE_GROUPS / 64];	/* I: groups with RAM */
+extern mfn_t page_mfn_end;			/* I: behind the last RAM */
+
+/* Fills the frame table and the M2P from boot_info; both are mapped. */
+void page_init(void);
+
+/* True when m has a struct page. */
+static inline bool mfn_valid(mfn_t m)
+{
+	return m < (mfn_t)PAGE_GROUPS << PAGE_GROUP_SHIFT &&
+	       bit_test(page_groups, m >> PAGE_GROUP_SHIFT);
+}
 
 static inline struct page *page_of(mfn_t m)
 {
@@ -58,23 +82,76 @@ static inline mfn_t page_mfn(const struct page *p)
 	return (mfn_t)(p - frame_table());
 }
 
+static inline enum page_kind type_kind(u64 type)
+{
+	return type >> PGT_KIND_SHIFT;
+}
+
+static inline u32 type_count(u64 type)
+{
+	return type & PGT_COUNT_MASK;
+}
+
+static inline u64 type_make(enum page_kind kind, u64 rest)
+{
+	return (u64)kind << PGT_KIND_SHIFT | rest;
+}
+
+void page_free(struct page *p);		/* the last reference went */
+
+/* Drops a general reference; the last one frees the frame (scrubbed later). */
+static inline void page_put(struct page *p)
+{
+	if (unlikely(!(atomic_sub(&p->refs, 1) & PGC_COUNT_MASK)))
+		page_free(p);
+}
+
+/* One more reference when the caller already holds one; false: count full. */
+static inline bool page_get_more(struct page *p)
+{
+	u32 x = READ_ONCE(p->refs);
+
+	do {
+		if (unlikely((x & PGC_COUNT_MASK) >= PGC_COUNT_MASK - 1024))
+			return false;
+	} while (!atomic_cas(&p->refs, &x, x + 1));
+	return true;
+}
+
 /*
  * Takes a general reference on frame m if it belongs to owner.  Returns the
  * page, or NULL: no such frame, not owner's, being freed, or count full.
- * Any CPU, no lock.
+ * Any CPU, no lock: the owner is looked at again when the reference holds
+ * him still.
  */
-struct page *page_get(mfn_t m, const struct domain *owner);
+static inline struct page *page_get(mfn_t m, const struct domain *owner)
+{
+	struct page *p;
+	u32 x;
 
-/* One more reference when the caller already holds one; false: count full. */
-bool page_get_more(struct page *p);
-
-/* Drops a general reference; the last one frees the frame (scrubbed later). */
-void page_put(struct page *p);
+	if (unlikely(!mfn_valid(m)))
+		return NULL;
+	p = page_of(m);
+	if (unlikely(READ_ONCE(p->owner) != owner))
+		return NULL;
+	x = READ_ONCE(p->refs);
+	do {
+		if (unlikely(!(x & (PGC_ALLOCATED | PGC_SHARED)) ||
+			     (x & PGC_COUNT_MASK) >= PGC_COUNT_MASK - 1024))
+			return NULL;
+	} while (unlikely(!atomic_cas(&p->refs, &x, x + 1)));
+	if (unlikely(READ_ONCE(p->owner) != owner)) {
+		page_put(p);
+		return NULL;
+	}
+	return p;
+}
 
 /*
  * Takes a typed reference; the caller holds a general one.  For table kinds
  * the caller holds the owner's mmu.lock.  Validates contents on first use.
- * 0; -XEN_EBUSY another kind is in use; -XEN_EINVAL contents break a rule.
+ * 0; -XEN_EBUSY another kind is in use; -XEN_EINVAL contents break a rule;
+ * -XEN_ERESTART (tables only) do the same again after a rest, see mmu.h.
  */
 int page_type_get(struct page *p, enum page_kind kind);
 void page_type_put(struct page *p);
@@ -82,6 +159,39 @@ void page_type_put(struct page *p);
 /* page_get() and PGT_WRITABLE at once; NULL when either is refused. */
 struct page *page_get_writable(mfn_t m, const struct domain *owner);
 void page_put_writable(struct page *p);
+
+/* PGT_WRITABLE on a page that the caller holds; false: another kind is in use. */
+static inline bool page_writable_get(struct page *p)
+{
+	u64 x = READ_ONCE(p->type), new;
+
+	do {
+		if (likely(!type_count(x)))
+			new = type_make(PGT_WRITABLE, (x & PGT_FOREIGN) | 1);
+		else if (type_kind(x) == PGT_WRITABLE &&
+			 type_count(x) != PGT_COUNT_MASK)
+			new = x + 1;
+		else
+			return false;
+	} while (unlikely(!atomic_cas(&p->type, &x, new)));
+	return true;
+}
+
+/*
+ * Ends a writable use.  TLBs may remember it until each CPU has flushed: the
+ * stamp says since when, and foreign that CPUs outside the owner's dirty mask
+ * are concerned.  The stamp is in place before the count can be seen as 0.
+ */
+static inline void page_writable_put(struct page *p, bool foreign)
+{
+	u64 x = READ_ONCE(p->type);
+	u64 flag = foreign ? PGT_FOREIGN : 0;
+
+	do {
+		if (type_count(x) == 1)
+			WRITE_ONCE(p->stamp, arch_tlb_clock());
+	} while (unlikely(!atomic_cas(&p->type, &x, (x - 1) | flag)));
+}
 
 /*
  * Hypervisor memory shared with a guest: shared_info, grant frames, ...

@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memory_op.  Reservations (populate, increase, decrease, exchange) work
+ * extent by extent, and can rest between two of them: the number of extents
+ * that are done travels in the upper bits of the command.
+ */
+#include <hyp/memory.h>
+
+#include <xen/grant_table.h>
+#include <xen/memory.h>
+
+#include <hyp/arch.h>
+#include <hyp/domain.h>
+#include <hyp/frame-alloc.h>
+#include <hyp/gnttab.h>
+#include <hyp/guest.h>
+#include <hyp/hypercall.h>
+#include <hyp/lib.h>
+#include <hyp/page.h>
+#include <hyp/priv.h>
+
+#define CMD_BITS	6
+#define CMD_MASK	((1u << CMD_BITS) - 1)
+#define CHUNK		64
+/* 2^order frames in one piece: 2 MiB for guests, 16 MiB for the control. */
+#define ORDER_GUEST	9
+#define ORDER_CONTROL	12
+
+/* ---- Whose memory? ---- */
+
+static int target_find(u16 id, struct domain **d)
+{
+	if (id != DOMID_SELF && id != current_domain()->id)
+		return domain_find_controlled(id, d);
+	*d = current_domain();
+	return 0;
+}
+
+static void target_put(struct domain *d)
+{
+	if (d != current_domain())
+		domain_put(d);
+}
+
+static unsigned order_max(void)
+{
+	return priv_system(current_domain()) ? ORDER_CONTROL : ORDER_GUEST;
+}
+
+/* ---- Reservations ---- */
+
+/*
+ * A walk over a guest's array of frame numbers: read and written in chunks.
+ */
+struct frames_walk {
+	u64 array;		/* guest address of the whole array */
+	u64 total, at;		/* extents; the next one */
+	u64 first;		/* index of frame[0] */
+	u32 count;		/* in frame[] */
+	xen_pfn_t frame[CHUNK];
+};
+
+static int walk_fill(struct frames_walk *w)
+{
+	w->first = w->at;
+	w->count = MIN(w->total - w->at, (u64)CHUNK);
+	return copy_from_guest(w->frame, w->array + w->first * 8,
+			       w->count * 8);
+}
+
+/* Writes back what was changed since walk_fill(): up to w->at. */
+static int walk_flush(struct frames_walk *w)
+{
+	return copy_to_guest(w->array + w->first * 8, w->frame,
+			     (w->at - w->first) * 8);
+}
+
+/* Gives one extent; *frame: pfn in (if `set` asks for M2P), mfn out. */
+static bool give_extent(struct domain *d, unsigned order, unsigned bits,
+			bool set, xen_pfn_t *frame)
+{
+	mfn_t m = memory_alloc(d, order, bits);
+	u64 i;
+
+	if (m == MFN_NONE)
+		return false;
+	for (i = 0; set && i < 1ULL << order; i++)
+		m2p_set(m + i, *frame + i);
+	*frame = m;
+	return true;
+}
+
+static bool take_extent(struct domain *d, unsigned order, xen_pfn_t frame)
+{
+	u64 i;
+
+	for (i = 0; i < 1ULL << order; i++) {
+		if (!memory_steal(d, frame + i))
+			return false;
+		memory_free_stolen(d, frame + i);
+	}
+	return true;
+}
+
+/* Extents from w->at on; ends at the first that fails, or to rest. */
+static bool change_extents(struct domain *d, unsigned op, unsigned order,
+			   unsigned bits, struct frames_walk *w)
+{
+	bool ok = true;
+	u32 i;
+
+	for (i = 0; ok && i < w->count; i++) {
+		if (op == XENMEM_decrease_reservation)
+			ok = take_extent(d, order, w->frame[i]);
+		else
+			ok = give_extent(d, order, bits,
+					 op == XENMEM_populate_physmap,
+					 &w->frame[i]);
+		w->at += ok;
+		if (hypercall_should_rest(1u << order))
+			break;
+	}
+	return ok;
+}
+
+static long reservation_op(unsigned op, u64 start, u64 arg)
+{
+	struct xen_memory_reservation r;
+	struct frames_walk w;
+	struct domain *d;
+	unsigned bits;
+	bool ok = true, rest = false;
+	int rc;
+
+	if (copy_from_guest(&r, arg, sizeof(r)))
+		return -XEN_EFAULT;
+	if (start >= r.nr_extents || r.extent_order > order_max() ||
+	    r.nr_extents > ~0ULL >> (CMD_BITS + 1))
+		return start;
+	rc = target_find(r.domid, &d);
+	if (rc)
+		return start ? (long)start : rc;
+	bits = XENMEMF_get_address_bits(r.mem_flags);
+	w.array = (u64)r.extent_start.p;
+	w.total = r.nr_extents;
+	w.at = start;
+	while (ok && !rest && w.at < w.total) {
+		if (w.array && walk_fill(&w))
+			break;
+		/* increase_reservation need not say where. */
+		if (!w.array && op != XENMEM_increase_reservation)
+			break;
+		if (!w.array) {
+			w.first = w.at;
+			w.count = MIN(w.total - w.at, (u64)CHUNK);
+		}
+		ok = change_extents(d, op, r.extent_order, bits, &w);
+		if (op != XENMEM_decrease_reservation && w.array &&
+		    walk_flush(&w))
+			break;
+		rest = w.at < w.first + w.count ||
+		       (w.at < w.total && hypercall_should_rest(1));
+	}
+	target_put(d);
+	if (ok && rest && w.at < w.total)
+		return hypercall_restart(__HYPERVISOR_memory_op, 2,
+					 op | w.at << CMD_BITS, arg);
+	return w.at;
+}
+
+/* ---- Exchange ---- */
+
+/*
+ * One unit of an exchange: the larger of an input and an output extent.
+ * Taken frames are in hand until the new ones are in place.
+ */
+struct exchange {
+	struct xen_memory_exchange x;
+	unsigned order;			/* of a unit */
+	u64 ins, outs;			/* extents per unit */
+	u64 nr_taken, nr_given;
+	mfn_t *taken, *given;		/* each has room for 1 << order */
+};
+
+/* Check all, change nothing.  What wraps or does not fit is -XEN_EINVAL. */
+static int exchange_check(struct exchange *e)
+{
+	const struct xen_memory_reservation *in = &e->x.in, *out = &e->x.out;
+	const unsigned max = order_max();
+
+	if (in->extent_order > max || out->extent_order > max)
+		return -XEN_EPERM;
+	if (in->nr_extents > ~0ULL >> 20 || out->nr_extents > ~0ULL >> 20 ||
+	    in->nr_extents << in->extent_order !=
+	    out->nr_extents << out->extent_order ||
+	    in->domid != out->domid ||
+	    e->x.nr_exchanged > in->nr_extents)
+		return -XEN_EINVAL;
+	e->order = MAX(in->extent_order, out->extent_order);
+	e->ins = 1ULL << (e->order - in->extent_order);
+	e->outs = 1ULL << (e->order - out->extent_order);
+	if (e->x.nr_exchanged % e->ins || in->nr_extents % e->ins)
+		return -XEN_EINVAL;
+	if (!guest_range_ok((u64)in->extent_start.p, in->nr_extents, 8) ||
+	    !guest_range_ok((u64)out->extent_start.p, out->nr_extents, 8))
+		return -XEN_EFAULT;
+	return 0;
+}
+
+static void give_back(struct exchange *e)
+{
+	while (e->nr_taken)
+		memory_unsteal(e->taken[--e->nr_taken]);
+}
+
+static void free_given(struct exchange *e)
+{
+	while (e->nr_given)
+		frame_free(e->given[--e->nr_given], e->x.out.extent_order);
+}
+
+static int exchange_alloc(struct exchange *e)
+{
+	const unsigned bits = XENMEMF_get_address_bits(e->x.out.mem_flags);
+	mfn_t m;
+
+	while (e->nr_given < e->outs) {
+		m = frame_alloc(e->x.out.extent_order, bits,
+				FRAME_ZERO | FRAME_UNCLAIMED);
+		if (m == MFN_NONE)
+			return -XEN_ENOMEM;
+		e->given[e->nr_given++] = m;
+	}
+	return 0;
+}
+
+static int exchange_take(struct exchange *e, struct domain *d)
+{
+	const u64 at = (u64)e->x.in.extent_start.p + e->x.nr_exchanged * 8;
+	xen_pfn_t frame;
+	u64 i, j;
+
+	for (i = 0; i < e->ins; i++) {
+		if (copy_from_guest(&frame, at + i * 8, 8))
+			return -XEN_EFAULT;
+		for (j = 0; j < 1ULL << e->x.in.extent_order; j++) {
+			if (!memory_steal(d, frame + j))
+				return -XEN_EINVAL;
+			e->taken[e->nr_taken++] = frame + j;
+		}
+	}
+	return 0;
+}
+
+/* Puts the new frames in place, says where they are, frees the old ones. */
+static int exchange_commit(struct exchange *e, struct domain *d)
+{
+	const u64 first = e->x.nr_exchanged / e->ins * e->outs;
+	const u64 n = 1ULL << e->x.out.extent_order;
+	u64 at = (u64)e->x.out.extent_start.p + first * 8, i, j;
+	xen_pfn_t pfn;
+	mfn_t m;
+	int rc = 0;
+
+	for (i = 0; i < e->outs; i++, at += 8) {
+		m = e->given[i];
+		if (copy_from_guest(&pfn, at, 8) || copy_to_guest(at, &m, 8))
+			rc = -XEN_EFAULT;
+		if (!memory_replace(d, m, n)) {
+			frame_free(m, e->x.out.extent_order);
+			continue;
+		}
+		for (j = 0; !rc && j < n; j++)
+			m2p_set(m + j, pfn + j);
+	}
+	e->nr_given = 0;
+	while (e->nr_taken)
+		memory_free_stolen(d, e->taken[--e->nr_taken]);
+	e->x.nr_exchanged += e->ins;
+	return rc;
+}
+
+static int exchange_unit(struct exchange *e, struct domain *d)
+{
+	int rc = exchange_alloc(e);
+
+	if (!rc)
+		rc = exchange_take(e, d);
+	if (rc) {
+		give_back(e);
+		free_given(e);
+		return rc;
+	}
+	return exchange_commit(e, d);
+}
+
+static int exchange_run(struct exchange *e, struct domain *d)
+{
+	int rc = 0;
+
+	while (!rc && e->x.nr_exchanged < e->x.in.nr_extents) {
+		rc = exchange_unit(e, d);
+		if (!rc && e->x.nr_exchanged < e->x.in.nr_extents &&
+		    hypercall_should_rest(1u << e->order))
+			rc = -XEN_ERESTART;
+	}
+	return rc;
+}
+
+static long exchange_op(u64 arg)
+{
+	const u64 field = arg + offsetof(struct xen_memory_exchange,
+					 nr_exchanged);
+	struct exchange e = { .nr_taken = 0 };
+	struct domain *d;
+	long rc;
+
+	if (copy_from_guest(&e.x, arg, sizeof(e.x)))
+		return -XEN_EFAULT;
+	rc = exchange_check(&e);
+	if (!rc)
+		rc = target_find(e.x.in.domid, &d);
+	if (rc)
+		return rc;
+	e.taken = heap_alloc(2 * sizeof(mfn_t) << e.order);
+	e.given = e.taken + (1ULL << e.order);
+	rc = e.taken ? exchange_run(&e, d) : -XEN_ENOMEM;
+	heap_free(e.taken);
+	target_put(d);
+	if (copy_to_guest(field, &e.x.nr_exchanged, 8))
+		rc = -XEN_EFAULT;
+	if (rc == -XEN_ERESTART)
+		return hypercall_restart(__HYPERVISOR_memory_op, 2,
+					 (u64)XENMEM_exchange, arg);
+	return rc;
+}
+
+/* ---- Questions about a domain ---- */
+
+static long domain_question(unsigned op, u64 arg)
+{
+	struct domain *d;
+	domid_t id;
+	long v = -XEN_ENOSYS;
+	int rc;
+
+	if (copy_from_guest(&id, arg, sizeof(id)))
+		return -XEN_EFAULT;
+	rc = target_find(id, &d);
+	if (rc)
+		return rc;
+	switch (op) {
+	case XENMEM_current_reservation:
+		v = d->mem.tot_pages;
+		break;
+	case XENMEM_maximum_reservation:
+		v = d->mem.max_pages;
+		break;
+	case XENMEM_maximum_gpfn:
+		v = (long)(READ_ONCE(d->shared->arch.max_pfn) &
+			   0xfffffffffffULL) - 1;
+		break;
+	}
+	target_put(d);
+	return v;
+}
+
+static long claim_pages(u64 arg)
+{
+	struct xen_memory_reservation r;
+	struct domain *d;
+	u64 have;
+	int rc;
+
+	if (copy_from_guest(&r, arg, sizeof(r)))
+		return -XEN_EFAULT;
+	if (!priv_system(current_domain()))
+		return -XEN_EPERM;
+	if (r.extent_start.p || r.extent_order || r.mem_flags)
+		return -XEN_EINVAL;
+	rc = target_find(r.domid, &d);
+	if (rc)
+		return rc;
+	have = READ_ONCE(d->mem.tot_pages);
+	if (r.nr_extents && r.nr_extents > d->mem.max_pages)
+		rc = -XEN_ENOMEM;
+	else if (r.nr_extents && r.nr_extents < have)
+		rc = -XEN_EINVAL;
+	else
+		rc = frame_claim(d, r.nr_extents ? r.nr_extents - have : 0);
+	target_put(d);
+	return rc;
+}
+
+/* ---- Memory maps ---- */
+
+static long set_memory_map(u64 arg)
+{
+	struct xen_foreign_memory_map m;
+	struct e820entry *e, *old;
+	struct domain *d;
+	u32 n;
+	int rc;
+
+	if (copy_from_guest(&m, arg, sizeof(m)))
+		return -XEN_EFAULT;
+	n = m.map.nr_entries;
+	if (n > E820_ENTRIES_MAX)
+		return -XEN_EINVAL;
+	rc = domain_find_controlled(m.domid, &d);
+	if (rc)
+		return rc;
+	e = heap_alloc(MAX(n, 1u) * sizeof(*e));
+	if (!e) {
+		rc = -XEN_ENOMEM;
+		goto out;
+	}
+	if (copy_from_guest(e, (u64)m.map.buffer.p, n * sizeof(*e))) {
+		heap_free(e);
+		rc = -XEN_EFAULT;
+		goto out;
+	}
+	lock(&d->lock);
+	old = d->mem.e820;
+	d->mem.e820 = e;
+	d->mem.e820_count = n;
+	unlock(&d->lock);
+	heap_free(old);
+out:
+	domain_put(d);
+	return rc;
+}
+
+static long memory_map(u64 arg)
+{
+	struct domain *d = current_domain();
+	struct xen_memory_map m;
+	long rc = 0;
+
+	if (copy_from_guest(&m, arg, sizeof(m)))
+		return -XEN_EFAULT;
+	lock(&d->lock);
+	if (!d->mem.e820)
+		rc = -XEN_ENOSYS;
+	m.nr_entries = MIN(m.nr_entries, d->mem.e820_count);
+	if (!rc)
+		rc = copy_to_guest((u64)m.buffer.p, d->mem.e820,
+				   m.nr_entries * sizeof(struct e820entry));
+	unlock(&d->lock);
+	if (rc)
+		return rc;
+	return copy_to_guest(arg, &m, sizeof(m));
+}
+
+/* The firmware's map: it gives the control domain's memory its shape. */
+static long machine_memory_map(u64 arg)
+{
+	const struct boot_range *r = boot_info.range;
+	struct xen_memory_map m;
+	struct e820entry e;
+	u32 i;
+
+	if (!priv_hardware(current_domain()))
+		return -XEN_EPERM;
+	if (copy_from_guest(&m, arg, sizeof(m)))
+		return -XEN_EFAULT;
+	if (!m.buffer.p)
+		m.nr_entries = boot_info.range_count;
+	else if (m.nr_entries < boot_info.range_count)
+		return -XEN_EINVAL;
+	m.nr_entries = boot_info.range_count;
+	for (i = 0; m.buffer.p && i < m.nr_entries; i++) {
+		e = (struct e820entry){ r[i].start, r[i].size, r[i].type };
+		if (copy_to_guest((u64)m.buffer.p + i * sizeof(e), &e,
+				  sizeof(e)))
+			return -XEN_EFAULT;
+	}
+	return copy_to_guest(arg, &m, sizeof(m));
+}
+
+/* ---- The M2P ---- */
+
+static long machphys_mapping(u64 arg)
+{
+	const struct xen_machphys_mapping m = {
+		.v_start = M2P_RO_START,
+		.v_end = M2P_RO_END,
+		.max_mfn = page_mfn_end - 1,
+	};
+
+	return copy_to_guest(arg, &m, sizeof(m));
+}
+
+static long machphys_mfn_list(u64 arg)
+{
+	const u32 pieces = DIV_UP(page_mfn_end * sizeof(u64), 1UL << 21);
+	struct xen_machphys_mfn_list l;
+	xen_pfn_t m;
+	u32 i;
+
+	if (!priv_system(current_domain()))
+		return -XEN_EPERM;
+	if (copy_from_guest(&l, arg, sizeof(l)))
+		return -XEN_EFAULT;
+	l.nr_extents = MIN(l.max_extents, pieces);
+	for (i = 0; i < l.nr_extents; i++) {
+		m = m2p_piece(i);
+		if (copy_to_guest((u64)l.extent_start.p + i * 8, &m, 8))
+			return -XEN_EFAULT;
+	}
+	return copy_to_guest(arg, &l, sizeof(l));
+}
+
+/* ---- Frames that the hypervisor made for a domain ---- */
+
+static int acquire_frames(struct domain *d,
+			  const struct xen_mem_acquire_resource *r)
+{
+	xen_pfn_t frame;
+	mfn_t m;
+	u32 i;
+	int rc;
+
+	if (r->frame > d->gnttab.max_frames ||
+	    r->nr_frames > d->gnttab.max_frames - r->frame)
+		return -XEN_EINVAL;
+	for (i = 0; i < r->nr_frames; i++) {
+		rc = gnttab_frame(d, r->frame + i, &m);
+		if (rc)
+			return rc;
+		frame = m;
+		if (copy_to_guest((u64)r->frame_list.p + i * 8, &frame, 8))
+			return -XEN_EFAULT;
+	}
+	return 0;
+}
+
+static long acquire_resource(u64 arg)
+{
+	struct xen_mem_acquire_resource r;
+	struct domain *d;
+	long rc;
+
+	if (copy_from_guest(&r, arg, sizeof(r)))
+		return -XEN_EFAULT;
+	if (r.pad)
+		return -XEN_EINVAL;
+	if (r.type != XENMEM_resource_grant_table)
+		return -XEN_EOPNOTSUPP;
+	if (r.id != XENMEM_resource_grant_table_id_shared)
+		return -XEN_EINVAL;
+	rc = domain_find_controlled(r.domid, &d);
+	if (rc)
+		return rc;
+	if (r.frame_list.p) {
+		rc = acquire_frames(d, &r);
+	} else if (r.nr_frames) {
+		rc = -XEN_EINVAL;
+	} else {
+		r.nr_frames = d->gnttab.max_frames;
+		rc = copy_to_guest(arg, &r, sizeof(r));
+	}
+	domain_put(d);
+	return rc;
+}
+
+long do_memory_op(u64 cmd, u64 arg)
+{
+	const unsigned op = cmd & CMD_MASK;
+
+	switch (op) {
+	case XENMEM_increase_reservation:
+	case XENMEM_decrease_reservation:
+	case XENMEM_populate_physmap:
+		return reservation_op(op, cmd >> CMD_BITS, arg);
+	case XENMEM_exchange:
+		return exchange_op(arg);
+	case XENMEM_maximum_ram_page:
+		return page_mfn_end - 1;
+	case XENMEM_current_reservation:
+	case XENMEM_maximum_reservation:
+	case XENMEM_maximum_gpfn:
+		return domain_question(op, arg);
+	case XENMEM_claim_pages:
+		return claim_pages(arg);
+	case XENMEM_set_memory_map:
+		return set_memory_map(arg);
+	case XENMEM_memory_map:
+		return memory_map(arg);
+	case XENMEM_machine_memory_map:
+		return machine_memory_map(arg);
+	case XENMEM_machphys_mapping:
+		return machphys_mapping(arg);
+	case XENMEM_machphys_mfn_list:
+		return machphys_mfn_list(arg);
+	case XENMEM_acquire_resource:
+		return acquire_resource(arg);
+	case XENMEM_get_vnumainfo:
+		return -XEN_EOPNOTSUPP;
+	}
+	return -XEN_ENOSYS;
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who owns which frames: giving them to a domain and taking them back, and
+ * the part of memory_op that changes a reservation.  The questions are in
+ * memory-op.c.
+ *
+ * A domain's frames are a list through their struct page.  A frame whose
+ * owner gave it up while others still hold references leaves the list, but
+ * stays counted until the last reference goes; the same holds for shared
+ * pages, which were never on it.  All frames together hold one reference on
+ * their domain, so it outlives them.
+ */
+#include <hyp/memory.h>
+
+#include <hyp/domain.h>
+#include <hyp/frame-alloc.h>
+#include <hyp/hypercall.h>
+#include <hyp/lib.h>
+#include <hyp/mmu.h>
+#include <hyp/page.h>
+
+#define UNLISTED	(~0U)
+#define RELINQUISH_STEP	512
+
+/* ---- The list and the counts; domain lock ---- */
+
+static void list_insert_run(struct domain *d, mfn_t first, u64 n)
+{
+	struct page *p = page_of(first);
+	u64 i;
+
+	for (i = 0; i < n; i++, p++) {
+		p->next = first + i + 1;
+		p->prev = i ? first + i - 1 : 0;
+	}
+	page_of(first + n - 1)->next = d->mem.first;
+	if (d->mem.first)
+		page_of(d->mem.first)->prev = first + n - 1;
+	d->mem.first = first;
+}
+
+static void list_remove(struct domain *d, struct page *p)
+{
+	if (p->next)
+		page_of(p->next)->prev = p->prev;
+	if (p->prev)
+		page_of(p->prev)->next = p->next;
+	else
+		d->mem.first = p->next;
+	p->next = p->prev = UNLISTED;
+}
+
+static u64 frames_held(const struct domain *d)
+{
+	return d->mem.tot_pages + d->mem.shared_pages;
+}
+
+/* ---- Giving ---- */
+
+/* Counts n frames in advance; false: not allowed. */
+static bool charge(struct domain *d, u64 n)
+{
+	bool ok;
+
+	lock(&d->lock);
+	ok = d->life == DOMAIN_ALIVE && n <= d->mem.max_pages &&
+	     d->mem.tot_pages <= d->mem.max_pages - n;
+	if (ok) {
+		if (!frames_held(d))
+			domain_get(d);
+		d->mem.tot_pages += n;
+	}
+	unlock(&d->lock);
+	return ok;
+}
+
+static void uncharge(struct domain *d, u64 n)
+{
+	bool last;
+
+	lock(&d->lock);
+	d->mem.tot_pages -= n;
+	last = !frames_held(d);
+	unlock(&d->lock);
+	if (last)
+		domain_put(d);
+}
+
+/* Frames that are charged become d's; false: it died meanwhile. */
+static bool assign(struct domain *d, mfn_t first, u64 n)
+{
+	struct page *p = page_of(first);
+	bool alive;
+	u64 i;
+
+	for (i = 0; i < n; i++, p++) {
+		p->type = 0;
+		p->stamp = 0;
+		p->owner = d;
+	}
+	lock(&d->lock);
+	alive = d->life == DOMAIN_ALIVE;
+	if (alive)
+		list_insert_run(d, first, n);
+	unlock(&d->lock);
+	for (i = 0, p = page_of(first); i < n; i++, p++) {
+		if (alive)
+			atomic_store(&p->refs, PGC_ALLOCATED | 1);
+		else
+			p->owner = NULL;
+	}
+	return alive;
+}
+
+mfn_t memory_alloc(struct domain *d, unsigned order, unsigned address_bits)
+{
+	const u64 n = 1ULL << order;
+	mfn_t m;
+
+	if (order > FRAME_ORDER_MAX || !charge(d, n))
+		return MFN_NONE;
+	m = frame_alloc_for(d, order, address_bits,
+			    FRAME_ZERO | FRAME_UNCLAIMED);
+	if (m == MFN_NONE) {
+		uncharge(d, n);
+		return MFN_NONE;
+	}
+	if (!assign(d, m, n)) {
+		frame_free(m, order);
+		uncharge(d, n);
+		return MFN_NONE;
+	}
+	return m;
+}
+
+void memory_adopt(struct domain *d, mfn_t first, u64 n)
+{
+	frame_alloc_adopt(n);
+	lock(&d->lock);
+	if (!frames_held(d))
+		domain_get(d);
+	d->mem.tot_pages += n;
+	unlock(&d->lock);
+	assign(d, first, n);
+}
+
+void memory_add_shared(struct domain *d, struct page *p)
+{
+	p->next = p->prev = UNLISTED;
+	p->owner = d;
+	lock(&d->lock);
+	if (!frames_held(d))
+		domain_get(d);
+	d->mem.shared_pages++;
+	unlock(&d->lock);
+}
+
+/* ---- Taking back ---- */
+
+/* A frame without references forgets everything but its dirt. */
+static void reset(struct page *p)
+{
+	m2p_set(page_mfn(p), ~0ULL);
+	p->owner = NULL;
+	p->type = 0;
+}
+
+void memory_forget(struct domain *d, struct page *p)
+{
+	const bool shared = p->refs & PGC_HYP;
+	bool last;
+
+	lock(&d->lock);
+	if (p->next != UNLISTED)
+		list_remove(d, p);
+	if (shared)
+		d->mem.shared_pages--;
+	else
+		d->mem.tot_pages--;
+	last = !frames_held(d);
+	unlock(&d->lock);
+	p->refs = 0;
+	reset(p);
+	if (last)
+		domain_put(d);
+}
+
+bool memory_steal(struct domain *d, mfn_t m)
+{
+	u32 only = PGC_ALLOCATED | 1;
+
+	return mfn_valid(m) && READ_ONCE(page_of(m)->owner) == d &&
+	       atomic_cas(&page_of(m)->refs, &only, 0);
+}
+
+void memory_unsteal(mfn_t m)
+{
+	atomic_store(&page_of(m)->refs, PGC_ALLOCATED | 1);
+}
+
+void memory_free_stolen(struct domain *d, mfn_t m)
+{
+	memory_forget(d, page_of(m));
+	frame_free(m, 0);
+}
+
+bool memory_replace(struct domain *d, mfn_t first, u64 n)
+{
+	lock(&d->lock);
+	if (!frames_held(d))
+		domain_get(d);
+	d->mem.tot_pages += n;
+	unlock(&d->lock);
+	if (assign(d, first, n))
+		return true;
+	uncharge(d, n);
+	return false;
+}
+
+/* ---- A dying domain ---- */
+
+/* Gives up the pin of the page at the list's head; -XEN_ERESTART: half. */
+static int unpin_page(struct domain *d, struct page *p)
+{
+	int rc;
+
+	if (!(READ_ONCE(p->type) & PGT_PINNED))
+		return 0;
+	rc = mmu_enter(d);
+	if (rc)
+		return rc;
+	mmu_unpin(p);
+	rc = mmu_has_job(&d->mmu) ? -XEN_ERESTART : 0;
+	mmu_leave(d);
+	return rc;
+}
+
+struct run {
+	mfn_t first;
+	u64 n;
+};
+
+static void run_free(struct run *r)
+{
+	if (r->n)
+		frame_free_run(r->first, r->n);
+	r->n = 0;
+}
+
+static void run_add(struct run *r, mfn_t m)
+{
+	if (r->n && m != r->first + r->n)
+		run_free(r);
+	if (!r->n)
+		r->first = m;
+	r->n++;
+}
+
+/*
+ * Takes up to RELINQUISH_STEP pages off the list.  Those with no reference
+ * but the owner's are freed; others lose it.  Stops at a pinned page: *pinned.
+ */
+static u64 relinquish_step(struct domain *d, struct page **pinned)
+{
+	struct run run = { 0, 0 };
+	u64 n, freed = 0;
+	struct page *p;
+	bool last;
+
+	*pinned = NULL;
+	lock(&d->lock);
+	for (n = 0; n < RELINQUISH_STEP && d->mem.first; n++) {
+		p = page_of(d->mem.first);
+		if (p->type & PGT_PINNED) {
+			*pinned = p;
+			break;
+		}
+		list_remove(d, p);
+		if (!memory_steal(d, page_mfn(p))) {
+			/* The last of the others frees it, or we do now. */
+			if (atomic_sub(&p->refs, PGC_ALLOCATED | 1) &
+			    PGC_COUNT_MASK)
+				continue;
+		}
+		freed++;
+		reset(p);
+		run_add(&run, page_mfn(p));
+	}
+	d->mem.tot_pages -= freed;
+	last = freed && !frames_held(d);
+	unlock(&d->lock);
+	run_free(&run);
+	if (last)
+		domain_put(d);
+	return n;
+}
+
+int memory_relinquish(struct domain *d)
+{
+	struct page *pinned;
+	int rc = mmu_drop_held(d);
+	u64 n;
+
+	if (rc)
+		return rc;
+	frame_claim(d, 0);
+	/* Our own reference: the last frame may take its domain along. */
+	domain_get(d);
+	do {
+		n = relinquish_step(d, &pinned);
+		if (pinned)
+			rc = unpin_page(d, pinned);
+		if (!rc && hypercall_should_rest(n) && d->mem.first)
+			rc = -XEN_ERESTART;
+	} while (!rc && d->mem.first);
+	domain_put(d);
+	return rc;
+}
+
+void memory_domain_exit(struct domain *d)
+{
+	frame_claim(d, 0);
+	heap_free(d->mem.e820);
+	d->mem.e820 = NULL;
+}

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The page-type machine: a frame has one kind at a time, and a frame of a
+ * table kind holds only entries that obey the rules.
+ *
+ * Validation walks a table from entry 0 up and takes what each entry holds;
+ * a child table that is not validated yet is walked first.  Invalidation
+ * walks down again.  Kinds strictly descend (an Ln entry leads to an Ln-1
+ * table, nothing else), so the depth is at most four.
+ *
+ * Half-way, a table has a count of one, is not PGT_VALIDATED, and its
+ * progress n says: the entries below n hold their references.  The child of
+ * entry n may be half-way itself; then it holds its reference, too.  Only
+ * the tables on the way down to the point of rest look like that, because a
+ * domain has at most one job (see mmu.h), so such a child is always ours.
+ *
+ * Nobody can change the type of such a table meanwhile: its count is not
+ * zero, and for those who ask for the same kind, there is mmu_enter().
+ */
+#include <hyp/page.h>
+
+#include <hyp/arch.h>
+#include <hyp/desc.h>
+#include <hyp/domain.h>
+#include <hyp/hypercall.h>
+#include <hyp/lib.h>
+#include <hyp/mmu.h>
+#include <hyp/printk.h>
+#include <hyp/pt-check.h>
+#include <hyp/pt-entry.h>
+
+#include <asm/hyp-map.h>
+
+#define ENTRIES 512
+
+/* ---- The type word ---- */
+
+static unsigned progress_get(const struct page *p)
+{
+	return (p->type & PGT_PROGRESS_MASK) >> PGT_PROGRESS_SHIFT;
+}
+
+/* A table on its way: nobody else writes the word of a table in this state. */
+static void half_way(struct page *p, unsigned progress)
+{
+	u64 keep = p->type & (PGT_KIND_MASK | PGT_PINNED | PGT_COUNT_MASK);
+
+	atomic_store(&p->type, keep | (u64)progress << PGT_PROGRESS_SHIFT);
+}
+
+static void validated(struct page *p)
+{
+	u64 keep = p->type & (PGT_KIND_MASK | PGT_PINNED | PGT_COUNT_MASK);
+
+	atomic_store(&p->type, keep | PGT_VALIDATED);
+}
+
+static void invalidated(struct page *p)
+{
+	atomic_store(&p->type, p->type & PGT_KIND_MASK);
+}
+
+static bool is_half_way(const struct domain *d, const struct page *p,
+			unsigned level)
+{
+	u64 x = p->type;
+
+	return p->owner == d && type_kind(x) == level &&
+	       type_count(x) == 1 && !(x & PGT_VALIDATED);
+}
+
+/*
+ * The frame had been writable: before its contents count for anything, no
+ * TLB may remember that.  Called when nobody can get it writable any more.
+ */
+static void flush_writable(struct page *p, u64 old)
+{
+	struct cpumask all = { { 0 } };
+	unsigned i;
+
+	if (type_kind(old) != PGT_WRITABLE)
+		return;
+	if (likely(!(old & PGT_FOREIGN))) {
+		arch_flush_tlb_since(&p->owner->dirty, p->stamp);
+		return;
+	}
+	for (i = 0; i < cpu_count; i++)
+		all.bits[i / 64] |= BIT(i % 64);
+	arch_flush_tlb_since(&all, p->stamp);
+}
+
+/*
+ * Counts one more use as kind.  1: it was in use as that, all is done; 0: it
+ * is the first, and half-way with progress 0; or -XEN_EBUSY, -XEN_EINVAL.
+ */
+static int claim(struct page *p, enum page_kind kind)
+{
+	u64 x = READ_ONCE(p->type), new;
+
+	/* Memory that the hypervisor writes is never a table. */
+	if (unlikely(READ_ONCE(p->refs) & PGC_SHARED))
+		return -XEN_EINVAL;
+	do {
+		if (!type_count(x))
+			new = type_make(kind, 1);
+		else if (type_kind(x) != kind)
+			return -XEN_EBUSY;
+		else if (!(x & PGT_VALIDATED))
+			return -XEN_EAGAIN;
+		else if (type_count(x) == PGT_COUNT_MASK)
+			return -XEN_EBUSY;
+		else
+			new = x + 1;
+	} while (unlikely(!atomic_cas(&p->type, &x, new)));
+	if (type_count(x))
+		return 1;
+	flush_writable(p, x);
+	return 0;
+}
+
+/* One use less when it is not the last; false: it is the last. */
+static bool release_shared(struct page *p)
+{
+	u64 x = READ_ONCE(p->type);
+
+	do {
+		if (type_count(x) == 1)
+			return false;
+	} while (unlikely(!atomic_cas(&p->type, &x, x - 1)));
+	return true;
+}
+
+/* ---- Rests ---- */
+
+static bool must_rest(struct domain *d, unsigned units)
+{
+	return !d->mmu.hurry && current_vcpu() && hypercall_should_rest(units);
+}
+
+/* ---- L1 ---- */
+
+static void l1_release(struct domain *d, const u64 *t, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		if (t[i] & PTE_P)
+			pt_l1_put(d, t[i]);
+}
+
+/* All or nothing: an L1 table is never half-way with something in hand. */
+static int l1_validate(struct domain *d, struct page *p)
+{
+	u64 *t = frame_to_virt(page_mfn(p));
+	unsigned i;
+	u64 e, was;
+	int rc;
+
+	for (i = 0; i < ENTRIES; i++) {
+		/* Most tables are mostly empty. */
+		if (!(i & 3) && !(t[i] | t[i + 1] | t[i + 2] | t[i + 3])) {
+			i += 3;
+			continue;
+		}
+		was = e = READ_ONCE(t[i]);
+		if (!(e & PTE_P))
+			continue;
+		rc = pt_l1_get(d, d, &e);
+		if (unlikely(rc)) {
+			l1_release(d, t, i);
+			return rc;
+		}
+		if (e != was)
+			WRITE_ONCE(t[i], e);
+	}
+	return 0;
+}
+
+/* ---- L2 to L4 ---- */
+
+static int table_up(struct domain *d, struct page *p);
+static int table_down(struct domain *d, struct page *p);
+
+/* Takes what entry *slot of a table of this level holds; -XEN_ERESTART: half-way. */
+static int entry_up(struct domain *d, unsigned level, u64 *slot, bool *worked)
+{
+	u64 e = READ_ONCE(*slot), was = e;
+	struct page *c;
+	int rc;
+
+	if (!pt_check_table(level, e) || !mfn_valid(pte_mfn(e)))
+		return -XEN_EINVAL;
+	c = page_of(pte_mfn(e));
+	*worked = true;
+	if (!is_half_way(d, c, level - 1)) {
+		if (!page_get(pte_mfn(e), d))
+			return -XEN_EINVAL;
+		rc = claim(c, level - 1);
+		if (rc < 0) {
+			page_put(c);
+			return rc;
+		}
+		*worked = rc == 0;
+	}
+	/* An error leaves the child half-way: table_down() finds it. */
+	rc = *worked ? table_up(d, c) : 0;
+	if (rc)
+		return rc;
+	e = pt_adjust_table(level, e);
+	if (e != was)
+		WRITE_ONCE(*slot, e);
+	return 0;
+}
+
+/* The hypervisor's own slots are the same in every L4. */
+static void l4_finish(u64 *t)
+{
+	memcpy(t + HYP_SLOT_FIRST, hyp_l4 + HYP_SLOT_FIRST,
+	       (HYP_SLOT_END - HYP_SLOT_FIRST) * sizeof(u64));
+}
+
+/* Validates a table from where it stands. */
+static int table_up(struct domain *d, struct page *p)
+{
+	unsigned level = type_kind(p->type), i;
+	u64 *t = frame_to_virt(page_mfn(p));
+	bool worked = false;
+	int rc = 0;
+
+	if (level == 1)
+		rc = l1_validate(d, p);
+	for (i = progress_get(p); level > 1 && i < ENTRIES; i++) {
+		if (pt_slot_reserved(level, i) || !(t[i] & PTE_P))
+			continue;
+		if (worked && must_rest(d, ENTRIES))
+			rc = -XEN_ERESTART;
+		else
+			rc = entry_up(d, level, &t[i], &worked);
+		if (rc) {
+			half_way(p, i);
+			return rc;
+		}
+	}
+	if (rc)
+		return rc;
+	if (level == 4)
+		l4_finish(t);
+	validated(p);
+	return 0;
+}
+
+/* A child of which ours was the last use: let go of it, -XEN_ERESTART: half. */
+static int child_down(struct domain *d, struct page *c)
+{
+	int rc = table_down(d, c);
+
+	if (rc)
+		return rc;
+	invalidated(c);
+	page_put(c);
+	return 0;
+}
+
+/* Lets go of what entry e held. */
+static int entry_down(struct domain *d, u64 e, bool *worked)
+{
+	struct page *c = page_of(pte_mfn(e));
+
+	if (release_shared(c)) {
+		page_put(c);
+		return 0;
+	}
+	*worked = true;
+	return child_down(d, c);
+}
+
+static int upper_down(struct domain *d, struct page *p)
+{
+	unsigned level = type_kind(p->type), n = progress_get(p);
+	u64 *t = frame_to_virt(page_mfn(p)), e;
+	bool worked = false;
+	int rc = 0;
+
+	/* First the child that was left half-way. */
+	e = n < ENTRIES && !pt_slot_reserved(level, n) ? t[n] : 0;
+	if (e & PTE_P && mfn_valid(pte_mfn(e)) &&
+	    is_half_way(d, page_of(pte_mfn(e)), level - 1))
+		rc = child_down(d, page_of(pte_mfn(e)));
+	while (!rc && n > 0) {
+		e = pt_slot_reserved(level, n - 1) ? 0 : t[n - 1];
+		if (e & PTE_P && worked && must_rest(d, ENTRIES)) {
+			rc = -XEN_ERESTART;
+			break;
+		}
+		n--;
+		if (e & PTE_P)
+			rc = entry_down(d, e, &worked);
+	}
+	half_way(p, n);
+	return rc;
+}
+
+/* Lets go of everything a table holds, from where it stands. */
+static int table_down(struct domain *d, struct page *p)
+{
+	bool whole = p->type & PGT_VALIDATED;
+
+	half_way(p, whole ? ENTRIES : progress_get(p));
+	if (type_kind(p->type) != PGT_L1)
+		return upper_down(d, p);
+	if (whole)
+		l1_release(d, frame_to_virt(page_mfn(p)), ENTRIES);
+	half_way(p, 0);
+	return 0;
+}
+
+/* ---- Jobs ---- */
+
+static void job_start(struct domain *d, enum mmu_job_kind kind,
+		      struct page *p)
+{
+	ASSERT(d->mmu.job == MMU_JOB_NONE);
+	/* The caller holds one, and the count stops short of its end. */
+	atomic_add(&p->refs, 1);
+	d->mmu.job = kind;
+	d->mmu.job_page = p;
+	d->mmu.job_error = 0;
+}
+
+/* Goes on with the job.  0: done; -XEN_ERESTART; else it failed, undone. */
+static int job_run(struct domain *d)
+{
+	struct page *p = d->mmu.job_page;
+	int rc;
+
+	if (d->mmu.job == MMU_JOB_VALIDATE) {
+		rc = table_up(d, p);
+		if (rc == -XEN_ERESTART)
+			return rc;
+		if (!rc) {
+			d->mmu.job = MMU_JOB_NONE;
+			return 0;
+		}
+		d->mmu.job = MMU_JOB_INVALIDATE;
+		d->mmu.job_error = rc;
+	}
+	rc = table_down(d, p);
+	if (rc)
+		return rc;
+	invalidated(p);
+	d->mmu.job = MMU_JOB_NONE;
+	return d->mmu.job_error;
+}
+
+/* Nobody came back for what was validated: let go of it. */
+static int held_drop(struct domain *d)
+{
+	struct page *p = d->mmu.held;
+	int rc = 0;
+
+	if (likely(!p))
+		return 0;
+	d->mmu.held = NULL;
+	if (!release_shared(p)) {
+		job_start(d, MMU_JOB_INVALIDATE, p);
+		rc = job_run(d);
+		if (!rc)
+			page_put(p);
+	}
+	page_put(p);
+	return rc;
+}
+
+static int job_finish(struct domain *d)
+{
+	bool validating = d->mmu.job == MMU_JOB_VALIDATE;
+	struct page *p = d->mmu.job_page;
+	int rc = job_run(d);
+
+	if (rc == -XEN_ERESTART)
+		return rc;
+	if (validating && !rc) {
+		d->mmu.held = p;
+		return 0;
+	}
+	d->mmu.failed = rc ? p : NULL;
+	d->mmu.failed_error = rc;
+	page_put(p);
+	return 0;
+}
+
+int mmu_enter(struct domain *d)
+{
+	lock(&d->mmu.lock);
+	if (likely(!mmu_has_job(&d->mmu)))
+		return 0;
+	if (!job_finish(d))
+		return 0;
+	unlock(&d->mmu.lock);
+	return -XEN_ERESTART;
+}
+
+void mmu_leave(struct domain *d)
+{
+	unlock(&d->mmu.lock);
+}
+
+int mmu_drop_held(struct domain *d)
+{
+	int rc = mmu_enter(d);
+
+	if (rc)
+		return rc;
+	d->mmu.failed = NULL;
+	rc = held_drop(d);
+	mmu_leave(d);
+	return rc;
+}
+
+bool mmu_unpin(struct page *p)
+{
+	if (!(atomic_fetch_and(&p->type, ~PGT_PINNED) & PGT_PINNED))
+		return false;
+	page_type_put(p);
+	page_put(p);
+	return true;
+}
+
+/* The request that rested comes again: what became of its table? */
+static bool take_over(struct domain *d, struct page *p, enum page_kind kind,
+		      int *rc)
+{
+	*rc = 0;
+	if (d->mmu.held == p && type_kind(p->type) == kind) {
+		d->mmu.held = NULL;
+		page_put(p);
+		return true;
+	}
+	if (d->mmu.failed == p) {
+		d->mmu.failed = NULL;
+		*rc = d->mmu.failed_error;
+		return true;
+	}
+	return false;
+}
+
+static int table_get(struct page *p, enum page_kind kind)
+{
+	struct domain *d = p->owner;
+	int rc;
+
+	if (unlikely(d->mmu.held || d->mmu.failed)) {
+		if (take_over(d, p, kind, &rc))
+			return rc;
+		d->mmu.failed = NULL;
+		rc = held_drop(d);
+		if (rc)
+			return rc;
+	}
+	rc = claim(p, kind);
+	if (rc)
+		return rc < 0 ? rc : 0;
+	job_start(d, MMU_JOB_VALIDATE, p);
+	rc = job_run(d);
+	if (rc != -XEN_ERESTART)
+		page_put(p);
+	return rc;
+}
+
+static void table_put(struct page *p)
+{
+	struct domain *d = p->owner;
+
+	if (release_shared(p))
+		return;
+	job_start(d, MMU_JOB_INVALIDATE, p);
+	if (job_run(d) != -XEN_ERESTART)
+		page_put(p);
+}
+
+/* ---- Segment descriptors ---- */
+
+/* No lock needed: who comes second waits for the first, 512 entries. */
+static int seg_get(struct page *p)
+{
+	int rc;
+
+	while ((rc = claim(p, PGT_SEG)) == -XEN_EAGAIN)
+		arch_poll();
+	if (rc)
+		return rc < 0 ? rc : 0;
+	if (!desc_page_fix(frame_to_virt(page_mfn(p)))) {
+		invalidated(p);
+		return -XEN_EINVAL;
+	}
+	validated(p);
+	return 0;
+}
+
+static void seg_put(struct page *p)
+{
+	u64 x = READ_ONCE(p->type), new;
+
+	do {
+		new = type_count(x) == 1 ? x & PGT_KIND_MASK : x - 1;
+	} while (!atomic_cas(&p->type, &x, new));
+}
+
+/* ---- Any kind ---- */
+
+int page_type_get(struct page *p, enum page_kind kind)
+{
+	switch (kind) {
+	case PGT_L1 ... PGT_L4:
+		return table_get(p, kind);
+	case PGT_SEG:
+		return seg_get(p);
+	case PGT_WRITABLE:
+		return page_writable_get(p) ? 0 : -XEN_EBUSY;
+	default:
+		return -XEN_EINVAL;
+	}
+}
+
+void page_type_put(struct page *p)
+{
+	const struct vcpu *v = current_vcpu();
+
+	switch (type_kind(p->type)) {
+	case PGT_L1 ... PGT_L4:
+		table_put(p);
+		break;
+	case PGT_SEG:
+		seg_put(p);
+		break;
+	default:
+		page_writable_put(p, !v || v->domain != p->owner);
+		break;
+	}
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ownership of frames: the frame table at boot, pages that the hypervisor
+ * shares with a guest, and what happens when the last reference goes.
+ */
+#include <hyp/page.h>
+
+#include <hyp/arch.h>
+#include <hyp/domain.h>
+#include <hyp/frame-alloc.h>
+#include <hyp/lib.h>
+#include <hyp/memory.h>
+#include <hyp/printk.h>
+
+u64 page_groups[PAGE_GROUPS / 64];
+mfn_t page_mfn_end;
+
+#define GROUP_FRAMES (1ULL << PAGE_GROUP_SHIFT)
+
+/* The whole frames inside a range of RAM; false: none, or not RAM. */
+static bool ram_frames(const struct boot_range *r, mfn_t *first, mfn_t *end)
+{
+	*first = DIV_UP(r->start, PAGE_SIZE);
+	*end = (r->start + r->size) >> PAGE_SHIFT;
+	*end = MIN(*end, (mfn_t)PAGE_GROUPS << PAGE_GROUP_SHIFT);
+	return r->type == 1 && *first < *end;
+}
+
+static void add_groups(mfn_t first, mfn_t end)
+{
+	mfn_t g;
+
+	for (g = first >> PAGE_GROUP_SHIFT;
+	     g <= (end - 1) >> PAGE_GROUP_SHIFT; g++) {
+		if (bit_test_and_set(page_groups, g))
+			continue;
+		memset(m2p_table() + g * GROUP_FRAMES, 0xff,
+		       GROUP_FRAMES * sizeof(u64));
+	}
+	page_mfn_end = MAX(page_mfn_end, end);
+}
+
+/* Frames [first, end) are not RAM: device memory, as far as they are known. */
+static void mark_hole(mfn_t first, mfn_t end)
+{
+	while (first < end) {
+		if (!mfn_valid(first)) {
+			first = (first | (GROUP_FRAMES - 1)) + 1;
+			continue;
+		}
+		page_of(first)->owner = &dom_io;
+		first++;
+	}
+}
+
+void page_init(void)
+{
+	const struct boot_range *r = boot_info.range;
+	mfn_t first, end, at = 0;
+	u32 i;
+
+	for (i = 0; i < boot_info.range_count; i++)
+		if (ram_frames(&r[i], &first, &end))
+			add_groups(first, end);
+	for (i = 0; i < boot_info.range_count; i++) {
+		if (!ram_frames(&r[i], &first, &end))
+			continue;
+		mark_hole(at, first);
+		at = end;
+	}
+	mark_hole(at, ALIGN_UP(page_mfn_end, GROUP_FRAMES));
+	m2p_share();
+	frame_alloc_start();
+}
+
+/*
+ * The last reference went.  The owner's list and counts forget the frame, and
+ * with the owner's last frame goes the reference that frames hold on him.
+ */
+void page_free(struct page *p)
+{
+	struct domain *d = p->owner;
+
+	memory_forget(d, p);
+	frame_free(page_mfn(p), 0);
+}
+
+struct page *page_get_writable(mfn_t m, const struct domain *owner)
+{
+	struct page *p = page_get(m, owner);
+
+	if (!p)
+		return NULL;
+	if (page_writable_get(p))
+		return p;
+	page_put(p);
+	return NULL;
+}
+
+/* Without knowing who used it: who is not current may be foreign. */
+void page_put_writable(struct page *p)
+{
+	const struct vcpu *v = current_vcpu();
+
+	page_writable_put(p, !v || v->domain != p->owner);
+	page_put(p);
+}
+
+struct page *page_alloc_shared(struct domain *d)
+{
+	mfn_t m = frame_alloc(0, 0, FRAME_ZERO);
+	struct page *p;
+
+	if (m == MFN_NONE)
+		return NULL;
+	p = page_of(m);
+	p->type = 0;
+	p->stamp = 0;
+	memory_add_shared(d, p);
+	atomic_store(&p->refs, PGC_SHARED | PGC_HYP | 1);
+	return p;
+}
+
+void page_free_shared(struct page *p)
+{
+	if (!p)
+		return;
+	atomic_fetch_and(&p->refs, ~PGC_SHARED);
+	page_put(p);
+}
