@@ -11,7 +11,7 @@ enum {
 	PHDR_BYTES = 56,
 	MAX_PHDRS = 64,
 	PT_LOAD = 1,
-	PT_NOTE = 3,
+	PT_NOTE = 4,
 	NOTE_HEAD_BYTES = 12,
 };
 
@@ -292,6 +292,21 @@ static const char *place_segments(struct elf_image *e)
 	return NULL;
 }
 
+/* If none do, the order in which they are loaded does not matter. */
+static bool segments_overlap(const struct elf_image *e)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < e->nr_segments; i++)
+		for (k = 0; k < i; k++)
+			if (e->segment[i].paddr < e->segment[k].paddr +
+						  e->segment[k].memsz &&
+			    e->segment[k].paddr < e->segment[i].paddr +
+						  e->segment[i].memsz)
+				return true;
+	return false;
+}
+
 static bool inside(const struct elf_image *e, uint64_t va)
 {
 	uint64_t pa = va - e->notes.virt_base;
@@ -308,6 +323,8 @@ const char *elf_finish(struct elf_image *e)
 		bad = place_segments(e);
 	if (bad)
 		return bad;
+	if (segments_overlap(e))
+		return "has segments that lie on each other";
 	if (base & 0xfff)
 		return "has a VIRT_BASE that is not a page address";
 	if (base + e->end < base ||
