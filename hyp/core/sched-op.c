@@ -158,7 +158,7 @@ long do_sched_op(u64 cmd, u64 arg)
 
 	switch (cmd) {
 	case SCHEDOP_yield:
-		sched_yield();
+		sched_yield_current();
 		return 0;
 	case SCHEDOP_block:
 		return block(v);

@@ -254,7 +254,7 @@ void sched_sleep_sync(struct vcpu *v)
 		arch_poll();
 }
 
-void sched_yield(void)
+void sched_yield_current(void)
 {
 	current_vcpu()->sched.yielded = true;
 	cpu_post_work(this_cpu(), WORK_RESCHED);

@@ -58,7 +58,7 @@ void sched_wake(struct vcpu *v);
 void sched_sleep(struct vcpu *v);
 /* The same and waits until v runs nowhere.  Never for the current vCPU. */
 void sched_sleep_sync(struct vcpu *v);
-void sched_yield(void);
+void sched_yield_current(void);
 
 /* Where v may run.  -XEN_EINVAL: on no CPU of ours. */
 int sched_set_affinity(struct vcpu *v, const struct cpumask *m);
