@@ -6,9 +6,8 @@
  *
  * A domain's frames are a list through their struct page.  A frame whose
  * owner gave it up while others still hold references leaves the list, but
- * stays counted until the last reference goes; the same holds for shared
- * pages, which were never on it.  All frames together hold one reference on
- * their domain, so it outlives them.
+ * stays counted until the last reference goes.  All counted frames together
+ * hold one reference on their domain, so it outlives them.
  */
 #include <hyp/memory.h>
 
@@ -50,11 +49,6 @@ static void list_remove(struct domain *d, struct page *p)
 	p->next = p->prev = UNLISTED;
 }
 
-static u64 frames_held(const struct domain *d)
-{
-	return d->mem.tot_pages + d->mem.shared_pages;
-}
-
 /* ---- Giving ---- */
 
 /* Counts n frames in advance; false: not allowed. */
@@ -66,7 +60,7 @@ static bool charge(struct domain *d, u64 n)
 	ok = d->life == DOMAIN_ALIVE && n <= d->mem.max_pages &&
 	     d->mem.tot_pages <= d->mem.max_pages - n;
 	if (ok) {
-		if (!frames_held(d))
+		if (!d->mem.tot_pages)
 			domain_get(d);
 		d->mem.tot_pages += n;
 	}
@@ -80,7 +74,7 @@ static void uncharge(struct domain *d, u64 n)
 
 	lock(&d->lock);
 	d->mem.tot_pages -= n;
-	last = !frames_held(d);
+	last = !d->mem.tot_pages;
 	unlock(&d->lock);
 	if (last)
 		domain_put(d);
@@ -137,22 +131,11 @@ void memory_adopt(struct domain *d, mfn_t first, u64 n)
 {
 	frame_alloc_adopt(n);
 	lock(&d->lock);
-	if (!frames_held(d))
+	if (!d->mem.tot_pages)
 		domain_get(d);
 	d->mem.tot_pages += n;
 	unlock(&d->lock);
 	assign(d, first, n);
-}
-
-void memory_add_shared(struct domain *d, struct page *p)
-{
-	p->next = p->prev = UNLISTED;
-	p->owner = d;
-	lock(&d->lock);
-	if (!frames_held(d))
-		domain_get(d);
-	d->mem.shared_pages++;
-	unlock(&d->lock);
 }
 
 /* ---- Taking back ---- */
@@ -161,25 +144,20 @@ void memory_add_shared(struct domain *d, struct page *p)
 static void reset(struct page *p)
 {
 	m2p_set(page_mfn(p), ~0ULL);
+	p->refs = 0;
 	p->owner = NULL;
 	p->type = 0;
 }
 
 void memory_forget(struct domain *d, struct page *p)
 {
-	const bool shared = p->refs & PGC_HYP;
 	bool last;
 
 	lock(&d->lock);
 	if (p->next != UNLISTED)
 		list_remove(d, p);
-	if (shared)
-		d->mem.shared_pages--;
-	else
-		d->mem.tot_pages--;
-	last = !frames_held(d);
+	last = --d->mem.tot_pages == 0;
 	unlock(&d->lock);
-	p->refs = 0;
 	reset(p);
 	if (last)
 		domain_put(d);
@@ -207,7 +185,7 @@ void memory_free_stolen(struct domain *d, mfn_t m)
 bool memory_replace(struct domain *d, mfn_t first, u64 n)
 {
 	lock(&d->lock);
-	if (!frames_held(d))
+	if (!d->mem.tot_pages)
 		domain_get(d);
 	d->mem.tot_pages += n;
 	unlock(&d->lock);
@@ -287,7 +265,7 @@ static u64 relinquish_step(struct domain *d, struct page **pinned)
 		run_add(&run, page_mfn(p));
 	}
 	d->mem.tot_pages -= freed;
-	last = freed && !frames_held(d);
+	last = freed && !d->mem.tot_pages;
 	unlock(&d->lock);
 	run_free(&run);
 	if (last)

@@ -8,7 +8,6 @@
 #include <hyp/arch.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
-#include <hyp/lib.h>
 #include <hyp/memory.h>
 #include <hyp/printk.h>
 
@@ -31,12 +30,8 @@ static void add_groups(mfn_t first, mfn_t end)
 	mfn_t g;
 
 	for (g = first >> PAGE_GROUP_SHIFT;
-	     g <= (end - 1) >> PAGE_GROUP_SHIFT; g++) {
-		if (bit_test_and_set(page_groups, g))
-			continue;
-		memset(m2p_table() + g * GROUP_FRAMES, 0xff,
-		       GROUP_FRAMES * sizeof(u64));
-	}
+	     g <= (end - 1) >> PAGE_GROUP_SHIFT; g++)
+		bit_test_and_set(page_groups, g);
 	page_mfn_end = MAX(page_mfn_end, end);
 }
 
@@ -73,15 +68,15 @@ void page_init(void)
 	frame_alloc_start();
 }
 
-/*
- * The last reference went.  The owner's list and counts forget the frame, and
- * with the owner's last frame goes the reference that frames hold on him.
- */
 void page_free(struct page *p)
 {
-	struct domain *d = p->owner;
-
-	memory_forget(d, p);
+	if (p->refs & PGC_HYP) {
+		p->refs = 0;
+		p->owner = NULL;
+		p->type = 0;
+	} else {
+		memory_forget(p->owner, p);
+	}
 	frame_free(page_mfn(p), 0);
 }
 
@@ -106,6 +101,10 @@ void page_put_writable(struct page *p)
 	page_put(p);
 }
 
+/*
+ * Shared pages hold no reference on their domain: it owns them, and gives
+ * them up when it ends.  A mapping that is left keeps the frame alone.
+ */
 struct page *page_alloc_shared(struct domain *d)
 {
 	mfn_t m = frame_alloc(0, 0, FRAME_ZERO);
@@ -116,15 +115,26 @@ struct page *page_alloc_shared(struct domain *d)
 	p = page_of(m);
 	p->type = 0;
 	p->stamp = 0;
-	memory_add_shared(d, p);
+	p->owner = d;
+	lock(&d->lock);
+	d->mem.shared_pages++;
+	unlock(&d->lock);
 	atomic_store(&p->refs, PGC_SHARED | PGC_HYP | 1);
 	return p;
 }
 
 void page_free_shared(struct page *p)
 {
+	struct domain *d;
+
 	if (!p)
 		return;
+	d = p->owner;
+	lock(&d->lock);
+	d->mem.shared_pages--;
+	unlock(&d->lock);
+	/* From here on nobody gets a new reference. */
 	atomic_fetch_and(&p->refs, ~PGC_SHARED);
+	WRITE_ONCE(p->owner, &dom_xen);
 	page_put(p);
 }

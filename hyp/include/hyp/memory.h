@@ -46,8 +46,7 @@ void memory_free_stolen(struct domain *d, mfn_t m);
 /* n zeroed frames become d's, whatever its limit; false: d is dying. */
 bool memory_replace(struct domain *d, mfn_t first, u64 n);
 
-/* For page.c: a shared page is born; a page of d is about to be freed. */
-void memory_add_shared(struct domain *d, struct page *p);
+/* For page.c: the last reference on a page of d went. */
 void memory_forget(struct domain *d, struct page *p);
 
 /* M2P[m] = pfn; hypervisor's own and free frames hold all ones. */
