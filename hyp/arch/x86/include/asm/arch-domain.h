@@ -41,6 +41,7 @@ struct arch_vcpu {
 	u64 iobitmap;		/* guest address */
 	u32 iobitmap_ports;
 	u32 loaded_on;		/* CPU whose registers hold all but the frame, ~0 none */
+	u32 tsc_aux;
 };
 
 #endif

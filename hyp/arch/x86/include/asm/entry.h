@@ -16,10 +16,8 @@ enum trap_vector {
 	TRAP_NM, TRAP_DF, TRAP_CSO, TRAP_TS, TRAP_NP, TRAP_SS, TRAP_GP,
 	TRAP_PF, TRAP_SPURIOUS, TRAP_MF, TRAP_AC, TRAP_MC, TRAP_XM,
 	TRAP_VE, TRAP_CP,
-	TRAP_INT80 = 0x80,	/* the guest's; never an interrupt of ours */
+	TRAP_INT80 = 0x80,	/* the guest's; an interrupt of ours may not use it */
 };
-
-#define VECTOR_FIRST	0x20	/* interrupts: 0x20 - 0xff without 0x80 */
 
 /*
  * Leaves the boot path for good: runs the scheduler and enters the guest

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptor tables of this CPU: GDT, TSS, IDT, and the MSRs of SYSCALL.
+ *
+ * The GDT is a window of virtual pages in the CPU's area.  Pages 0 to 13
+ * show the frames that the running guest registered, page 14 is ours and
+ * ends with GDT_LIMIT; behind the limit it holds the TSS.  The LDT window
+ * shows the frames of the guest's LDT, each from its first use on.
+ */
+#include <hyp/cpu.h>
+#include <hyp/frame-alloc.h>
+#include <hyp/page.h>
+#include <hyp/printk.h>
+
+#include <asm/hyp-map.h>
+#include <asm/insn.h>
+#include <asm/pv.h>
+
+#define GDT_PAGES	14
+#define TSS_OFFSET	0x100		/* in page 14 */
+#define GDT_SLOT(sel)	(((sel) - SEL_GUEST_END) >> 3)
+
+struct tss {
+	u32 reserved0;
+	u64 rsp[3];
+	u64 reserved1;
+	u64 ist[7];
+	u64 reserved2;
+	u16 reserved3, iomap;
+} __packed;
+_Static_assert(sizeof(struct tss) == 104, "the processor's TSS");
+
+struct gate {
+	u16 offset0, selector;
+	u8 ist, type;
+	u16 offset1;
+	u32 offset2, reserved;
+};
+
+struct table_pointer {
+	u16 limit;
+	u64 base;
+} __packed;
+
+enum { IST_DF = 1, IST_NMI, IST_MCE, IST_DB };
+
+extern const u64 entry_table[32];
+extern char interrupt_stubs[], entry_int80[];
+extern char syscall_stubs[], syscall32_stubs[];
+#define STUB_SIZE 64			/* entry.S */
+
+static struct gate idt[256] __aligned(PAGE_SIZE);
+static u8 zero_page[PAGE_SIZE] __aligned(PAGE_SIZE);
+
+static void set_gate(unsigned vector, u64 entry, unsigned dpl, unsigned ist)
+{
+	idt[vector] = (struct gate) {
+		.offset0 = (u16)entry, .offset1 = (u16)(entry >> 16),
+		.offset2 = (u32)(entry >> 32), .selector = SEL_HYP_CS,
+		.ist = (u8)ist, .type = (u8)(0x8e | dpl << 5),
+	};
+}
+
+static void fill_idt(void)
+{
+	unsigned v;
+
+	for (v = 0; v < 32; v++)
+		set_gate(v, entry_table[v], 0, 0);
+	for (; v < 256; v++)
+		set_gate(v, (u64)interrupt_stubs + 16 * (v - 32), 0, 0);
+	set_gate(TRAP_BP, entry_table[TRAP_BP], 3, 0);
+	set_gate(TRAP_OF, entry_table[TRAP_OF], 3, 0);
+	set_gate(TRAP_INT80, (u64)entry_int80, 3, 0);
+	set_gate(TRAP_DF, entry_table[TRAP_DF], 0, IST_DF);
+	set_gate(TRAP_NMI, entry_table[TRAP_NMI], 0, IST_NMI);
+	set_gate(TRAP_MC, entry_table[TRAP_MC], 0, IST_MCE);
+	set_gate(TRAP_DB, entry_table[TRAP_DB], 0, IST_DB);
+}
+
+/* A 16-byte system descriptor: TSS (9) or LDT (2). */
+static void set_system_descriptor(u64 *slot, u64 base, u32 limit, u64 type)
+{
+	slot[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | type << 40 |
+		  BIT(47) | (u64)(limit >> 16) << 48 | (base >> 24 & 0xff) << 56;
+	slot[1] = base >> 32;
+}
+
+static struct stack_top *cpu_stack_top(const struct cpu *c)
+{
+	return (struct stack_top *)(percpu_area(c->id) + PERCPU_STACK +
+				    STACK_SIZE - sizeof(struct stack_top));
+}
+
+u64 desc_gdt_window(void)
+{
+	return percpu_area(this_cpu()->id) + PERCPU_GDT;
+}
+
+u64 desc_ldt_window(void)
+{
+	return percpu_area(this_cpu()->id) + PERCPU_LDT;
+}
+
+static u64 *own_gdt_page(u64 area)
+{
+	return (u64 *)(area + PERCPU_GDT + GDT_PAGES * PAGE_SIZE);
+}
+
+/* The image is not in the direct map, so ask the tables for its frames. */
+static u64 zero_entry(void)
+{
+	return (*hyp_map_entry((u64)zero_page) & PTE_ADDR) | HYP_RODATA;
+}
+
+static void make_gdt(struct cpu *c, u64 area)
+{
+	u64 *gdt = own_gdt_page(area), *window = hyp_map_entry(area + PERCPU_GDT);
+	struct tss *tss = (struct tss *)((u64)gdt + TSS_OFFSET);
+	const u64 stack = area + PERCPU_STACK;
+	const mfn_t m = frame_alloc(0, 0, FRAME_ZERO);
+	unsigned i;
+
+	if (m == MFN_NONE)
+		panic("CPU %u: no memory for its GDT", c->id);
+	for (i = 0; i < GDT_PAGES; i++)
+		window[i] = zero_entry();
+	window[GDT_PAGES] = pte_make(m, HYP_DATA);
+	write_cr3(read_cr3());
+	/* Accessed bits are set, so the processor writes none. */
+	gdt[GDT_SLOT(SEL_HYP_CS)] = 0x00af9b000000ffff;
+	gdt[GDT_SLOT(SEL_HYP_DS)] = 0x00cf93000000ffff;
+	gdt[GDT_SLOT(SEL_USER_CS32)] = 0x00cffb000000ffff;
+	gdt[GDT_SLOT(SEL_USER_DS)] = 0x00cff3000000ffff;
+	gdt[GDT_SLOT(SEL_USER_CS64)] = 0x00affb000000ffff;
+	set_system_descriptor(&gdt[GDT_SLOT(SEL_TSS)], (u64)tss,
+			      sizeof(*tss) - 1, 9);
+	tss->rsp[0] = (u64)(&cpu_stack_top(c)->regs + 1);
+	tss->ist[IST_DF - 1] = stack + STACK_IST_DF;
+	tss->ist[IST_NMI - 1] = stack + STACK_IST_NMI;
+	tss->ist[IST_MCE - 1] = stack + STACK_IST_MCE;
+	tss->ist[IST_DB - 1] = stack + STACK_IST_DB;
+	tss->iomap = sizeof(*tss);	/* no bitmap: every port traps */
+}
+
+static void load_tables(u64 area)
+{
+	const struct table_pointer gdt = { GDT_LIMIT, area + PERCPU_GDT };
+	const struct table_pointer idtr = { sizeof(idt) - 1, (u64)idt };
+
+	__asm__ volatile("lgdt %0" : : "m"(gdt));
+	__asm__ volatile("push %0\n\t"
+			 "lea 1f(%%rip), %%rax\n\t"
+			 "push %%rax\n\t"
+			 "lretq\n"
+			 "1:\tmov %1, %%ss\n\t"
+			 "mov %2, %%ds\n\t"
+			 "mov %2, %%es\n\t"
+			 "mov %2, %%fs\n\t"
+			 "mov %2, %%gs\n\t"
+			 "lldt %w2\n\t"
+			 "ltr %w3"
+			 : : "i"(SEL_HYP_CS), "r"(SEL_HYP_DS), "r"(0),
+			     "r"(SEL_TSS) : "rax", "memory");
+	__asm__ volatile("lidt %0" : : "m"(idtr));
+}
+
+void desc_cpu_init(struct cpu *c)
+{
+	const u64 area = percpu_area(c->id);
+
+	if (c->id == 0)
+		fill_idt();
+	cpu_stack_top(c)->cpu = c;
+	make_gdt(c, area);
+	load_tables(area);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
+	wrmsr(MSR_STAR, (u64)SEL_USER_CS32 << 48 | (u64)SEL_HYP_CS << 32);
+	wrmsr(MSR_LSTAR, (u64)syscall_stubs + (u64)c->id * STUB_SIZE);
+	wrmsr(MSR_CSTAR, (u64)syscall32_stubs + (u64)c->id * STUB_SIZE);
+	wrmsr(MSR_SFMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL |
+	      RFLAGS_NT | RFLAGS_RF | RFLAGS_AC);
+	/* SYSENTER faults and is emulated. */
+	wrmsr_safe(MSR_SYSENTER_CS, 0);
+	fpu_cpu_init();
+}
+
+void enter_guest(void)
+{
+	struct cpu *c = this_cpu();
+	struct stack_top *top = cpu_stack_top(c);
+
+	/* From the boot stack to the one that traps use. */
+	top->cpu = c;
+	atomic_fetch_or(&c->work, WORK_RESCHED);
+	__asm__ volatile("mov %0, %%rsp\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "jmp exit_to_guest" : : "r"(top) : "memory");
+	__builtin_unreachable();
+}
+
+/* ---- The windows ---- */
+
+void desc_load_windows(struct vcpu *old, struct vcpu *v)
+{
+	const u64 area = percpu_area(this_cpu()->id);
+	u64 *window = hyp_map_entry(area + PERCPU_GDT);
+	unsigned i;
+
+	for (i = 0; i < GDT_PAGES; i++) {
+		const struct page *p = v->arch.gdt_page[i];
+
+		/* Most guests have one page: skip what is empty on both sides. */
+		if (old && !p && !old->arch.gdt_page[i])
+			continue;
+		window[i] = p ? pte_make(page_mfn(p), HYP_DATA) : zero_entry();
+	}
+	if (!v->arch.ldt_mapped && old && !old->arch.ldt_mapped)
+		return;
+	window = hyp_map_entry(area + PERCPU_LDT);
+	for (i = 0; i < ARRAY_SIZE(v->arch.ldt_page); i++) {
+		const struct page *p = v->arch.ldt_page[i];
+
+		window[i] = p ? pte_make(page_mfn(p), HYP_DATA) : 0;
+	}
+}
+
+void desc_load_ldt(const struct vcpu *v)
+{
+	const u64 area = percpu_area(this_cpu()->id);
+	u16 sel = 0;
+
+	if (v->arch.ldt_entries) {
+		set_system_descriptor(&own_gdt_page(area)[GDT_SLOT(SEL_LDT)],
+				      area + PERCPU_LDT,
+				      v->arch.ldt_entries * 8 - 1, 2);
+		sel = SEL_LDT;
+	}
+	__asm__ volatile("lldt %0" : : "r"(sel));
+}
+
+void desc_map_ldt(unsigned page, mfn_t m)
+{
+	const u64 va = desc_ldt_window() + page * PAGE_SIZE;
+
+	*hyp_map_entry(va) = m == MFN_NONE ? 0 : pte_make(m, HYP_DATA);
+	invlpg(va);
+}

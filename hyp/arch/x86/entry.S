@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every way into the hypervisor and every way back to a guest.
+ *
+ * A guest is interrupted onto the end of its CPU's stack, TOP: there the
+ * processor or the syscall stub makes the upper part of stack_top.regs and
+ * SAVE_REGS the rest.  What interrupts the hypervisor itself (the idle loop,
+ * a fault with a fix-up) makes its struct regs further down and goes back
+ * with `iretq`.  NMI, machine check, double fault and debug have stacks of
+ * their own: they may come at any instruction, even before the first one of
+ * a stub, when %rsp is still the guest's.
+ *
+ * Interrupts are off everywhere in here.  So nothing can change the CPU's
+ * work bits between a look at them and the return to the guest but another
+ * CPU, which then sends an interrupt.
+ *
+ * The crossings that happen all the time have roads of their own, which
+ * touch only what they must: a system call of user space, a page fault of
+ * user space, the iret hypercall, and any other hypercall.  Each looks for
+ * the plain case and leaves everything else, unchanged, to C.
+ *
+ * Mitigations (a per-CPU root table for user mode, IBPB, clearing of
+ * buffers, return trampolines) belong at the two macros TO_KERNEL and
+ * TO_USER and before each IRETQ and SYSRETQ.
+ */
+#include <asm-offsets.h>
+
+#include <asm/insn.h>
+#include <asm/layout.h>
+
+#define STACK_CPUS	128		/* MAX_CPUS */
+#define NR_HYPERCALLS	64
+#define HYPERCALL_IRET	23
+#define SYSCALL_IN	0x100		/* "vector" of a syscall */
+
+#define VGCF_IN_SYSCALL_BYTE 1		/* bit 8 of the frame's flags */
+
+	/* A fault at insn continues at label; section .extable, traps.c. */
+	.macro FIXUP insn, label
+	.pushsection .extable, "a"
+	.balign 4
+	.long \insn - ., \label - .
+	.popsection
+	.endm
+
+	/* Lets us touch guest memory; the flag goes with the guest's own. */
+	.macro GUEST_OPEN
+	cmpb	$0, smap_enabled(%rip)
+	je	771f
+	stac
+771:
+	.endm
+
+	.macro GUEST_CLOSE
+	cmpb	$0, smap_enabled(%rip)
+	je	772f
+	clac
+772:
+	.endm
+
+	/* rip, cs, rflags, rsp, ss, error code and vector are there. */
+	.macro SAVE_REGS rcx_from=%rcx
+	push	%rdi
+	push	%rsi
+	push	%rdx
+	push	\rcx_from
+	push	%rax
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%r11
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	.endm
+
+	.macro RESTORE_CALLER_SAVED
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rax
+	pop	%rcx
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+	.endm
+
+	.macro RESTORE_REGS
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	RESTORE_CALLER_SAVED
+	.endm
+
+	/* vcpu's mode and tables; tmp is lost. */
+	.macro TO_KERNEL vcpu, tmp
+	mov	VCPU_MMU_KERNEL(\vcpu), \tmp
+	shl	$12, \tmp
+	mov	\tmp, %cr3
+	swapgs
+	movb	$1, VCPU_KERNEL_MODE(\vcpu)
+	.endm
+
+	.text
+
+/*
+ * LSTAR and CSTAR of each CPU: find the stack without a register.
+ * SYSCALL left rip in rcx and rflags in r11; SFMASK cleared DF, TF, AC, NT.
+ */
+	.macro STUBS name, target
+	.balign 64
+	.global \name
+\name:
+	.set	n, 0
+	.rept	STACK_CPUS
+	.balign 64
+	mov	%rsp, syscall_rsp + 64 * n(%rip)
+	movabs	$PERCPU_START + n * PERCPU_STRIDE + PERCPU_STACK + STACK_SIZE - TOP_REST, %rsp
+	push	$SEL_USER_DS
+	push	syscall_rsp + 64 * n(%rip)
+	jmp	\target
+	.set	n, n + 1
+	.endr
+	.endm
+
+	STUBS syscall_stubs, entry_syscall
+	STUBS syscall32_stubs, entry_syscall32
+
+	.bss
+	.balign 64
+syscall_rsp:
+	.skip	64 * STACK_CPUS
+	.text
+
+	.balign 64
+entry_syscall:
+	push	%r11
+	push	$SEL_USER_CS64
+	push	%rcx
+	mov	TOP_VCPU + 40(%rsp), %rcx
+	cmpb	$0, VCPU_KERNEL_MODE(%rcx)
+	je	user_syscall
+	cmp	$HYPERCALL_IRET, %rax
+	je	hypercall_iret
+
+	/* ---- Any other hypercall ---- */
+hypercall:
+	push	$SYSCALL_IN
+	SAVE_REGS 32(%rsp)		/* rcx: as rip */
+	cmp	$NR_HYPERCALLS, %rax
+	jae	no_hypercall
+	lea	hypercall_table(%rip), %r11
+	mov	%r10, %rcx		/* 4th argument; the others are in place */
+	call	*(%r11, %rax, 8)
+after_hypercall:
+	mov	%rax, REGS_RAX(%rsp)
+	mov	TOP_CPU + REGS_SIZE(%rsp), %rcx
+	cmpl	$0, CPU_WORK(%rcx)
+	jne	exit_to_guest
+	mov	TOP_VCPU + REGS_SIZE(%rsp), %rdx
+	mov	VCPU_INFO(%rdx), %rdx
+	cmpb	$0, INFO_PENDING(%rdx)
+	jne	1f
+	/* The same guest goes on, so C gave back its own rbx, rbp, r12-r15. */
+2:	add	$6 * 8, %rsp
+	RESTORE_CALLER_SAVED
+	mov	8(%rsp), %rcx
+	cmp	kernel_half(%rip), %rcx	/* sysret faults here, not there, */
+	jb	3f			/* if rcx is not canonical */
+	mov	24(%rsp), %r11
+	mov	32(%rsp), %rsp
+	sysretq
+1:	cmpb	$0, INFO_MASK(%rdx)
+	jne	2b
+	jmp	exit_to_guest
+3:	mov	-4 * 8(%rsp), %rcx	/* the guest's rcx, popped already */
+	add	$8, %rsp
+	jmp	iret_insn
+
+no_hypercall:
+	mov	$-38, %rax		/* -XEN_ENOSYS */
+	jmp	after_hypercall
+
+/* ---- SYSCALL of user space: bounce to the guest kernel ---- */
+	.balign 64
+user_syscall:
+	push	%rax
+	push	%rdx
+	mov	VCPU_INFO(%rcx), %rdx
+	cmpb	$0, INFO_MASK(%rdx)
+	jne	user_syscall_slow
+	cmpb	$0, VCPU_HOT_SYSCALL(%rcx)
+	je	user_syscall_slow
+	movb	$1, INFO_MASK(%rdx)
+	TO_KERNEL %rcx, %rax
+	mov	VCPU_KERNEL_SP(%rcx), %rdx
+	sub	$56, %rdx
+	GUEST_OPEN
+	mov	2 * 8(%rsp), %rax	/* rip */
+10:	mov	%rax, (%rdx)		/* frame: rcx, r11, rip, cs, rflags, rsp, ss */
+11:	mov	%r11, 8(%rdx)
+12:	mov	%rax, 16(%rdx)
+13:	movq	$SEL_USER_CS64, 24(%rdx)
+14:	mov	%r11, 32(%rdx)
+	mov	5 * 8(%rsp), %rax	/* rsp */
+15:	mov	%rax, 40(%rdx)
+16:	movq	$SEL_USER_DS, 48(%rdx)
+	FIXUP	10b, user_syscall_fault
+	FIXUP	11b, user_syscall_fault
+	FIXUP	12b, user_syscall_fault
+	FIXUP	13b, user_syscall_fault
+	FIXUP	14b, user_syscall_fault
+	FIXUP	15b, user_syscall_fault
+	FIXUP	16b, user_syscall_fault
+	mov	VCPU_SYSCALL_ENTRY(%rcx), %rcx
+	and	$~RFLAGS_ENTRY_CLEAR, %r11
+	mov	8(%rsp), %rax
+	mov	%rdx, 8(%rsp)
+	mov	(%rsp), %rdx
+	mov	8(%rsp), %rsp
+	sysretq				/* checked when it was registered */
+
+user_syscall_slow:
+	pop	%rdx
+	pop	%rax
+	push	$SYSCALL_IN
+	SAVE_REGS 32(%rsp)
+	mov	%rsp, %rdi
+	call	pv_syscall		/* void pv_syscall(struct regs *) */
+	jmp	exit_to_guest
+
+user_syscall_fault:
+	pop	%rdx
+	pop	%rax
+	push	$SYSCALL_IN
+	SAVE_REGS 32(%rsp)
+	GUEST_CLOSE
+	call	pv_bad_stack		/* void pv_bad_stack(void) */
+	jmp	exit_to_guest
+
+/* SYSCALL in compatibility mode, where the processor has that. */
+entry_syscall32:
+	push	%r11
+	push	$SEL_USER_CS32
+	push	%rcx
+	push	$SYSCALL_IN
+	SAVE_REGS 32(%rsp)
+	mov	%rsp, %rdi
+	call	pv_syscall32		/* void pv_syscall32(struct regs *) */
+	jmp	exit_to_guest
+
+/* ---- The iret hypercall ---- */
+	.balign 64
+hypercall_iret:
+	mov	24(%rsp), %rax		/* rax, r11, rcx, flags, rip, cs, */
+	cmp	hyp_end(%rip), %rax	/* rflags, rsp, ss */
+	jb	iret_slow
+	GUEST_OPEN
+20:	testb	$1, 24 + VGCF_IN_SYSCALL_BYTE(%rax)
+	jnz	iret_slow
+	/* The frame for IRETQ, below the one that the slow road needs. */
+21:	push	64(%rax)
+22:	push	56(%rax)
+23:	push	48(%rax)
+24:	push	40(%rax)
+25:	push	32(%rax)
+26:	push	16(%rax)
+27:	push	8(%rax)
+28:	push	(%rax)
+	FIXUP	20b, iret_slow
+	FIXUP	21b, iret_slow
+	FIXUP	22b, iret_slow_drop
+	FIXUP	23b, iret_slow_drop
+	FIXUP	24b, iret_slow_drop
+	FIXUP	25b, iret_slow_drop
+	FIXUP	26b, iret_slow_drop
+	FIXUP	27b, iret_slow_drop
+	FIXUP	28b, iret_slow_drop
+	mov	VCPU_INFO(%rcx), %r11
+	movzwl	4 * 8(%rsp), %eax	/* cs */
+	or	$3, %eax
+	cmp	%ax, 4 * 8(%rsp)	/* was RPL 3, so to user space? */
+	mov	%rax, 4 * 8(%rsp)
+	mov	5 * 8(%rsp), %eax	/* rflags; mov keeps the flags */
+	jne	4f
+
+	test	$RFLAGS_IF, %eax	/* user space: with events on only, */
+	jz	iret_slow_drop
+	cmpb	$0, INFO_PENDING(%r11)	/* and none waiting */
+	jne	iret_slow_drop
+	and	$~RFLAGS_NEVER, %eax
+	mov	%rax, 5 * 8(%rsp)
+	mov	VCPU_MMU_USER(%rcx), %rax
+	cmp	$-1, %rax
+	je	iret_slow_drop
+	movb	$0, INFO_MASK(%r11)
+	movb	$0, VCPU_KERNEL_MODE(%rcx)
+	shl	$12, %rax
+	mov	%rax, %cr3
+	swapgs
+	orb	$3, 7 * 8(%rsp)		/* ss */
+	pop	%rax
+	pop	%r11
+	pop	%rcx
+	jmp	iret_insn
+
+4:	/* Guest kernel to guest kernel. */
+	test	$RFLAGS_IF, %eax
+	jnz	5f
+	movb	$1, INFO_MASK(%r11)
+	jmp	6f
+5:	cmpb	$0, INFO_PENDING(%r11)
+	jne	iret_slow_drop
+	movb	$0, INFO_MASK(%r11)
+6:	and	$~RFLAGS_NEVER, %eax
+	or	$RFLAGS_IF, %eax
+	mov	%rax, 5 * 8(%rsp)
+	orb	$3, 7 * 8(%rsp)
+	pop	%rax
+	pop	%r11
+	pop	%rcx
+	jmp	iret_insn
+
+iret_slow_drop:				/* rcx is still the vcpu */
+	mov	stack_mask(%rip), %rax
+	and	%rsp, %rax
+	lea	STACK_SIZE - TOP_REST - 40(%rax), %rsp
+iret_slow:
+	GUEST_CLOSE
+	mov	$HYPERCALL_IRET, %eax
+	mov	16(%rsp), %r11
+	push	$SYSCALL_IN
+	SAVE_REGS 32(%rsp)
+	call	do_iret			/* sets all registers but rax's slot */
+	mov	%rax, REGS_RAX(%rsp)
+	jmp	exit_to_guest
+
+/* ---- Exceptions ---- */
+
+	/* Vector and error code share a word: the code is its low half. */
+	.macro EXCEPTION vector, code=0, target=exception
+	.balign 16
+entry_\vector:
+	.if	!\code
+	push	$0
+	.endif
+	movl	$\vector, 4(%rsp)
+	jmp	\target
+	.endm
+
+	EXCEPTION 0
+	EXCEPTION 3
+	EXCEPTION 4
+	EXCEPTION 5
+	EXCEPTION 6
+	EXCEPTION 7
+	EXCEPTION 9
+	EXCEPTION 10, 1
+	EXCEPTION 11, 1
+	EXCEPTION 12, 1
+	EXCEPTION 13, 1
+	EXCEPTION 15
+	EXCEPTION 16
+	EXCEPTION 17, 1
+	EXCEPTION 19
+	EXCEPTION 20
+	EXCEPTION 21, 1
+	.irp	v, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 0x80
+	EXCEPTION \v
+	.endr
+	EXCEPTION 1, 0, debug
+	EXCEPTION 2, 0, nmi
+	EXCEPTION 8, 1, double_fault
+	EXCEPTION 18, 0, machine_check
+
+exception:
+	testb	$3, REGS_CS - REGS_VECTOR + 4(%rsp)
+	jz	exception_here
+exception_of_guest:
+	SAVE_REGS
+	cld
+	GUEST_CLOSE
+	mov	%rsp, %rdi
+	call	trap_guest
+	jmp	exit_to_guest
+
+	/* The hypervisor's own: go on where C says. */
+exception_here:
+	SAVE_REGS
+	cld
+	mov	%rsp, %rdi
+	call	trap_hypervisor
+	RESTORE_REGS
+	add	$8, %rsp
+	iretq
+
+	/* Page fault: user space's goes straight to the guest kernel. */
+	.balign 64
+entry_14:
+	testb	$3, 16(%rsp)
+	jz	3f
+	push	%rax
+	push	%rcx
+	push	%rdx
+	mov	TOP_VCPU + 9 * 8(%rsp), %rcx
+	cmpb	$0, VCPU_KERNEL_MODE(%rcx)
+	jne	1f
+	testb	$4, 3 * 8(%rsp)		/* not by a walk for a descriptor */
+	jz	1f
+	mov	VCPU_INFO(%rcx), %rdx
+	cmpb	$0, INFO_MASK(%rdx)
+	jne	1f
+	cmpq	$0, VCPU_HOT_PF(%rcx)
+	je	1f
+	mov	%cr2, %rax
+	mov	%rax, INFO_CR2(%rdx)
+	movb	$1, INFO_MASK(%rdx)
+	TO_KERNEL %rcx, %rax
+	mov	VCPU_KERNEL_SP(%rcx), %rdx
+	sub	$64, %rdx
+	GUEST_OPEN
+	mov	1 * 8(%rsp), %rax	/* rcx */
+30:	mov	%rax, (%rdx)
+31:	mov	%r11, 8(%rdx)
+	mov	3 * 8(%rsp), %eax	/* error code */
+32:	mov	%rax, 16(%rdx)
+	mov	4 * 8(%rsp), %rax	/* rip */
+33:	mov	%rax, 24(%rdx)
+	movzwl	5 * 8(%rsp), %eax	/* cs */
+34:	mov	%rax, 32(%rdx)
+	mov	6 * 8(%rsp), %r11	/* rflags */
+35:	mov	%r11, 40(%rdx)
+	mov	7 * 8(%rsp), %rax	/* rsp */
+36:	mov	%rax, 48(%rdx)
+	movzwl	8 * 8(%rsp), %eax	/* ss */
+37:	mov	%rax, 56(%rdx)
+	FIXUP	30b, user_fault_fault
+	FIXUP	31b, user_fault_fault
+	FIXUP	32b, user_fault_fault
+	FIXUP	33b, user_fault_fault
+	FIXUP	34b, user_fault_fault
+	FIXUP	35b, user_fault_fault
+	FIXUP	36b, user_fault_fault
+	FIXUP	37b, user_fault_fault
+	mov	VCPU_HOT_PF(%rcx), %rcx
+	and	$~RFLAGS_ENTRY_CLEAR, %r11
+	mov	2 * 8(%rsp), %rax
+	mov	%rdx, 2 * 8(%rsp)
+	mov	(%rsp), %rdx
+	mov	2 * 8(%rsp), %rsp
+	sysretq
+
+1:	pop	%rdx
+	pop	%rcx
+	pop	%rax
+	movl	$14, 4(%rsp)
+	jmp	exception_of_guest
+3:	movl	$14, 4(%rsp)
+	jmp	exception_here
+
+user_fault_fault:
+	pop	%rdx
+	pop	%rcx
+	pop	%rax
+	movl	$14, 4(%rsp)
+	SAVE_REGS
+	cld
+	GUEST_CLOSE
+	call	pv_bad_stack
+	jmp	exit_to_guest
+
+/* ---- Interrupts ---- */
+
+	.balign 16
+interrupt_stubs:
+	.set	v, 32
+	.rept	256 - 32
+	.balign 16
+	push	$0
+	movl	$v, 4(%rsp)
+	jmp	interrupt
+	.set	v, v + 1
+	.endr
+
+interrupt:
+	testb	$3, REGS_CS - REGS_VECTOR + 4(%rsp)
+	jz	1f
+	SAVE_REGS
+	cld
+	GUEST_CLOSE
+	mov	REGS_VECTOR(%rsp), %edi
+	call	interrupt_handle
+	jmp	exit_to_guest
+1:	SAVE_REGS			/* the idle loop was interrupted */
+	cld
+	mov	REGS_VECTOR(%rsp), %edi
+	call	interrupt_handle
+	RESTORE_REGS
+	add	$8, %rsp
+	iretq
+
+/* ---- Those with stacks of their own ---- */
+
+nmi:
+	SAVE_REGS
+	cld
+	mov	%rsp, %rdi
+	call	trap_nmi
+	RESTORE_REGS
+	add	$8, %rsp
+	iretq
+
+machine_check:
+	SAVE_REGS
+	cld
+	mov	%rsp, %rdi
+	call	trap_machine_check
+	RESTORE_REGS
+	add	$8, %rsp
+	iretq
+
+double_fault:
+	SAVE_REGS
+	cld
+	mov	%rsp, %rdi
+	call	trap_double_fault
+	ud2
+
+	/*
+	 * A guest's goes on like any exception, on the main stack.  One of
+	 * ours is a guest's watchpoint that a copy touched, or a breakpoint
+	 * that MOV SS carried into a stub: nothing of ours.
+	 */
+debug:
+	testb	$3, REGS_CS - REGS_VECTOR + 4(%rsp)
+	jz	1f
+	push	%rax
+	push	%rcx
+	mov	stack_mask(%rip), %rax
+	and	%rsp, %rax
+	lea	STACK_SIZE - TOP_REST - 6 * 8(%rax), %rax
+	.set	i, 0
+	.rept	6			/* code and vector, rip ... ss */
+	mov	2 * 8 + i(%rsp), %rcx
+	mov	%rcx, i(%rax)
+	.set	i, i + 8
+	.endr
+	mov	8(%rsp), %rcx
+	mov	%rcx, -8(%rax)
+	mov	(%rsp), %rcx
+	lea	-8(%rax), %rsp
+	pop	%rax
+	jmp	exception_of_guest
+1:	push	%rax
+	xor	%eax, %eax
+	mov	%rax, %dr6
+	pop	%rax
+	add	$8, %rsp
+	iretq
+
+/* ---- Back to the guest ---- */
+
+	.global exit_to_guest
+exit_to_guest:
+	mov	stack_mask(%rip), %rax
+	and	%rsp, %rax
+	lea	STACK_SIZE - TOP_REST - REGS_SIZE(%rax), %rsp
+	call	pv_return
+	RESTORE_REGS
+	add	$8, %rsp
+	/* The one place that enters a guest by IRETQ.  A fault here is the
+	 * guest's: traps.c takes the frame at %rsp as what was interrupted. */
+	.global iret_insn
+iret_insn:
+	iretq
+
+	.section .rodata
+	.balign 8
+hyp_end:
+kernel_half:
+	.quad	HYP_END
+stack_mask:
+	.quad	-STACK_SIZE
+
+	/* Entry points of the IDT, desc.c. */
+	.global entry_table, interrupt_stubs
+entry_table:
+	.irp	v, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+	.quad	entry_\v
+	.endr
+	.global entry_int80
+	.set	entry_int80, entry_0x80
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * FPU and vector registers.  They are saved and loaded whole at each switch,
+ * and a new vCPU starts with the processor's initial state, so nobody ever
+ * sees another's.  The hypervisor itself does not use them.
+ */
+#include <hyp/domain.h>
+#include <hyp/lib.h>
+#include <hyp/printk.h>
+
+#include <asm/insn.h>
+#include <asm/pv.h>
+
+#define XCR0_X87	BIT(0)
+#define XCR0_SSE	BIT(1)
+#define XCR0_AVX	BIT(2)
+#define XCR0_AVX512	(BIT(5) | BIT(6) | BIT(7))
+
+/* Places in the FXSAVE image. */
+#define FX_FCW		0
+#define FX_MXCSR	24
+#define FX_MXCSR_MASK	28
+#define FX_SIZE		512
+#define XSTATE_BV	512
+
+u64 fpu_xcr0_mask;
+static u32 mxcsr_mask;
+
+void fpu_cpu_init(void)
+{
+	write_cr0((read_cr0() | CR0_MP) & ~(u64)(CR0_EM | CR0_TS));
+	if (fpu_xcr0_mask)
+		xsetbv(fpu_xcr0_mask);
+}
+
+u32 fpu_size(u64 xcr0)
+{
+	u32 size = FX_SIZE + 64, a, b, c, d;
+	unsigned i;
+
+	for (i = 2; i < 63; i++) {
+		if (!(xcr0 & BIT(i)))
+			continue;
+		cpuid(0xd, i, &a, &b, &c, &d);
+		size = MAX(size, a + b);
+	}
+	return size;
+}
+
+void fpu_init(void)
+{
+	static u8 image[FX_SIZE] __aligned(16);
+	u32 a, b, c, d;
+
+	write_cr0((read_cr0() | CR0_MP) & ~(u64)(CR0_EM | CR0_TS));
+	__asm__ volatile("fxsave64 %0" : "=m"(image));
+	memcpy(&mxcsr_mask, image + FX_MXCSR_MASK, sizeof(mxcsr_mask));
+	if (!mxcsr_mask)
+		mxcsr_mask = 0xffbf;
+	if (!(cpu_cr4 & CR4_OSXSAVE))
+		return;
+	cpuid(0xd, 0, &a, &b, &c, &d);
+	fpu_xcr0_mask = (a | (u64)d << 32) &
+			(XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512);
+	if (!fpu_xcr0_ok(fpu_xcr0_mask))
+		fpu_xcr0_mask &= XCR0_X87 | XCR0_SSE | XCR0_AVX;
+	if (fpu_size(fpu_xcr0_mask) > PAGE_SIZE)
+		panic("XSAVE area of %u bytes", fpu_size(fpu_xcr0_mask));
+}
+
+bool fpu_xcr0_ok(u64 value)
+{
+	const u64 wide = value & XCR0_AVX512;
+
+	if (!fpu_xcr0_mask || (value & ~fpu_xcr0_mask) || !(value & XCR0_X87))
+		return false;
+	if ((value & XCR0_AVX) && !(value & XCR0_SSE))
+		return false;
+	return !wide || (wide == XCR0_AVX512 && (value & XCR0_AVX));
+}
+
+void fpu_init_area(void *area)
+{
+	const u16 fcw = 0x37f;
+	const u32 mxcsr = 0x1f80;
+
+	memset(area, 0, PAGE_SIZE);
+	memcpy((u8 *)area + FX_FCW, &fcw, sizeof(fcw));
+	memcpy((u8 *)area + FX_MXCSR, &mxcsr, sizeof(mxcsr));
+}
+
+/* A guest's FXSAVE image, made harmless for our FXRSTOR. */
+void fpu_import(void *area, const void *fxsave)
+{
+	const u64 present = XCR0_X87 | XCR0_SSE;
+	u32 mxcsr;
+
+	fpu_init_area(area);
+	memcpy(area, fxsave, FX_SIZE);
+	memcpy(&mxcsr, (u8 *)area + FX_MXCSR, sizeof(mxcsr));
+	mxcsr &= mxcsr_mask;
+	memcpy((u8 *)area + FX_MXCSR, &mxcsr, sizeof(mxcsr));
+	memcpy((u8 *)area + XSTATE_BV, &present, sizeof(present));
+}
+
+void fpu_save(struct vcpu *v)
+{
+	void *area = v->arch.fpu;
+
+	if (v->arch.ts)
+		clts();
+	if (!fpu_xcr0_mask) {
+		__asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+	} else {
+		/* Components that the guest turned off may hold its data too. */
+		if (v->arch.xcr0 != fpu_xcr0_mask)
+			xsetbv(fpu_xcr0_mask);
+		__asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(~0), "d"(~0)
+				 : "memory");
+		if (v->arch.xcr0 != fpu_xcr0_mask)
+			xsetbv(v->arch.xcr0);
+	}
+	if (v->arch.ts)
+		write_cr0(read_cr0() | CR0_TS);
+}
+
+void fpu_load(struct vcpu *v)
+{
+	void *area = v->arch.fpu;
+
+	if (read_cr0() & CR0_TS)
+		clts();
+	if (!fpu_xcr0_mask) {
+		__asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+	} else {
+		xsetbv(fpu_xcr0_mask);
+		__asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(~0), "d"(~0)
+				 : "memory");
+		if (v->arch.xcr0 != fpu_xcr0_mask)
+			xsetbv(v->arch.xcr0);
+	}
+	if (v->arch.ts)
+		write_cr0(read_cr0() | CR0_TS);
+}
+
+void fpu_set_ts(struct vcpu *v, bool set)
+{
+	v->arch.ts = set;
+	if (set)
+		write_cr0(read_cr0() | CR0_TS);
+	else
+		clts();
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A decoder for the instructions that a PV kernel is helped with: privileged
+ * ones, and stores into page tables.  Pure: bytes in, struct out.
+ */
+#ifndef ASM_PV_DECODE_H
+#define ASM_PV_DECODE_H
+
+#include <hyp/types.h>
+
+#define INSN_MAX	15
+#define INSN_NO_REG	0xff
+#define INSN_RIP	16	/* base of rip-relative addresses */
+
+enum insn_op {
+	INSN_IN, INSN_OUT, INSN_INS, INSN_OUTS, INSN_CLI, INSN_STI,
+	INSN_CLTS, INSN_WBINVD, INSN_MOV_FROM_CR, INSN_MOV_TO_CR,
+	INSN_MOV_FROM_DR, INSN_MOV_TO_DR, INSN_RDMSR, INSN_WRMSR,
+	INSN_RDTSC, INSN_RDTSCP, INSN_XSETBV, INSN_SYSENTER, INSN_CPUID,
+	/* Those that write memory. */
+	INSN_MOV, INSN_XCHG, INSN_ADD, INSN_OR, INSN_ADC, INSN_SBB, INSN_AND,
+	INSN_SUB, INSN_XOR, INSN_INC, INSN_DEC, INSN_NOT, INSN_NEG,
+	INSN_BTS, INSN_BTR, INSN_BTC, INSN_CMPXCHG, INSN_XADD,
+};
+
+#define INSN_FIRST_STORE INSN_MOV
+
+struct insn {
+	enum insn_op op;
+	u8 length;
+	u8 size;		/* operand: 1, 2, 4, 8 */
+	u8 reg;			/* register operand, or CR/DR number */
+	u8 rm;			/* register in r/m, if not memory */
+	bool memory;		/* r/m is memory */
+	bool has_imm;		/* the source is imm, not reg */
+	bool rep, lock;
+	bool high_byte;		/* size 1 without REX: 4-7 are ah-bh */
+	bool segment;		/* fs or gs override */
+	bool address32;
+	u8 base, index, scale;	/* scale: shift count */
+	s64 disp;
+	u64 imm;		/* sign-extended */
+};
+
+/* Decodes 64-bit code; false: not one of ours, or longer than n bytes. */
+bool insn_decode(struct insn *i, const u8 *bytes, unsigned n);
+
+/* Address of the memory operand; gpr in the processor's order. */
+u64 insn_address(const struct insn *i, const u64 gpr[16], u64 rip);
+
+/* What a store does besides: a register and the arithmetic flags. */
+struct insn_effect {
+	u64 value;		/* new contents of memory, i->size bytes */
+	bool store;		/* false: memory stays */
+	bool set_reg;		/* register number reg gets reg_value */
+	u8 reg;
+	u64 reg_value;
+	u64 rflags;
+};
+
+/* Computes a store whose memory operand holds old.  Pure. */
+void insn_store(const struct insn *i, u64 old, const u64 gpr[16], u64 rflags,
+		struct insn_effect *e);
+
+/* Register value after writing size bytes of v into it. */
+u64 insn_merge(u64 reg, u64 v, unsigned size, bool high_byte);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files pv-*.c, traps.c, desc.c, switch.c and fpu.c tell each other. */
+#ifndef ASM_PV_H
+#define ASM_PV_H
+
+#include <hyp/arch.h>
+#include <hyp/domain.h>
+#include <hyp/hypercall.h>
+#include <hyp/page.h>
+
+#include <asm/entry.h>
+#include <asm/pte.h>
+#include <asm/regs.h>
+
+/* ---- pv-trap.c: into the guest kernel ---- */
+
+/* Makes v's guest kernel (or user space) the active mode: GS and tables. */
+void pv_to_kernel(struct vcpu *v);
+void pv_to_user(struct vcpu *v);
+
+/* Bounces exception vector to the current guest's handler; crash if it has none. */
+void pv_inject(struct vcpu *v, struct regs *r, unsigned vector, u32 error);
+void pv_inject_page_fault(struct vcpu *v, struct regs *r, u64 va, u32 error);
+/* Enters one of the callbacks (CALLBACKTYPE_*) at entry. */
+void pv_enter_callback(struct vcpu *v, struct regs *r, unsigned type, u64 entry);
+/* Selectors could not be loaded; tells the guest kernel. */
+void pv_failsafe(struct vcpu *v, struct regs *r, const u16 sel[4]);
+
+/* From entry.S. */
+void pv_syscall(struct regs *r);
+void pv_syscall32(struct regs *r);
+void pv_bad_stack(void);
+extern char exit_to_guest[], iret_insn[];
+
+static inline bool is_canonical(u64 va)
+{
+	return (u64)((s64)(va << 16) >> 16) == va;
+}
+
+static inline bool in_hypervisor(u64 va)
+{
+	return va >= HYP_START && va < HYP_END;
+}
+
+/* ---- pv-emul.c, pv-ptwr.c, pv-io.c, pv-cpuid.c, pv-msr.c ---- */
+
+/* Tries the privileged instruction at r->rip; false: not ours, deliver #GP. */
+bool pv_emulate(struct vcpu *v, struct regs *r);
+/* The prefix "ud2; xen" and CPUID; false: deliver #UD. */
+bool pv_emulate_cpuid(struct vcpu *v, struct regs *r);
+/* A write to a page table that is mapped read-only; false: deliver #PF. */
+bool pv_ptwr(struct vcpu *v, struct regs *r, u64 va);
+/* Copies the bytes at rip, 1 to 15 of them; 0: cannot. */
+unsigned pv_fetch(u64 rip, u8 bytes[15]);
+/* The code segment is a 64-bit one. */
+bool pv_is_64bit(const struct regs *r);
+/* Ends an emulated instruction. */
+void pv_advance(struct vcpu *v, struct regs *r, unsigned length);
+u64 *pv_gpr(struct regs *r, unsigned number);
+
+bool pv_io_permitted(struct vcpu *v, u16 port, unsigned size);
+u32 pv_port_read(struct vcpu *v, u16 port, unsigned size);
+void pv_port_write(struct vcpu *v, u16 port, unsigned size, u32 value);
+
+struct cpuid_regs {
+	u32 a, b, c, d;
+};
+void pv_cpuid(const struct vcpu *v, u32 leaf, u32 sub, struct cpuid_regs *out);
+/* CR4 bits that v may set. */
+u64 pv_cr4_allowed(const struct vcpu *v);
+
+bool pv_rdmsr(struct vcpu *v, u32 msr, u64 *value);
+bool pv_wrmsr(struct vcpu *v, u32 msr, u64 value);
+
+/* ---- pv-call.c ---- */
+
+/* Refreshes the copies that entry.S looks at. */
+void pv_hot_update(struct vcpu *v);
+/* A kernel stack pointer that bounce frames may be written below. */
+bool pv_stack_ok(u64 sp);
+/* Loads v's breakpoints, or none, into this CPU. */
+void pv_load_debug(const struct vcpu *v);
+int pv_check_dr7(u64 value, u64 *fixed);
+int pv_check_breakpoint(u64 va);
+
+/* ---- pv-desc.c, desc.c ---- */
+
+/* The first use of a page of v's LDT; va in the window.  False: it has none. */
+bool pv_ldt_fault(struct vcpu *v, u64 va);
+/* Drops v's LDT frames; the base stays. */
+void pv_ldt_drop(struct vcpu *v);
+/* Takes references on a new GDT, then drops the old one. */
+int pv_gdt_set(struct vcpu *v, const u64 *frames, u32 entries);
+void pv_gdt_drop(struct vcpu *v);
+
+/* This CPU's windows show v's GDT and LDT; the caller flushes the TLB. */
+void desc_load_windows(struct vcpu *old, struct vcpu *v);
+void desc_load_ldt(const struct vcpu *v);
+/* Maps one page of a window of this CPU (MFN_NONE: nothing) and flushes it. */
+void desc_map_ldt(unsigned page, mfn_t m);
+u64 desc_ldt_window(void);
+u64 desc_gdt_window(void);
+
+/* ---- fpu.c ---- */
+
+extern u64 fpu_xcr0_mask;	/* components that a guest may turn on; 0: no XSAVE */
+void fpu_init_area(void *area);
+void fpu_import(void *area, const void *fxsave);
+void fpu_save(struct vcpu *v);
+void fpu_load(struct vcpu *v);
+bool fpu_xcr0_ok(u64 value);
+/* Size of the XSAVE area for these components. */
+u32 fpu_size(u64 xcr0);
+/* Virtual CR0.TS of the current vCPU. */
+void fpu_set_ts(struct vcpu *v, bool set);
+
+/* ---- switch.c ---- */
+
+/* CR4 as it must be while v runs. */
+void switch_load_cr4(const struct vcpu *v);
+/* The parts of v that are not in the frame must be loaded again. */
+static inline void switch_forget(struct vcpu *v)
+{
+	v->arch.loaded_on = ~0u;
+}
+
+/* ---- uaccess.S ---- */
+
+bool load_ds(u16 sel);
+bool load_es(u16 sel);
+bool load_fs(u16 sel);
+bool load_gs(u16 sel);
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vCPU's life in the machine, and its whole context in the ABI's form, in
+ * and out.  Context goes in only while the vCPU does not run.
+ */
+#include <hyp/desc.h>
+#include <hyp/domain.h>
+#include <hyp/frame-alloc.h>
+#include <hyp/lib.h>
+
+#include <xen/callback.h>
+
+#include <asm/insn.h>
+#include <asm/pv.h>
+
+int arch_domain_init(struct domain *d)
+{
+	return 0;
+}
+
+void arch_domain_exit(struct domain *d)
+{
+}
+
+int arch_vcpu_init(struct vcpu *v)
+{
+	struct arch_vcpu *a = &v->arch;
+	const mfn_t m = frame_alloc(0, 0, FRAME_ZERO);
+
+	if (m == MFN_NONE)
+		return -XEN_ENOMEM;
+	a->traps = heap_alloc(256 * sizeof(*a->traps));
+	if (!a->traps) {
+		frame_free(m, 0);
+		return -XEN_ENOMEM;
+	}
+	a->fpu = frame_to_virt(m);
+	fpu_init_area(a->fpu);
+	a->kernel_mode = true;
+	a->xcr0 = 1;
+	a->dr[6] = 0xffff0ff0;
+	a->dr[7] = 0x400;
+	a->regs.cs = SEL_USER_CS64;
+	a->regs.ss = SEL_USER_DS;
+	a->regs.rflags = RFLAGS_IF | RFLAGS_FIXED;
+	switch_forget(v);
+	return 0;
+}
+
+void arch_vcpu_exit(struct vcpu *v)
+{
+	struct arch_vcpu *a = &v->arch;
+
+	pv_ldt_drop(v);
+	pv_gdt_drop(v);
+	if (a->fpu)
+		frame_free(virt_to_frame(a->fpu), 0);
+	heap_free(a->traps);
+	a->fpu = NULL;
+	a->traps = NULL;
+}
+
+/* ---- In ---- */
+
+static int check_addresses(const struct vcpu_guest_context *c)
+{
+	unsigned i;
+
+	for (i = 0; i < 256; i++)
+		if (!is_canonical(c->trap_ctxt[i].address))
+			return -XEN_EINVAL;
+	if (!is_canonical(c->user_regs.rip) || !is_canonical(c->user_regs.rsp) ||
+	    !pv_stack_ok(c->kernel_sp) || !is_canonical(c->event_callback_eip) ||
+	    !is_canonical(c->failsafe_callback_eip) ||
+	    !is_canonical(c->syscall_callback_eip) ||
+	    !is_canonical(c->fs_base) || !is_canonical(c->gs_base_kernel) ||
+	    !is_canonical(c->gs_base_user))
+		return -XEN_EINVAL;
+	return 0;
+}
+
+static int check_tables(const struct vcpu_guest_context *c)
+{
+	if (c->gdt_ents > 14 * 512 || c->ldt_ents > 8192 ||
+	    (c->ldt_ents && (c->ldt_base & ~PAGE_MASK)))
+		return -XEN_EINVAL;
+	/* User mode needs tables of its own. */
+	if (!(c->flags & VGCF_in_kernel) && !c->ctrlreg[1])
+		return -XEN_EINVAL;
+	return 0;
+}
+
+/* A vCPU that ran keeps its tables. */
+static int check_unchanged(const struct vcpu *v,
+			   const struct vcpu_guest_context *c)
+{
+	const struct arch_vcpu *a = &v->arch;
+	const mfn_t user = c->ctrlreg[1] ? c->ctrlreg[1] >> PAGE_SHIFT : MFN_NONE;
+	unsigned i;
+
+	if (c->ctrlreg[3] >> PAGE_SHIFT != v->mmu.kernel || user != v->mmu.user ||
+	    c->gdt_ents != a->gdt_entries || c->ldt_ents != a->ldt_entries ||
+	    c->ldt_base != a->ldt_base)
+		return -XEN_EOPNOTSUPP;
+	for (i = 0; i < DIV_UP(a->gdt_entries, 512); i++)
+		if (c->gdt_frames[i] != page_mfn(a->gdt_page[i]))
+			return -XEN_EOPNOTSUPP;
+	return 0;
+}
+
+static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+	const mfn_t user = c->ctrlreg[1] ? c->ctrlreg[1] >> PAGE_SHIFT : MFN_NONE;
+	u64 frames[14];
+	unsigned i;
+	int rc;
+
+	for (i = 0; i < ARRAY_SIZE(frames); i++)
+		frames[i] = c->gdt_frames[i];
+	rc = pv_gdt_set(v, frames, (u32)c->gdt_ents);
+	if (rc)
+		return rc;
+	rc = mmu_vcpu_set_bases(v, c->ctrlreg[3] >> PAGE_SHIFT, user);
+	if (rc) {
+		pv_gdt_drop(v);
+		return rc;
+	}
+	/* Checked above, so it cannot fail. */
+	return pv_set_ldt(v, c->ldt_base, (u32)c->ldt_ents);
+}
+
+static void set_registers(struct vcpu *v, const struct cpu_user_regs *u)
+{
+	struct arch_vcpu *a = &v->arch;
+
+	a->regs = (struct regs) {
+		.r15 = u->r15, .r14 = u->r14, .r13 = u->r13, .r12 = u->r12,
+		.rbp = u->rbp, .rbx = u->rbx, .r11 = u->r11, .r10 = u->r10,
+		.r9 = u->r9, .r8 = u->r8, .rax = u->rax, .rcx = u->rcx,
+		.rdx = u->rdx, .rsi = u->rsi, .rdi = u->rdi,
+		.rip = u->rip, .cs = u->cs | 3, .rsp = u->rsp, .ss = u->ss | 3,
+		.rflags = (u->rflags & 0xffffffff & ~(u64)RFLAGS_NEVER) |
+			  RFLAGS_IF | RFLAGS_FIXED,
+	};
+	a->ds = u->ds;
+	a->es = u->es;
+	a->fs = u->fs;
+	a->gs = u->gs;
+}
+
+static void set_callbacks(struct arch_vcpu *a,
+			  const struct vcpu_guest_context *c)
+{
+	a->event_entry = c->event_callback_eip;
+	a->failsafe_entry = c->failsafe_callback_eip;
+	a->syscall_entry = c->syscall_callback_eip;
+	a->callback_masks = BIT(CALLBACKTYPE_event);
+	if (c->flags & VGCF_failsafe_disables_events)
+		a->callback_masks |= BIT(CALLBACKTYPE_failsafe);
+	if (c->flags & VGCF_syscall_disables_events)
+		a->callback_masks |= BIT(CALLBACKTYPE_syscall);
+}
+
+static void set_debug(struct arch_vcpu *a, const struct vcpu_guest_context *c)
+{
+	unsigned i;
+	u64 dr7;
+
+	for (i = 0; i < 4; i++)
+		a->dr[i] = pv_check_breakpoint(c->debugreg[i]) ? 0 :
+			   c->debugreg[i];
+	a->dr[6] = (c->debugreg[6] & 0xffffefff) | 0xffff0ff0;
+	a->dr[7] = pv_check_dr7(c->debugreg[7], &dr7) ? 0x400 : dr7;
+}
+
+int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+	struct arch_vcpu *a = &v->arch;
+	int rc = check_addresses(c);
+
+	if (!rc)
+		rc = check_tables(c);
+	if (!rc)
+		rc = v->initialised ? check_unchanged(v, c) : set_tables(v, c);
+	if (rc)
+		return rc;
+
+	set_registers(v, &c->user_regs);
+	memcpy(a->traps, c->trap_ctxt, 256 * sizeof(*a->traps));
+	for (unsigned i = 0; i < 256; i++)
+		a->traps[i].vector = (u8)i;
+	set_callbacks(a, c);
+	set_debug(a, c);
+	a->kernel_mode = c->flags & VGCF_in_kernel;
+	a->kernel_ss = (u16)c->kernel_ss | 3;
+	a->kernel_sp = c->kernel_sp & ~15ULL;
+	a->fs_base = c->fs_base;
+	a->gs_base_kernel = c->gs_base_kernel;
+	a->gs_base_user = c->gs_base_user;
+	a->ts = c->ctrlreg[0] & CR0_TS;
+	a->cr4 = c->ctrlreg[4] & pv_cr4_allowed(v);
+	if (c->flags & VGCF_i387_valid)
+		fpu_import(a->fpu, &c->fpu_ctxt);
+	else
+		fpu_init_area(a->fpu);
+	pv_hot_update(v);
+	switch_forget(v);
+	return 0;
+}
+
+/* ---- Out ---- */
+
+void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
+{
+	const struct arch_vcpu *a = &v->arch;
+	const struct regs *r = &a->regs;
+	struct cpu_user_regs *u = &c->user_regs;
+	unsigned i;
+
+	memset(c, 0, sizeof(*c));
+	memcpy(&c->fpu_ctxt, a->fpu, sizeof(c->fpu_ctxt));
+	c->flags = VGCF_i387_valid;
+	if (a->kernel_mode)
+		c->flags |= VGCF_in_kernel;
+	if (!v->down)
+		c->flags |= VGCF_online;
+	if (a->callback_masks & BIT(CALLBACKTYPE_failsafe))
+		c->flags |= VGCF_failsafe_disables_events;
+	if (a->callback_masks & BIT(CALLBACKTYPE_syscall))
+		c->flags |= VGCF_syscall_disables_events;
+
+	u->r15 = r->r15; u->r14 = r->r14; u->r13 = r->r13; u->r12 = r->r12;
+	u->rbp = r->rbp; u->rbx = r->rbx; u->r11 = r->r11; u->r10 = r->r10;
+	u->r9 = r->r9; u->r8 = r->r8; u->rax = r->rax; u->rcx = r->rcx;
+	u->rdx = r->rdx; u->rsi = r->rsi; u->rdi = r->rdi;
+	u->rip = r->rip;
+	/* As in a bounce frame: RPL 0 tells the kernel from user space. */
+	u->cs = a->kernel_mode ? r->cs & ~3 : r->cs;
+	u->saved_upcall_mask = v->info->evtchn_upcall_mask;
+	u->rflags = (r->rflags & ~(u64)RFLAGS_IF) |
+		    (u->saved_upcall_mask ? 0 : RFLAGS_IF);
+	u->rsp = r->rsp; u->ss = r->ss;
+	u->ds = a->ds; u->es = a->es; u->fs = a->fs; u->gs = a->gs;
+
+	memcpy(c->trap_ctxt, a->traps, sizeof(c->trap_ctxt));
+	c->ldt_base = a->ldt_base;
+	c->ldt_ents = a->ldt_entries;
+	for (i = 0; i < ARRAY_SIZE(a->gdt_page); i++)
+		c->gdt_frames[i] = a->gdt_page[i] ? page_mfn(a->gdt_page[i]) : 0;
+	c->gdt_ents = a->gdt_entries;
+	c->kernel_ss = a->kernel_ss;
+	c->kernel_sp = a->kernel_sp;
+	c->ctrlreg[0] = (read_cr0() & ~(u64)CR0_TS) | (a->ts ? CR0_TS : 0);
+	c->ctrlreg[1] = v->mmu.user == MFN_NONE ? 0 : v->mmu.user << PAGE_SHIFT;
+	c->ctrlreg[2] = v->info->arch.cr2;
+	c->ctrlreg[3] = v->mmu.kernel << PAGE_SHIFT;
+	c->ctrlreg[4] = a->cr4;
+	memcpy(c->debugreg, a->dr, sizeof(c->debugreg));
+	c->event_callback_eip = a->event_entry;
+	c->failsafe_callback_eip = a->failsafe_entry;
+	c->syscall_callback_eip = a->syscall_entry;
+	c->vm_assist = v->domain->assist;
+	c->fs_base = a->fs_base;
+	c->gs_base_kernel = a->gs_base_kernel;
+	c->gs_base_user = a->gs_base_user;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Privileged instructions that a PV kernel still executes.  They arrive as
+ * #GP (CPUID with its prefix as #UD).  What we do not know, or may not be
+ * done, stays the exception that it was.
+ */
+#include <hyp/guest.h>
+#include <hyp/lib.h>
+#include <hyp/priv.h>
+
+#include <xen/callback.h>
+
+#include <asm/insn.h>
+#include <asm/pv-decode.h>
+#include <asm/pv.h>
+
+#define REP_BATCH	64	/* string elements for one trap */
+
+unsigned pv_fetch(u64 rip, u8 bytes[15])
+{
+	const unsigned here = (unsigned)MIN(15, PAGE_SIZE - (rip & ~PAGE_MASK));
+
+	if (copy_from_guest(bytes, rip, here))
+		return 0;
+	if (here < 15 && !copy_from_guest(bytes + here, rip + here, 15 - here))
+		return 15;
+	return here;
+}
+
+bool pv_is_64bit(const struct regs *r)
+{
+	u32 rights = 0;
+
+	if (r->cs == SEL_USER_CS64)
+		return true;
+	__asm__("lar %1, %0" : "+r"(rights) : "r"((u32)r->cs) : "cc");
+	return rights & BIT(21);
+}
+
+void pv_advance(struct vcpu *v, struct regs *r, unsigned length)
+{
+	r->rip += length;
+	r->rflags &= ~(u64)RFLAGS_RF;
+	if (r->rflags & RFLAGS_TF) {
+		v->arch.dr[6] |= BIT(14);	/* single step */
+		pv_inject(v, r, TRAP_DB, 0);
+	}
+}
+
+u64 *pv_gpr(struct regs *r, unsigned number)
+{
+	u64 *const gpr[16] = {
+		&r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp, &r->rsi,
+		&r->rdi, &r->r8, &r->r9, &r->r10, &r->r11, &r->r12, &r->r13,
+		&r->r14, &r->r15,
+	};
+
+	return gpr[number & 15];
+}
+
+static void set_edx_eax(struct regs *r, u64 v)
+{
+	r->rax = (u32)v;
+	r->rdx = v >> 32;
+}
+
+bool pv_emulate_cpuid(struct vcpu *v, struct regs *r)
+{
+	static const u8 prefixed[7] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
+	struct cpuid_regs out;
+	u8 bytes[sizeof(prefixed)];
+
+	if (copy_from_guest(bytes, r->rip, sizeof(bytes)) ||
+	    memcmp(bytes, prefixed, sizeof(bytes)))
+		return false;
+	pv_cpuid(v, (u32)r->rax, (u32)r->rcx, &out);
+	r->rax = out.a;
+	r->rbx = out.b;
+	r->rcx = out.c;
+	r->rdx = out.d;
+	pv_advance(v, r, sizeof(prefixed));
+	return true;
+}
+
+/* ---- Ports ---- */
+
+static bool port_io(struct vcpu *v, struct regs *r, const struct insn *i)
+{
+	const u16 port = i->has_imm ? (u8)i->imm : (u16)r->rdx;
+
+	if (!pv_io_permitted(v, port, i->size))
+		return false;
+	if (i->op == INSN_IN)
+		r->rax = insn_merge(r->rax, pv_port_read(v, port, i->size),
+				    i->size, false);
+	else
+		pv_port_write(v, port, i->size,
+			      (u32)insn_merge(0, r->rax, i->size, false));
+	pv_advance(v, r, i->length);
+	return true;
+}
+
+/* One element of INS or OUTS; false: the guest's memory is not there. */
+static bool string_element(struct vcpu *v, struct regs *r, const struct insn *i)
+{
+	const u64 step = r->rflags & RFLAGS_DF ? -(u64)i->size : i->size;
+	const u16 port = (u16)r->rdx;
+	u32 value = 0;
+
+	if (i->op == INSN_OUTS) {
+		if (copy_from_guest(&value, r->rsi, i->size)) {
+			pv_inject_page_fault(v, r, r->rsi, 0);
+			return false;
+		}
+		pv_port_write(v, port, i->size, value);
+		r->rsi += step;
+		return true;
+	}
+	/* Is it writable?  The port may not be read in vain. */
+	if (copy_to_guest(r->rdi, &value, i->size)) {
+		pv_inject_page_fault(v, r, r->rdi, 2);
+		return false;
+	}
+	value = pv_port_read(v, port, i->size);
+	if (copy_to_guest(r->rdi, &value, i->size))
+		return false;
+	r->rdi += step;
+	return true;
+}
+
+static bool string_io(struct vcpu *v, struct regs *r, const struct insn *i)
+{
+	unsigned n;
+
+	if (i->segment || i->address32 ||
+	    !pv_io_permitted(v, (u16)r->rdx, i->size))
+		return false;
+	if (!i->rep) {
+		if (string_element(v, r, i))
+			pv_advance(v, r, i->length);
+		return true;
+	}
+	for (n = 0; n < REP_BATCH && r->rcx; n++, r->rcx--)
+		if (!string_element(v, r, i))
+			return true;
+	/* More to do: the guest executes it again. */
+	if (!r->rcx)
+		pv_advance(v, r, i->length);
+	return true;
+}
+
+/* ---- Registers of the processor ---- */
+
+static bool read_cr(struct vcpu *v, struct regs *r, const struct insn *i)
+{
+	u64 value;
+
+	switch (i->reg) {
+	case 0:
+		value = (read_cr0() & ~(u64)CR0_TS) | (v->arch.ts ? CR0_TS : 0);
+		break;
+	case 2:
+		value = v->info->arch.cr2;
+		break;
+	case 3:
+		value = v->mmu.kernel << PAGE_SHIFT;
+		break;
+	case 4:
+		value = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT |
+			v->arch.cr4;
+		break;
+	default:
+		return false;
+	}
+	*pv_gpr(r, i->rm) = value;
+	return true;
+}
+
+static bool write_cr(struct vcpu *v, const struct insn *i, u64 value)
+{
+	switch (i->reg) {
+	case 0:
+		/* Only TS is the guest's. */
+		if ((value ^ read_cr0()) & ~(u64)CR0_TS & 0xffffffff)
+			return false;
+		fpu_set_ts(v, value & CR0_TS);
+		return true;
+	case 2:
+		v->info->arch.cr2 = value;
+		return true;
+	case 4:
+		v->arch.cr4 = value & pv_cr4_allowed(v);
+		switch_load_cr4(v);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* In the guest kernel only; true: done, and rip may go on. */
+static bool privileged(struct vcpu *v, struct regs *r, const struct insn *i)
+{
+	u64 value;
+
+	switch (i->op) {
+	case INSN_CLI:
+	case INSN_STI:
+		/* The real flag stays on; a PV kernel masks events instead. */
+		return v->arch.iopl >= 1;
+	case INSN_CLTS:
+		fpu_set_ts(v, false);
+		return true;
+	case INSN_WBINVD:
+		if (priv_hardware(v->domain))
+			__asm__ volatile("wbinvd" : : : "memory");
+		return true;
+	case INSN_MOV_FROM_CR:
+		return read_cr(v, r, i);
+	case INSN_MOV_TO_CR:
+		return write_cr(v, i, *pv_gpr(r, i->rm));
+	case INSN_MOV_FROM_DR:
+		if (i->reg > 7)
+			return false;
+		*pv_gpr(r, i->rm) = (u64)do_get_debugreg(i->reg);
+		return true;
+	case INSN_MOV_TO_DR:
+		return !do_set_debugreg(i->reg, *pv_gpr(r, i->rm));
+	case INSN_RDMSR:
+		if (!pv_rdmsr(v, (u32)r->rcx, &value))
+			return false;
+		set_edx_eax(r, value);
+		return true;
+	case INSN_WRMSR:
+		return pv_wrmsr(v, (u32)r->rcx, (u32)r->rax | r->rdx << 32);
+	case INSN_XSETBV:
+		value = (u32)r->rax | r->rdx << 32;
+		if ((u32)r->rcx || !(v->arch.cr4 & CR4_OSXSAVE) ||
+		    !fpu_xcr0_ok(value))
+			return false;
+		v->arch.xcr0 = value;
+		xsetbv(value);
+		return true;
+	case INSN_RDTSC:
+	case INSN_RDTSCP:
+		/* CR4.TSD is for its user space. */
+		set_edx_eax(r, rdtsc());
+		if (i->op == INSN_RDTSCP)
+			r->rcx = v->arch.tsc_aux;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* SYSENTER of a 32-bit program, where the processor made it a #GP. */
+static bool sysenter(struct vcpu *v, struct regs *r)
+{
+	if (v->arch.kernel_mode || !v->arch.sysenter_entry)
+		return false;
+	r->rip = r->rsp = 0;
+	r->cs = 3;
+	r->ss = SEL_USER_DS;
+	r->rflags &= ~(u64)RFLAGS_NT;
+	pv_enter_callback(v, r, CALLBACKTYPE_sysenter, v->arch.sysenter_entry);
+	return true;
+}
+
+bool pv_emulate(struct vcpu *v, struct regs *r)
+{
+	struct insn i;
+	u8 bytes[INSN_MAX];
+
+	if (!insn_decode(&i, bytes, pv_fetch(r->rip, bytes)) || i.lock)
+		return false;
+	if (i.op == INSN_SYSENTER)
+		return sysenter(v, r);
+	if (!pv_is_64bit(r))
+		return false;
+	if (i.op == INSN_IN || i.op == INSN_OUT)
+		return port_io(v, r, &i);
+	if (i.op == INSN_INS || i.op == INSN_OUTS)
+		return string_io(v, r, &i);
+	if (!v->arch.kernel_mode || !privileged(v, r, &i))
+		return false;
+	pv_advance(v, r, i.length);
+	return true;
+}

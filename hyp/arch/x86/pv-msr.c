@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MSRs that a PV kernel may read or write.  All others are a #GP, which its
+ * accessors survive.
+ */
+#include <hyp/domain.h>
+#include <hyp/guest.h>
+#include <hyp/hypercall.h>
+#include <hyp/page.h>
+
+#include <asm/insn.h>
+#include <asm/pv.h>
+
+#define MSR_TSC			0x10
+#define MSR_MICROCODE		0x8b
+#define MSR_MCG_CAP		0x179
+#define MSR_MCG_STATUS		0x17a
+#define MSR_HYPERCALL_PAGE	0x40000000
+
+#define APIC_ENABLED		BIT(11)
+#define APIC_BSP		BIT(8)
+#define APIC_ADDRESS		0xfee00000
+
+static u64 visible_efer(void)
+{
+	return rdmsr(MSR_EFER) & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
+}
+
+bool pv_rdmsr(struct vcpu *v, u32 msr, u64 *value)
+{
+	*value = 0;
+	switch (msr) {
+	case MSR_FS_BASE:
+	case MSR_GS_BASE:
+	case MSR_KERNEL_GS_BASE:
+		*value = rdmsr(msr);
+		return true;
+	case MSR_EFER:
+		*value = visible_efer();
+		return true;
+	case MSR_APIC_BASE:
+		*value = APIC_ADDRESS | APIC_ENABLED | (v->id ? 0 : APIC_BSP);
+		return true;
+	case MSR_PAT:
+		*value = PAT_VALUE;
+		return true;
+	case MSR_TSC:
+		*value = rdtsc();
+		return true;
+	case MSR_TSC_AUX:
+		*value = v->arch.tsc_aux;
+		return cpu_features.rdtscp;
+	case MSR_MISC_ENABLE:
+		return rdmsr_safe(msr, value);
+	case MSR_MICROCODE:
+	case MSR_MCG_CAP:
+	case MSR_MCG_STATUS:
+	case MSR_HYPERCALL_PAGE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool write_base(u32 msr, u64 value)
+{
+	if (!is_canonical(value))
+		return false;
+	wrmsr(msr, value);
+	return true;
+}
+
+/* The guest names the frame that shall hold its hypercall page. */
+static bool fill_hypercall_page(struct vcpu *v, u64 address)
+{
+	struct page *p = page_get_writable(address >> PAGE_SHIFT, v->domain);
+
+	if (!p)
+		return false;
+	arch_fill_hypercall_page(frame_to_virt(page_mfn(p)));
+	page_put_writable(p);
+	return true;
+}
+
+bool pv_wrmsr(struct vcpu *v, u32 msr, u64 value)
+{
+	u64 old;
+
+	switch (msr) {
+	case MSR_FS_BASE:
+	case MSR_GS_BASE:
+	case MSR_KERNEL_GS_BASE:
+		return write_base(msr, value);
+	case MSR_EFER:
+		return value == visible_efer();
+	case MSR_PAT:
+		return value == PAT_VALUE;
+	case MSR_MISC_ENABLE:
+		return rdmsr_safe(msr, &old) && value == old;
+	case MSR_TSC_AUX:
+		if (!cpu_features.rdtscp || value >> 32)
+			return false;
+		v->arch.tsc_aux = (u32)value;
+		wrmsr(msr, value);
+		return true;
+	case MSR_MICROCODE:
+	case MSR_MCG_STATUS:
+		return !value;
+	case MSR_HYPERCALL_PAGE:
+		return fill_hypercall_page(v, value);
+	default:
+		return false;
+	}
+}

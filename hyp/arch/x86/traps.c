@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exceptions.  A guest's exception is first looked at for what the
+ * hypervisor itself must do (a privileged instruction, a write to a page
+ * table, the first use of an LDT page) and then bounced to its kernel.  One
+ * of the hypervisor's own must be at an instruction that has a fix-up;
+ * anything else is the end.
+ */
+#include <hyp/lib.h>
+#include <hyp/printk.h>
+
+#include <asm/insn.h>
+#include <asm/machine.h>
+#include <asm/pv.h>
+
+#define PF_PRESENT	1
+#define PF_WRITE	2
+#define PF_USER		4
+#define PF_FETCH	16
+
+#define ERROR_IDT	2		/* bit of a selector error code */
+
+struct fixup {
+	s32 insn, target;		/* relative to themselves */
+};
+
+extern const struct fixup _extable_start[], _extable_end[];
+u8 smap_enabled;
+bool nmi_stops_cpu;
+
+static bool fix_up(struct regs *r)
+{
+	const struct fixup *f;
+
+	for (f = _extable_start; f < _extable_end; f++) {
+		if ((u64)&f->insn + f->insn != r->rip)
+			continue;
+		r->rip = (u64)&f->target + f->target;
+		return true;
+	}
+	return false;
+}
+
+static void log_regs(const struct regs *r)
+{
+	log_err("rip %04x:%016lx rsp %04x:%016lx rflags %08lx vector %u code %04x",
+		r->cs, r->rip, r->ss, r->rsp, r->rflags, r->vector,
+		r->error_code);
+	log_err("rax %016lx rbx %016lx rcx %016lx rdx %016lx",
+		r->rax, r->rbx, r->rcx, r->rdx);
+	log_err("rsi %016lx rdi %016lx rbp %016lx r8  %016lx",
+		r->rsi, r->rdi, r->rbp, r->r8);
+	log_err("r9  %016lx r10 %016lx r11 %016lx r12 %016lx",
+		r->r9, r->r10, r->r11, r->r12);
+	log_err("r13 %016lx r14 %016lx r15 %016lx cr2 %016lx cr3 %016lx",
+		r->r13, r->r14, r->r15, read_cr2(), read_cr3());
+}
+
+/*
+ * IRETQ refused what the guest wants to return to.  The frame that it tried
+ * becomes the interrupted context, and the guest kernel gets the exception.
+ */
+static void __noreturn iret_fault(const struct regs *r)
+{
+	const u64 *frame = (const u64 *)r->rsp;
+	struct vcpu *v = stack_top()->vcpu;
+	struct regs wanted = *r;
+
+	wanted.rip = frame[0];
+	wanted.cs = (u16)frame[1];
+	wanted.rflags = frame[2];
+	wanted.rsp = frame[3];
+	wanted.ss = (u16)frame[4];
+	*guest_regs() = wanted;
+	pv_inject(v, guest_regs(), wanted.vector, wanted.error_code);
+	__asm__ volatile("jmp exit_to_guest");
+	__builtin_unreachable();
+}
+
+void trap_hypervisor(struct regs *r)
+{
+	struct vcpu *v = stack_top()->vcpu;
+
+	/* An instruction of ours walked the guest's LDT. */
+	if (r->vector == TRAP_PF && v && !(r->error_code & PF_PRESENT) &&
+	    pv_ldt_fault(v, read_cr2()))
+		return;
+	if (r->rip == (u64)iret_insn)
+		iret_fault(r);
+	if (fix_up(r))
+		return;
+	log_regs(r);
+	panic("exception %u in the hypervisor", r->vector);
+}
+
+void trap_nmi(struct regs *r)
+{
+	if (nmi_stops_cpu)
+		arch_halt();
+	log_warn("CPU %u: NMI without a known reason", this_cpu()->id);
+}
+
+void trap_machine_check(struct regs *r)
+{
+	log_regs(r);
+	panic("machine check");
+}
+
+void trap_double_fault(struct regs *r)
+{
+	log_regs(r);
+	panic("double fault");
+}
+
+/* ---- A guest's ---- */
+
+/* Do the guest kernel's tables permit what just faulted?  Then a TLB was stale. */
+static bool access_permitted(const struct vcpu *v, u64 va, u32 error)
+{
+	mfn_t table = v->mmu.kernel;
+	u64 all = ~0ULL, any = 0, e;
+	unsigned level;
+
+	if (in_hypervisor(va) || !is_canonical(va))
+		return false;
+	for (level = 4; level > 0; level--) {
+		e = READ_ONCE(((u64 *)frame_to_virt(table))[pt_index(va, level)]);
+		if (!(e & PTE_P))
+			return false;
+		all &= e;
+		any |= e;
+		table = pte_mfn(e);
+	}
+	if ((error & PF_WRITE) && !(all & PTE_RW))
+		return false;
+	if ((error & PF_FETCH) && (any & PTE_NX))
+		return false;
+	return all & PTE_US;
+}
+
+static void page_fault(struct vcpu *v, struct regs *r)
+{
+	u64 va = read_cr2();
+	u32 error = r->error_code;
+
+	/* The processor itself read a descriptor. */
+	if (!(error & PF_USER)) {
+		if (pv_ldt_fault(v, va))
+			return;
+		if (va - desc_ldt_window() < 16 * PAGE_SIZE)
+			va = v->arch.ldt_base + (va - desc_ldt_window());
+	}
+	if (v->arch.kernel_mode) {
+		if ((error & (PF_PRESENT | PF_WRITE)) ==
+		    (PF_PRESENT | PF_WRITE) && pv_ptwr(v, r, va))
+			return;
+		if ((error & PF_PRESENT) && access_permitted(v, va, error)) {
+			invlpg(va);
+			return;
+		}
+	}
+	pv_inject_page_fault(v, r, va, error);
+}
+
+/* INT n whose gate is not open in hardware; the trap table decides. */
+static bool software_interrupt(struct vcpu *v, struct regs *r)
+{
+	const unsigned vector = r->error_code >> 3 & 0xff;
+	const unsigned dpl = TI_GET_DPL(&v->arch.traps[vector]);
+
+	if (dpl < (v->arch.kernel_mode ? 1 : 3) || !v->arch.traps[vector].address)
+		return false;
+	r->rip += 2;
+	pv_inject(v, r, vector, 0);
+	return true;
+}
+
+static void general_protection(struct vcpu *v, struct regs *r)
+{
+	if (r->error_code & ERROR_IDT) {
+		if (software_interrupt(v, r))
+			return;
+	} else if (!r->error_code && pv_emulate(v, r)) {
+		return;
+	}
+	pv_inject(v, r, TRAP_GP, r->error_code);
+}
+
+static void debug(struct vcpu *v, struct regs *r)
+{
+	v->arch.dr[6] = read_dr6();
+	write_dr6(0xffff0ff0);
+	pv_inject(v, r, TRAP_DB, 0);
+}
+
+void trap_guest(struct regs *r)
+{
+	struct vcpu *v = stack_top()->vcpu;
+
+	switch (r->vector) {
+	case TRAP_PF:
+		page_fault(v, r);
+		return;
+	case TRAP_GP:
+		general_protection(v, r);
+		return;
+	case TRAP_UD:
+		if (pv_emulate_cpuid(v, r))
+			return;
+		break;
+	case TRAP_NM:
+		/* The kernel need not clear TS itself. */
+		fpu_set_ts(v, false);
+		break;
+	case TRAP_DB:
+		debug(v, r);
+		return;
+	}
+	pv_inject(v, r, r->vector, r->error_code);
+}

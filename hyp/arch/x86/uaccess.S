@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Instructions that a guest's data may make fault, each with a place to go on
+ * in that case.  Callers checked that addresses are the guest's.
+ */
+#include <asm/insn.h>
+
+#define EFAULT 14
+
+	.macro FIXUP insn, label
+	.pushsection .extable, "a"
+	.balign 4
+	.long \insn - ., \label - .
+	.popsection
+	.endm
+
+	.macro FUNCTION name
+	.balign 16
+	.global \name
+	.type \name, @function
+\name:
+	.endm
+
+	.text
+
+/* int arch_copy_from_guest(void *to, u64 gva, size_t n) */
+FUNCTION arch_copy_from_guest
+	cmpb	$0, smap_enabled(%rip)
+	je	1f
+	stac
+1:	mov	%rdx, %rcx
+	shr	$3, %rcx
+2:	rep movsq
+	and	$7, %edx
+	mov	%edx, %ecx
+3:	rep movsb
+	xor	%eax, %eax
+4:	cmpb	$0, smap_enabled(%rip)
+	je	5f
+	clac
+5:	ret
+6:	mov	$-EFAULT, %eax
+	jmp	4b
+	FIXUP	2b, 6b
+	FIXUP	3b, 6b
+
+/* int arch_copy_to_guest(u64 gva, const void *from, size_t n): the same loop. */
+FUNCTION arch_copy_to_guest
+	jmp	arch_copy_from_guest
+
+/* void arch_clear_page(void *p) */
+FUNCTION arch_clear_page
+	mov	$4096 / 8, %ecx
+	xor	%eax, %eax
+	rep stosq
+	ret
+
+/* bool rdmsr_safe(u32 msr, u64 *value) */
+FUNCTION rdmsr_safe
+	mov	%edi, %ecx
+1:	rdmsr
+	shl	$32, %rdx
+	mov	%eax, %eax
+	or	%rdx, %rax
+	mov	%rax, (%rsi)
+	mov	$1, %eax
+	ret
+	FIXUP	1b, failed
+
+/* bool wrmsr_safe(u32 msr, u64 value) */
+FUNCTION wrmsr_safe
+	mov	%edi, %ecx
+	mov	%esi, %eax
+	mov	%rsi, %rdx
+	shr	$32, %rdx
+1:	wrmsr
+	mov	$1, %eax
+	ret
+	FIXUP	1b, failed
+
+failed:
+	xor	%eax, %eax
+	ret
+
+/* bool load_ds(u16 selector) ... load_gs(): false, and 0 loaded, if it is bad. */
+	.macro LOADER reg
+FUNCTION load_\reg
+1:	mov	%edi, %\reg
+	mov	$1, %eax
+	ret
+2:	xor	%eax, %eax
+	mov	%eax, %\reg
+	ret
+	FIXUP	1b, 2b
+	.endm
+
+	LOADER	ds
+	LOADER	es
+	LOADER	fs
+	LOADER	gs
+
+	.section .note.GNU-stack, "", @progbits

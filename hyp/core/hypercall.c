@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * THE TABLE: hypercall number to handler.  entry.S calls through it; here
+ * are also multicalls and what long hypercalls need to rest and go on.
+ */
+#include <stdarg.h>
+
+#include <hyp/domain.h>
+#include <hyp/guest.h>
+#include <hyp/hypercall.h>
+
+#define NR_HYPERCALLS	64		/* entry.S */
+#define REST_BUDGET	4096		/* units of work before a rest */
+#define SYSCALL_LENGTH	2
+
+typedef long (*hypercall_fn)(u64, u64, u64, u64, u64, u64);
+
+static long no_such_call(void)
+{
+	return -XEN_ENOSYS;
+}
+
+/* A handler reads as many of the six registers as it has parameters. */
+#define CALL(name)	[__HYPERVISOR_##name] = (hypercall_fn)(void *)do_##name
+
+extern const hypercall_fn hypercall_table[NR_HYPERCALLS];
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
+	[0 ... NR_HYPERCALLS - 1] = (hypercall_fn)(void *)no_such_call,
+	CALL(set_trap_table),
+	CALL(mmu_update),
+	CALL(set_gdt),
+	CALL(stack_switch),
+	CALL(set_callbacks),
+	CALL(fpu_taskswitch),
+	CALL(platform_op),
+	CALL(set_debugreg),
+	CALL(get_debugreg),
+	CALL(update_descriptor),
+	CALL(memory_op),
+	CALL(multicall),
+	CALL(update_va_mapping),
+	CALL(set_timer_op),
+	CALL(xen_version),
+	CALL(console_io),
+	CALL(grant_table_op),
+	CALL(vm_assist),
+	CALL(update_va_mapping_otherdomain),
+	CALL(iret),
+	CALL(vcpu_op),
+	CALL(set_segment_base),
+	CALL(mmuext_op),
+	CALL(sched_op),
+	CALL(callback_op),
+	CALL(event_channel_op),
+	CALL(physdev_op),
+	CALL(sysctl),
+	CALL(domctl),
+};
+#pragma GCC diagnostic pop
+
+long hypercall_run(u64 nr, const u64 args[6])
+{
+	if (nr >= NR_HYPERCALLS)
+		return -XEN_ENOSYS;
+	return hypercall_table[nr](args[0], args[1], args[2], args[3], args[4],
+				   args[5]);
+}
+
+bool hypercall_should_rest(unsigned units)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->rest_budget > units && !READ_ONCE(c->work)) {
+		c->rest_budget -= units;
+		return false;
+	}
+	c->rest_budget = REST_BUDGET;
+	return true;
+}
+
+long hypercall_restart(unsigned nr, unsigned n, ...)
+{
+	struct cpu *c = this_cpu();
+	struct regs *r = guest_regs();
+	u64 *const arg[6] = { &r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8, &r->r9 };
+	va_list ap;
+	unsigned i;
+
+	va_start(ap, n);
+	for (i = 0; i < n && i < 6; i++) {
+		const u64 value = va_arg(ap, u64);
+
+		if (c->in_multicall)
+			c->restart_args[i] = value;
+		else
+			*arg[i] = value;
+	}
+	va_end(ap);
+	if (c->in_multicall)
+		c->restart = true;
+	else
+		r->rip -= SYSCALL_LENGTH;
+	/* Outside a multicall this is rax when the guest executes syscall again. */
+	return nr;
+}
+
+/* One entry; false: it must run again with the arguments now in e. */
+static bool run_entry(struct cpu *c, struct multicall_entry *e)
+{
+	unsigned i;
+
+	for (i = 0; i < 6; i++)
+		c->restart_args[i] = e->args[i];
+	c->in_multicall = true;
+	c->restart = false;
+	e->result = (u64)hypercall_run(e->op, c->restart_args);
+	c->in_multicall = false;
+	for (i = 0; c->restart && i < 6; i++)
+		e->args[i] = c->restart_args[i];
+	return !c->restart;
+}
+
+/* These change whose hypercall it is. */
+static bool allowed_in_multicall(u64 op)
+{
+	return op != __HYPERVISOR_multicall && op != __HYPERVISOR_iret;
+}
+
+long do_multicall(u64 calls, u64 n)
+{
+	struct cpu *c = this_cpu();
+	struct vcpu *v = c->current;
+	struct multicall_entry e;
+	bool done;
+
+	n = (u32)n;
+	if (!guest_range_ok(calls, n, sizeof(e)))
+		return -XEN_EFAULT;
+	for (; n; calls += sizeof(e), n--) {
+		if (copy_from_guest(&e, calls, sizeof(e)))
+			return -XEN_EFAULT;
+		done = true;
+		if (allowed_in_multicall(e.op))
+			done = run_entry(c, &e);
+		else
+			e.result = (u64)-XEN_ENOSYS;
+		/* The caller must still be a guest kernel, and alive. */
+		if (!v->arch.kernel_mode || v->domain->shutting_down)
+			return 0;
+		if (done ? copy_to_guest(calls + offsetof(struct multicall_entry, result),
+					 &e.result, sizeof(e.result)) :
+			   copy_to_guest(calls, &e, sizeof(e)))
+			return -XEN_EFAULT;
+		if (!done)
+			break;
+		/* Others' work does not wait for a long list. */
+		if (n > 1 && hypercall_should_rest(1)) {
+			calls += sizeof(e);
+			n--;
+			break;
+		}
+	}
+	return n ? hypercall_restart(__HYPERVISOR_multicall, 2, calls, n) : 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The work that waits for this CPU, done before every return to a guest.
+ * A bit is taken before its work is done, so what is posted meanwhile is
+ * not lost but found by the next look.
+ */
+#include <hyp/arch.h>
+#include <hyp/console.h>
+#include <hyp/cpu.h>
+
+void cpu_post_work(struct cpu *c, enum cpu_work_bit bit)
+{
+	if (atomic_fetch_or(&c->work, (u32)bit) & (u32)bit)
+		return;		/* whoever set it made the CPU look */
+	if (c != this_cpu())
+		arch_kick_cpu(c);
+}
+
+void cpu_work(void)
+{
+	struct cpu *c = this_cpu();
+	u32 work;
+
+	while ((work = READ_ONCE(c->work)) != 0) {
+		atomic_fetch_and(&c->work, ~work);
+		if (work & WORK_TIMER)
+			timer_run();
+		if (work & WORK_CONSOLE)
+			console_work();
+		if (work & WORK_RESCHED)
+			sched_run();
+	}
+}
