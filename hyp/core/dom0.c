@@ -299,7 +299,7 @@ static void set_context(const struct plan *p, struct vcpu *v)
 	c.debugreg[6] = 0xffff0ff0;
 	c.debugreg[7] = 0x400;
 	c.ctrlreg[3] = p->p2m[l->tables.pfn] << PAGE_SHIFT;
-	rc = arch_vcpu_set_context(v, &c);
+	rc = vcpu_initialise(v, &c);
 	if (rc)
 		panic("the control domain's first context is refused: error %d",
 		      -rc);

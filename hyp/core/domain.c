@@ -36,7 +36,7 @@ struct lock domctl_lock = LOCK_INIT(RANK_DOMCTL);
 
 static struct lock list_lock = LOCK_INIT(RANK_DOMLIST);
 static struct domain *table[DOMIDS];	/* list_lock to write */
-static u64 used[DOMIDS / 64 + 1];	/* list_lock to write: ids in table */
+static u64 used[DOMIDS / 64 + 1];	/* list_lock to write: ids that are taken */
 static u32 rover = 1;			/* list_lock: next id to try */
 static struct domain *pool;		/* list_lock: to be used again */
 
@@ -239,26 +239,6 @@ static void free_domain(struct domain *d)
 	d->shared = NULL;
 }
 
-/* Nobody refers to d any more: it leaves the table and goes to the pool. */
-static void reap(void *arg)
-{
-	struct domain *d = arg;
-
-	lock(&list_lock);
-	if (table[d->id] == d) {
-		atomic_store(&table[d->id], NULL);
-		atomic_and64(&used[d->id / 64], ~BIT(d->id % 64));
-	}
-	unlock(&list_lock);
-	free_domain(d);
-	lock(&list_lock);
-	d->next_free = pool;
-	pool = d;
-	unlock(&list_lock);
-	/* The toolstack learns that the last of it is gone. */
-	evtchn_global_virq(VIRQ_DOM_EXC);
-}
-
 static struct domain *pool_take(void)
 {
 	struct domain *d;
@@ -283,7 +263,7 @@ static void pool_give(struct domain *d)
 	unlock(&list_lock);
 }
 
-/* Reserves an id for d, which nobody can take a reference on yet. */
+/* Reserves an id for d, which is not in the table yet. */
 static int take_id(domid_t id, struct domain *d)
 {
 	u32 tries;
@@ -293,18 +273,17 @@ static int take_id(domid_t id, struct domain *d)
 		for (tries = 0; tries < DOMIDS; tries++) {
 			if (rover >= DOMIDS)
 				rover = 1;
-			if (!table[rover])
+			if (!bit_test(used, rover))
 				break;
 			rover++;
 		}
 		id = rover++;
 	}
-	if (id >= DOMIDS || table[id]) {
+	if (id >= DOMIDS || bit_test_and_set(used, id)) {
 		unlock(&list_lock);
 		return id >= DOMIDS ? -XEN_EINVAL : -XEN_EEXIST;
 	}
 	d->id = id;
-	atomic_store(&table[id], d);
 	unlock(&list_lock);
 	return 0;
 }
@@ -313,11 +292,25 @@ static void give_id(struct domain *d)
 {
 	lock(&list_lock);
 	atomic_store(&table[d->id], NULL);
+	bit_test_and_clear(used, d->id);
 	unlock(&list_lock);
+}
+
+/* Nobody refers to d any more: it leaves the table and goes to the pool. */
+static void reap(void *arg)
+{
+	struct domain *d = arg;
+
+	give_id(d);
+	free_domain(d);
+	pool_give(d);
+	/* The toolstack learns that the last of it is gone. */
+	evtchn_global_virq(VIRQ_DOM_EXC);
 }
 
 static void set_fields(struct domain *d, const struct domain_params *p)
 {
+	d->refs = 1;
 	d->is_control = p->is_control;
 	lock_init(&d->lock, RANK_DOMAIN, d->id);
 	d->pauses = d->control_pauses = 1;
@@ -370,6 +363,7 @@ int domain_create(domid_t id, const struct domain_params *p,
 	rc = fill_domain(d, p);
 	if (rc) {
 		free_domain(d);
+		d->refs = 0;
 		give_id(d);
 		pool_give(d);
 		return rc;
@@ -377,8 +371,7 @@ int domain_create(domid_t id, const struct domain_params *p,
 	if (p->is_control)
 		dom0 = d;
 	/* From now on it can be found. */
-	atomic_store(&d->refs, 1);
-	atomic_or64(&used[d->id / 64], BIT(d->id % 64));
+	atomic_store(&table[d->id], d);
 	*made = d;
 	return 0;
 }
