@@ -128,32 +128,63 @@ static u64 *alloc_p2m(struct plan *p)
 	return frame_to_virt(m);
 }
 
-/* Takes frames in the largest pieces there are. */
-static void take_memory(struct plan *p, struct domain *d)
+static void place(struct plan *p, u64 pfn, mfn_t m, u64 n)
 {
-	const u64 total = p->layout.nr_pages;
+	for (; n; n--, pfn++, m++) {
+		p->p2m[pfn] = m;
+		m2p_set(m, pfn);
+	}
+}
+
+/* Takes frames for pfns [pfn, end) in the largest pieces there are. */
+static void take_memory(struct plan *p, struct domain *d, u64 pfn, u64 end)
+{
 	unsigned order = FRAME_ORDER_MAX;
-	u64 pfn = 0, i;
 	mfn_t m;
 
-	p->p2m = alloc_p2m(p);
-	while (pfn < total) {
-		while (order && (1ULL << order) > total - pfn)
+	while (pfn < end) {
+		while (order && (1ULL << order) > end - pfn)
 			order--;
 		m = memory_alloc(d, order, 0);
 		if (m == MFN_NONE && !order)
 			panic("no memory for the control domain: %lluM of dom0_mem=%lluM found",
 			      (unsigned long long)(pfn >> 8),
-			      (unsigned long long)(total >> 8));
+			      (unsigned long long)(p->layout.nr_pages >> 8));
 		if (m == MFN_NONE) {
 			order--;
 			continue;
 		}
-		for (i = 0; i < 1ULL << order; i++, pfn++) {
-			p->p2m[pfn] = m + i;
-			m2p_set(m + i, pfn);
-		}
+		place(p, pfn, m, 1ULL << order);
+		pfn += 1ULL << order;
 	}
+}
+
+/*
+ * The whole frames of an initrd that need not be mapped stay where the boot
+ * loader put them; what is left of the last one is copied.
+ */
+static u64 frames_in_place(const struct plan *p)
+{
+	if (!p->initrd || !p->layout.initrd_unmapped ||
+	    p->initrd->start & ~PAGE_MASK)
+		return 0;
+	return module_size(p->initrd) >> PAGE_SHIFT;
+}
+
+static void take_all_memory(struct plan *p, struct domain *d)
+{
+	const u64 first = p->layout.initrd.pfn, n = frames_in_place(p);
+	const mfn_t m = n ? p->initrd->start >> PAGE_SHIFT : 0;
+
+	p->p2m = alloc_p2m(p);
+	if (!n) {
+		take_memory(p, d, 0, p->layout.nr_pages);
+		return;
+	}
+	take_memory(p, d, 0, first);
+	memory_adopt(d, m, n);
+	place(p, first, m, n);
+	take_memory(p, d, first + n, p->layout.nr_pages);
 }
 
 /* ---- Contents ---- */
@@ -178,6 +209,7 @@ static void write_pfns(const struct plan *p, paddr_t at, const void *from,
 static void load_modules(const struct plan *p)
 {
 	const struct elf_segment *s;
+	u64 in_place;
 	u32 i;
 
 	for (i = 0; i < p->elf.nr_segments; i++) {
@@ -186,9 +218,12 @@ static void load_modules(const struct plan *p)
 			   (const u8 *)module_bytes(p->kernel) + s->offset,
 			   s->filesz);
 	}
-	if (p->initrd)
-		write_pfns(p, p->layout.initrd.pfn << PAGE_SHIFT,
-			   module_bytes(p->initrd), module_size(p->initrd));
+	if (!p->initrd)
+		return;
+	in_place = frames_in_place(p) << PAGE_SHIFT;
+	write_pfns(p, (p->layout.initrd.pfn << PAGE_SHIFT) + in_place,
+		   (const u8 *)module_bytes(p->initrd) + in_place,
+		   module_size(p->initrd) - in_place);
 }
 
 static uint64_t *page_at(void *ctx, uint64_t pfn)
@@ -337,13 +372,17 @@ void dom0_build(void)
 	read_kernel(&plan);
 	d = create();
 	plan_layout(&plan);
-	take_memory(&plan, d);
+	take_all_memory(&plan, d);
 	load_modules(&plan);
 	write_tables(&plan);
 	write_start_info(&plan, d);
 	pin_tables(&plan, d);
 	set_context(&plan, d->vcpu[0]);
 	frame_free(virt_to_frame(plan.p2m), plan.p2m_order);
+	/* The rest of the modules' memory is free from now on. */
+	if (plan.initrd)
+		boot_info.module[1].start += frames_in_place(&plan)
+					     << PAGE_SHIFT;
 
 	dom0 = d;
 	log_info("control domain: %lluM, %u vCPUs, kernel at %#llx, entry %#llx",
