@@ -171,11 +171,16 @@ const char *pv_layout_plan(const struct elf_image *e,
 		return "is larger than any guest";
 	if (!place(e, want, l))
 		return "does not fit below the end of the address space";
-	if (l->used_pages > want->nr_pages) {
-		*needed = l->used_pages;
-		return "does not fit into the memory of the guest";
+	if (l->used_pages <= want->nr_pages)
+		return NULL;
+	/* The p2m list of more memory is longer. */
+	while (l->nr_pages < l->used_pages) {
+		l->nr_pages = l->used_pages;
+		if (!place(e, want, l))
+			return "does not fit below the end of the address space";
 	}
-	return NULL;
+	*needed = l->used_pages;
+	return "does not fit into the memory of the guest";
 }
 
 struct writer {
