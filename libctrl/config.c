@@ -2011,6 +2011,57 @@ static bool check_bytes(struct parse *p, const char *xml, size_t len)
 	return false;
 }
 
+static xmlNode *child(xmlNode *parent, const char *name)
+{
+	for (xmlNode *n = parent->children; n; n = n->next) {
+		if (n->type == XML_ELEMENT_NODE && !n->ns &&
+		    !strcmp((const char *)n->name, name))
+			return n;
+	}
+	return NULL;
+}
+
+/* Puts <uuid> behind <name>, on a line like its own. */
+static void insert_uuid(xmlNode *name, const char *uuid)
+{
+	const xmlNode *before = name->prev;
+	xmlNode *n = xmlNewNode(NULL, (const xmlChar *)"uuid");
+
+	xmlNodeSetContent(n, (const xmlChar *)uuid);
+	xmlAddNextSibling(name, n);
+	if (before && before->type == XML_TEXT_NODE &&
+	    blank((const char *)before->content))
+		xmlAddNextSibling(name, xmlNewText(before->content));
+}
+
+char *guest_config_amend(const char *xml, size_t len, const char *name,
+			 const char *uuid)
+{
+	struct guest_config_report report = { 0 };
+	struct parse p = { .report = &report, .file = "" };
+	xmlDoc *doc = read_document(&p, xml, len);
+	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNode *name_node = root ? child(root, "name") : NULL;
+	xmlChar *text = NULL, *escaped;
+	char *out = NULL;
+	int size;
+
+	if (name_node) {
+		escaped = xmlEncodeSpecialChars(doc, (const xmlChar *)name);
+		xmlNodeSetContent(name_node, escaped);
+		xmlFree(escaped);
+		if (!child(root, "uuid"))
+			insert_uuid(name_node, uuid);
+		xmlDocDumpMemoryEnc(doc, &text, &size, "UTF-8");
+	}
+	if (text)
+		out = strdup((const char *)text);
+	xmlFree(text);
+	xmlFreeDoc(doc);
+	guest_config_report_free(&report);
+	return out;
+}
+
 static int parse_into(struct parse *p, const char *xml, size_t len)
 {
 	xmlDoc *doc;

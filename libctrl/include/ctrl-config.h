@@ -204,6 +204,14 @@ void guest_config_report_free(struct guest_config_report *report);
 /* Is NAME fit to be a guest's name?  If not, *why says in a few words. */
 bool guest_name_valid(const char *name, const char **why);
 
+/*
+ * The same document with this name and, where it gives none, this UUID: what
+ * would make the guest again.  malloc'ed; NULL when there is no memory or XML
+ * is no document that guest_config_parse() takes.
+ */
+char *guest_config_amend(const char *xml, size_t len, const char *name,
+			 const char *uuid);
+
 const char *guest_action_name(enum guest_action action);
 
 #endif

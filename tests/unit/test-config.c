@@ -197,6 +197,28 @@ static void everything_written_arrives(void)
 	free(xml);
 }
 
+static void an_amended_document_makes_the_same_guest(void)
+{
+	static const char xml[] =
+		"<domain type='xen'>\n  <!-- mine -->\n  <name>t</name>\n"
+		"  <memory unit='MiB'>8</memory>\n"
+		"  <os><kernel>/k</kernel></os>\n</domain>\n";
+	static const char uuid[] = "0f1c6f0e-5d0b-4f63-9a40-2b6d2f3c9a11";
+	char *again = guest_config_amend(xml, strlen(xml), "a&b", uuid);
+	struct guest_config *c;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(again);
+	CU_ASSERT_PTR_NOT_NULL(strstr(again, "<!-- mine -->\n  <name>a&amp;b</name>\n  <uuid>0f1c"));
+	c = parse(again);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_STRING_EQUAL(c->name, "a&b");
+	CU_ASSERT_TRUE(c->uuid_given);
+	CU_ASSERT_EQUAL(c->memory_kib, 8192);
+	guest_config_free(c);
+	free(again);
+	CU_ASSERT_PTR_NULL(guest_config_amend("<x", 2, "a", uuid));
+}
+
 static void sizes_have_units(void)
 {
 	const char *why;
@@ -308,6 +330,7 @@ CU_ErrorCode test_config_register(void)
 		T(the_shipped_sample_is_without_a_fault),
 		T(what_is_missing_gets_a_default),
 		T(everything_written_arrives),
+		T(an_amended_document_makes_the_same_guest),
 		T(sizes_have_units),
 		T(cpusets_are_read_left_to_right),
 		T(disk_names_become_numbers),

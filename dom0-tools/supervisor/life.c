@@ -1,0 +1,1057 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The lives of guests: what workers do for clients, and what the supervisor
+ * does by itself when a guest ends.
+ *
+ * Who takes a guest down or starts it again has first put it into ENDING or
+ * STARTING under guests_lock; nobody else touches it until it is LIVE or KEPT
+ * again or gone.  So a pointer to such a guest may be used without the lock by
+ * the one who did that, for the fields that do not change meanwhile.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "hyplog.h"
+#include "log.h"
+#include "policy.h"
+#include "supervisor.h"
+
+#define DOMAINS_AT_ONCE	128
+#define HYP_LOG_MAX	(1u << 20)
+
+/* ---- Small helpers ---- */
+
+static int code_of(int rc)
+{
+	switch (rc) {
+	case -ENOENT:
+	case -ESRCH:
+		return CODE_NOT_FOUND;
+	case -EACCES:
+	case -EPERM:
+		return CODE_PERMISSION;
+	case -EEXIST:
+	case -EBUSY:
+		return CODE_BUSY;
+	case -ETIMEDOUT:
+		return CODE_TIMEOUT;
+	case -EOPNOTSUPP:
+	case -ENOSYS:
+		return CODE_UNSUPPORTED;
+	default:
+		return CODE_FAILURE;
+	}
+}
+
+static void make_uuid(uint8_t uuid[16])
+{
+	if (getrandom(uuid, 16, 0) != 16) {
+		/* Cannot happen for 16 bytes once the pool is ready. */
+		uint64_t t = log_boot_ns();
+
+		memcpy(uuid, &t, 8);
+	}
+	uuid[6] = (uuid[6] & 0x0f) | 0x40;
+	uuid[8] = (uuid[8] & 0x3f) | 0x80;
+}
+
+/* The lines of a report; malloc'ed. */
+static char *report_text(const struct guest_config_report *report,
+			 enum guest_note_kind kind)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	unsigned int all = kind == GUEST_NOTE_ERROR ? report->errors :
+			   report->warnings, shown = 0;
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < report->count; i++) {
+		if (report->notes[i].kind != kind)
+			continue;
+		fprintf(out, "%s%s", shown ? "\n" : "", report->notes[i].text);
+		shown++;
+	}
+	if (shown < all)
+		fprintf(out, "\n... and %u more", all - shown);
+	fclose(out);
+	return text;
+}
+
+/* ---- Reading a description ---- */
+
+static void send_warnings(struct conn *c,
+			  const struct guest_config_report *report)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		if (report->notes[i].kind == GUEST_NOTE_WARNING)
+			conn_note(c, json_pack("{s:s}", "warning",
+					       report->notes[i].text));
+	}
+}
+
+/* The configuration of a request; NULL when it has been answered. */
+static struct guest_config *read_request(struct job *j)
+{
+	const char *xml = request_string(j->request, "xml");
+	const char *file = request_string(j->request, "file");
+	struct guest_config_report report;
+	struct guest_config *config;
+	char *text;
+	int rc;
+
+	if (!xml) {
+		conn_fail(j->conn, CODE_USAGE, "the request has no document");
+		return NULL;
+	}
+	rc = guest_config_parse(xml, strlen(xml), file ? file : "guest",
+				&config, &report);
+	send_warnings(j->conn, &report);
+	if (rc) {
+		text = report_text(&report, GUEST_NOTE_ERROR);
+		conn_fail(j->conn, CODE_FAILURE, "%s", text && *text ? text :
+			  "out of memory");
+		free(text);
+	}
+	guest_config_report_free(&report);
+	return rc ? NULL : config;
+}
+
+/* Disks and interfaces are read and checked, but nobody serves them yet. */
+static bool devices_served(const struct guest_config *config, struct conn *c)
+{
+	if (config->disk_count) {
+		conn_fail(c, CODE_UNSUPPORTED, "%s:%u: <disk>: disks come with the back-end daemons, which are not part of this version",
+			  config->file, config->disks[0].line);
+		return false;
+	}
+	if (config->nic_count) {
+		conn_fail(c, CODE_UNSUPPORTED, "%s:%u: <interface>: interfaces come with the back-end daemons, which are not part of this version",
+			  config->file, config->nics[0].line);
+		return false;
+	}
+	return true;
+}
+
+void life_validate(struct worker *w, struct job *j)
+{
+	struct guest_config *config = read_request(j);
+
+	(void)w;
+	if (!config)
+		return;
+	conn_ok(j->conn, json_pack("{s:s}", "name", config->name));
+	guest_config_free(config);
+}
+
+/* ---- Create ---- */
+
+struct teller {
+	struct conn *conn;	/* NULL: nobody wants to know */
+	uint64_t begun;
+};
+
+static void tell_step(void *ctx, const struct ctrl_progress *p)
+{
+	struct teller *t = ctx;
+
+	if (!t->conn)
+		return;
+	if (p->done)
+		conn_note(t->conn, json_pack("{s:s, s:b, s:I}", "step",
+					     p->step, "done", 1, "ns",
+					     (json_int_t)p->ns));
+	else
+		conn_note(t->conn, json_pack("{s:s, s:b}", "step", p->step,
+					     "done", 0));
+}
+
+/* Takes the name and the UUID; the new guest is STARTING.  NULL when the
+ * request has been answered. */
+static struct guest *reserve(const struct guest_config *config,
+			     struct conn *c)
+{
+	struct guest *g, *other;
+	uint8_t uuid[16];
+	char text[UUID_TEXT];
+
+	if (config->uuid_given)
+		memcpy(uuid, config->uuid, 16);
+	else
+		make_uuid(uuid);
+	pthread_mutex_lock(&guests_lock);
+	other = guest_by_name(config->name);
+	if (other || !strcmp(config->name, "Domain-0")) {
+		uint16_t domid = other ? other->domid : 0;
+		bool starting = other && other->life == GUEST_STARTING;
+
+		pthread_mutex_unlock(&guests_lock);
+		if (starting)
+			conn_fail(c, CODE_BUSY, "guest \"%s\": a guest of this name is being started",
+				  config->name);
+		else
+			conn_fail(c, CODE_BUSY, "guest \"%s\": a guest of this name exists already, with id %u",
+				  config->name, domid);
+		return NULL;
+	}
+	other = guest_by_uuid(uuid);
+	if (other) {
+		char name[GUEST_NAME_MAX + 1];
+
+		snprintf(name, sizeof(name), "%s", other->name);
+		pthread_mutex_unlock(&guests_lock);
+		uuid_format(uuid, text);
+		conn_fail(c, CODE_BUSY, "guest \"%s\": its UUID %s is that of guest \"%s\"",
+			  config->name, text, name);
+		return NULL;
+	}
+	g = guest_add(config->name, uuid);
+	if (g) {
+		g->managed = true;
+		guest_set(&g->file, config->file);
+		guest_set(&g->xml, config->xml);
+		g->on_poweroff = config->on_poweroff;
+		g->on_reboot = config->on_reboot;
+		g->on_crash = config->on_crash;
+	}
+	pthread_mutex_unlock(&guests_lock);
+	if (!g)
+		conn_fail(c, CODE_FAILURE, "out of memory");
+	return g;
+}
+
+/*
+ * Makes the domain of a STARTING guest.  0, and it is LIVE; or -errno and
+ * *why (malloc'ed), and it is still STARTING, with nothing of it left.
+ */
+static int launch(struct worker *w, struct guest *g,
+		  const struct guest_config *config, bool paused,
+		  struct teller *teller, char **why)
+{
+	struct ctrl_create_options o = {
+		.paused = paused, .progress = teller->conn ? tell_step : NULL,
+		.ctx = teller,
+	};
+	unsigned int scans = server_scans();
+	const char *reason;
+	struct ctrl *ctrl = worker_ctrl(w, &reason);
+	int rc;
+
+	*why = NULL;
+	if (!ctrl) {
+		*why = strdup(reason);
+		return -ENODEV;
+	}
+	memcpy(o.uuid, g->uuid, 16);
+	g->started = log_now();
+	g->born_ns = log_boot_ns();
+	g->ended = 0;
+	rc = guest_record_starting(g);
+	if (rc < 0) {
+		if (asprintf(why, "guest \"%s\": its record cannot be written: %s",
+			     g->name, strerror(-rc)) < 0)
+			*why = NULL;
+		return rc;
+	}
+	rc = ctrl_guest_create(ctrl, config, &o);
+	if (rc < 0) {
+		*why = strdup(ctrl_error(ctrl));
+		worker_drop_ctrl(w);
+		return rc;
+	}
+	pthread_mutex_lock(&guests_lock);
+	g->domid = (uint16_t)rc;
+	g->life = GUEST_LIVE;
+	rc = guest_record_started(g);
+	pthread_mutex_unlock(&guests_lock);
+	if (rc)
+		log_line("guest \"%s\": its record cannot be kept: %s",
+			 g->name, strerror(-rc));
+	/* It may have ended before it was in the table. */
+	if (server_scans() != scans)
+		server_scan_soon();
+	return 0;
+}
+
+static void check_only(struct worker *w, struct job *j,
+		       struct guest_config *config)
+{
+	const char *why;
+	struct ctrl *ctrl = worker_ctrl(w, &why);
+	struct guest *other;
+	uint16_t domid;
+	int rc;
+
+	pthread_mutex_lock(&guests_lock);
+	other = guest_by_name(config->name);
+	domid = other ? other->domid : 0;
+	pthread_mutex_unlock(&guests_lock);
+	rc = ctrl ? ctrl_guest_check(ctrl, config) : -ENODEV;
+	if (rc < 0) {
+		conn_fail(j->conn, code_of(rc), "%s",
+			  ctrl ? ctrl_error(ctrl) : why);
+		worker_drop_ctrl(w);
+	} else if (other) {
+		conn_fail(j->conn, CODE_BUSY, "guest \"%s\": a guest of this name exists already, with id %u",
+			  config->name, domid);
+	} else {
+		conn_ok(j->conn, json_pack("{s:s, s:b}", "name", config->name,
+					   "dry_run", 1));
+	}
+}
+
+void life_create(struct worker *w, struct job *j)
+{
+	struct teller teller = { .begun = log_boot_ns() };
+	struct ctrl_progress parse = { .step = "parse", .done = true };
+	struct guest_config *config = read_request(j);
+	struct guest *g;
+	char uuid[UUID_TEXT], *why;
+	uint16_t domid;
+	int rc;
+
+	if (!config)
+		return;
+	if (request_flag(j->request, "progress"))
+		teller.conn = j->conn;
+	parse.ns = log_boot_ns() - teller.begun;
+	tell_step(&teller, &parse);
+	if (!devices_served(config, j->conn))
+		goto out_config;
+	if (request_flag(j->request, "dry_run")) {
+		check_only(w, j, config);
+		goto out_config;
+	}
+	g = reserve(config, j->conn);
+	if (!g)
+		goto out_config;
+	uuid_format(g->uuid, uuid);
+	rc = launch(w, g, config, request_flag(j->request, "paused"), &teller,
+		    &why);
+	if (rc) {
+		log_line("create: %s", why ? why : strerror(-rc));
+		pthread_mutex_lock(&guests_lock);
+		guest_forget(g);
+		pthread_mutex_unlock(&guests_lock);
+		conn_fail(j->conn, code_of(rc), "%s", why ? why :
+			  strerror(-rc));
+		free(why);
+		goto out_config;
+	}
+	/* g is the table's now: it may be gone at any time. */
+	domid = 0;
+	pthread_mutex_lock(&guests_lock);
+	g = guest_by_name(config->name);
+	if (g)
+		domid = g->domid;
+	pthread_mutex_unlock(&guests_lock);
+	log_line("guest \"%s\": started with id %u", config->name, domid);
+	conn_ok(j->conn, json_pack("{s:i, s:s, s:s}", "id", domid, "uuid",
+				   uuid, "name", config->name));
+out_config:
+	guest_config_free(config);
+}
+
+/* ---- Finding a guest ---- */
+
+struct target {
+	uint16_t domid;
+	char name[GUEST_NAME_MAX + 1];
+	struct guest *guest;	/* only if claimed */
+	enum guest_life life;
+	bool managed;
+	char reason[32];	/* of a KEPT one */
+};
+
+static void target_fill(struct target *t, const struct guest *g)
+{
+	t->domid = g->domid;
+	t->life = g->life;
+	t->managed = g->managed;
+	snprintf(t->name, sizeof(t->name), "%s", g->name);
+	snprintf(t->reason, sizeof(t->reason), "%s", g->reason ? g->reason :
+		 "");
+}
+
+/* A domain that is not in the table: another program's. */
+static bool target_foreign(struct ctrl *ctrl, struct conn *c, const char *name,
+			   struct target *t)
+{
+	int domid = ctrl_guest_find(ctrl, name);
+
+	if (domid < 0) {
+		conn_fail(c, CODE_NOT_FOUND, "there is no guest \"%s\"", name);
+		return false;
+	}
+	if (domid == 0) {
+		conn_fail(c, CODE_PERMISSION, "domain 0 is this control domain itself");
+		return false;
+	}
+	t->domid = (uint16_t)domid;
+	t->life = GUEST_LIVE;
+	snprintf(t->name, sizeof(t->name), "%s", name);
+	return true;
+}
+
+/*
+ * Finds the guest of a request.  With CLAIM it becomes ENDING, so that nobody
+ * else ends it; false when the request has been answered.
+ */
+static bool target_find(struct ctrl *ctrl, struct conn *c, const char *name,
+			bool claim, struct target *t)
+{
+	struct guest *g;
+	const struct guest *e;
+
+	memset(t, 0, sizeof(*t));
+	if (!strcmp(name, "0") || !strcmp(name, "Domain-0")) {
+		conn_fail(c, CODE_PERMISSION, "domain 0 is this control domain itself");
+		return false;
+	}
+	pthread_mutex_lock(&guests_lock);
+	g = guest_find(name);
+	if (g) {
+		target_fill(t, g);
+		if (claim && (g->life == GUEST_LIVE || g->life == GUEST_KEPT)) {
+			g->life = GUEST_ENDING;
+			t->guest = g;
+		}
+	}
+	e = g ? NULL : guest_epitaph(name);
+	if (e) {
+		char reason[32], ename[GUEST_NAME_MAX + 1];
+
+		snprintf(reason, sizeof(reason), "%s", e->reason);
+		snprintf(ename, sizeof(ename), "%s", e->name);
+		pthread_mutex_unlock(&guests_lock);
+		if (ctrl_guest_find(ctrl, name) >= 0)
+			return target_foreign(ctrl, c, name, t);
+		conn_fail(c, CODE_NOT_FOUND, "guest \"%s\": it is not running; it ended (%s)",
+			  ename, reason);
+		return false;
+	}
+	pthread_mutex_unlock(&guests_lock);
+	if (!g)
+		return target_foreign(ctrl, c, name, t);
+	if (t->life == GUEST_STARTING || t->life == GUEST_ENDING) {
+		conn_fail(c, CODE_BUSY, "guest \"%s\": it is just being %s",
+			  t->name, t->life == GUEST_STARTING ? "started" :
+			  "taken down");
+		return false;
+	}
+	return true;
+}
+
+/* The guest of a request that must be running. */
+static bool target_running(struct ctrl *ctrl, struct conn *c, const char *name,
+			   struct target *t)
+{
+	if (!target_find(ctrl, c, name, false, t))
+		return false;
+	if (t->life != GUEST_KEPT)
+		return true;
+	conn_fail(c, CODE_FAILURE, "guest \"%s\": it has ended (%s) and is only kept for a look at it",
+		  t->name, t->reason);
+	return false;
+}
+
+/* The handle and the guest's name of a request; NULL: it is answered. */
+static struct ctrl *job_begin(struct worker *w, struct job *j,
+			      const char **name)
+{
+	const char *why;
+	struct ctrl *ctrl = worker_ctrl(w, &why);
+
+	*name = request_string(j->request, "name");
+	if (!ctrl)
+		conn_fail(j->conn, CODE_FAILURE, "%s", why);
+	return ctrl;
+}
+
+/* ---- Destroy, pause, rename, requests ---- */
+
+void life_destroy(struct worker *w, struct job *j)
+{
+	const char *name;
+	struct ctrl *ctrl = job_begin(w, j, &name);
+	struct target t;
+	int rc;
+
+	if (!ctrl || !target_find(ctrl, j->conn, name, true, &t))
+		return;
+	rc = ctrl_guest_destroy(ctrl, t.domid);
+	if (rc == -ESRCH && t.guest)
+		rc = 0;
+	if (rc < 0) {
+		conn_fail(j->conn, code_of(rc), "%s", ctrl_error(ctrl));
+		worker_drop_ctrl(w);
+	}
+	pthread_mutex_lock(&guests_lock);
+	if (t.guest && rc < 0)
+		t.guest->life = t.life;
+	else if (t.guest)
+		guest_bury(t.guest, t.life == GUEST_KEPT ? t.guest->reason :
+			   "destroyed", t.life == GUEST_KEPT ?
+			   t.guest->detail : "on request");
+	pthread_mutex_unlock(&guests_lock);
+	if (rc < 0)
+		return;
+	log_line("guest \"%s\": destroyed on request", t.name);
+	server_guest_ended(t.domid, "destroyed");
+	conn_ok(j->conn, json_pack("{s:i}", "id", t.domid));
+}
+
+void life_pause(struct worker *w, struct job *j)
+{
+	bool pause = !strcmp(request_string(j->request, "do"), "pause");
+	struct ctrl_domain_info info;
+	const char *name;
+	struct ctrl *ctrl = job_begin(w, j, &name);
+	struct target t;
+	int rc;
+
+	if (!ctrl || !target_running(ctrl, j->conn, name, &t))
+		return;
+	rc = ctrl_domain_info(ctrl, t.domid, &info);
+	/* The hypervisor counts pauses; we have only on and off. */
+	if (!rc && info.paused != pause)
+		rc = pause ? ctrl_domain_pause(ctrl, t.domid) :
+			     ctrl_domain_unpause(ctrl, t.domid);
+	if (rc < 0)
+		conn_fail(j->conn, code_of(rc), "guest \"%s\": %s", t.name,
+			  ctrl_error(ctrl));
+	else
+		conn_ok(j->conn, json_pack("{s:i}", "id", t.domid));
+}
+
+void life_rename(struct worker *w, struct job *j)
+{
+	const char *to = request_string(j->request, "to");
+	const char *name, *why;
+	struct ctrl *ctrl = job_begin(w, j, &name);
+	struct guest *g, *other;
+	struct target t;
+	int rc;
+
+	if (!ctrl)
+		return;
+	if (!to || !guest_name_valid(to, &why)) {
+		conn_fail(j->conn, CODE_USAGE, "\"%.70s\" %s", to ? to : "",
+			  to ? why : "is missing");
+		return;
+	}
+	if (!target_find(ctrl, j->conn, name, false, &t))
+		return;
+	pthread_mutex_lock(&guests_lock);
+	other = guest_by_name(to);
+	g = guest_by_domid(t.domid);
+	if (!other && g)
+		guest_set(&g->name, to);
+	pthread_mutex_unlock(&guests_lock);
+	if (other || !strcmp(to, "Domain-0")) {
+		conn_fail(j->conn, CODE_BUSY, "guest \"%s\": there is a guest \"%s\" already",
+			  t.name, to);
+		return;
+	}
+	rc = ctrl_guest_rename(ctrl, t.domid, to);
+	pthread_mutex_lock(&guests_lock);
+	g = guest_by_domid(t.domid);
+	if (g && rc < 0)
+		guest_set(&g->name, t.name);
+	else if (g)
+		guest_record_save(g);
+	pthread_mutex_unlock(&guests_lock);
+	if (rc < 0) {
+		conn_fail(j->conn, code_of(rc), "guest \"%s\": %s", t.name,
+			  ctrl_error(ctrl));
+		return;
+	}
+	log_line("guest \"%s\": its name is \"%s\" now", t.name, to);
+	conn_ok(j->conn, json_pack("{s:i, s:s}", "id", t.domid, "name", to));
+}
+
+/* Whether the guest's kernel has said that it acts on such requests. */
+static bool guest_listens(struct ctrl *ctrl, uint16_t domid, const char *what)
+{
+	struct ctrl_store *s = ctrl_store(ctrl);
+	char path[64], value[8];
+
+	snprintf(path, sizeof(path), "/local/domain/%u/control/feature-%s",
+		 domid, what);
+	return s && ctrl_store_read_into(s, 0, path, value,
+					 sizeof(value)) >= 0 &&
+	       !strcmp(value, "1");
+}
+
+void life_request(struct worker *w, struct job *j)
+{
+	const char *word = request_string(j->request, "do");
+	const char *what = !strcmp(word, "reboot") ? "reboot" : "poweroff";
+	bool wait = request_flag(j->request, "wait");
+	struct ctrl_domain_info info;
+	const char *name;
+	struct ctrl *ctrl = job_begin(w, j, &name);
+	struct target t;
+	int rc;
+
+	if (!ctrl || !target_running(ctrl, j->conn, name, &t))
+		return;
+	rc = ctrl_domain_info(ctrl, t.domid, &info);
+	if (!rc && info.paused) {
+		conn_fail(j->conn, CODE_FAILURE, "guest \"%s\": it is paused and cannot answer; ctl unpause lets it run",
+			  t.name);
+		return;
+	}
+	if (!rc && !guest_listens(ctrl, t.domid, what)) {
+		char text[200];
+
+		snprintf(text, sizeof(text), "guest \"%s\": its kernel has not said that it listens to such requests; it may be starting still",
+			 t.name);
+		conn_note(j->conn, json_pack("{s:s}", "warning", text));
+	}
+	if (wait)
+		conn_wait_end(j->conn, t.domid, t.name,
+			      request_number(j->request, "timeout"));
+	if (!rc)
+		rc = ctrl_guest_request(ctrl, t.domid, what);
+	if (rc < 0) {
+		if (!wait || conn_wait_cancel(j->conn))
+			conn_fail(j->conn, code_of(rc), "guest \"%s\": %s",
+				  t.name, ctrl_error(ctrl));
+		return;
+	}
+	if (!wait)
+		conn_ok(j->conn, json_pack("{s:i}", "id", t.domid));
+	else if (!t.managed)
+		server_scan_soon();
+}
+
+/* ---- The hypervisor's log ---- */
+
+static char *hypervisor_log(struct ctrl *ctrl, bool clear, size_t *len)
+{
+	size_t room = 64 << 10, have = 0;
+	char *text = malloc(room);
+	uint32_t index = 0;
+	long n;
+
+	while (text && have < HYP_LOG_MAX) {
+		n = ctrl_log_read(ctrl, text + have, room - have, &index,
+				  clear);
+		if (n <= 0)
+			break;
+		have += (size_t)n;
+		if (have == room) {
+			char *grown = realloc(text, room *= 2);
+
+			if (!grown)
+				break;
+			text = grown;
+		}
+	}
+	*len = have;
+	return text;
+}
+
+/* The log may hold any byte; JSON takes UTF-8. */
+static void make_ascii(char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if ((c < 0x20 && c != '\n' && c != '\t') || c >= 0x7f)
+			s[i] = '?';
+	}
+}
+
+void life_dmesg(struct worker *w, struct job *j)
+{
+	const char *name;
+	struct ctrl *ctrl = job_begin(w, j, &name);
+	size_t len;
+	char *text;
+
+	if (!ctrl)
+		return;
+	text = hypervisor_log(ctrl, request_flag(j->request, "clear"), &len);
+	if (!text) {
+		conn_fail(j->conn, CODE_FAILURE, "out of memory");
+		return;
+	}
+	make_ascii(text, len);
+	conn_ok(j->conn, json_pack("{s:s%}", "text", text, len));
+	free(text);
+}
+
+/* ---- A guest ended by itself ---- */
+
+/* What the hypervisor said when it was the one who killed the guest. */
+static bool kill_reason(struct ctrl *ctrl, uint16_t domid, char *out, size_t n)
+{
+	size_t len;
+	char *log = hypervisor_log(ctrl, false, &len);
+	bool found = log && hyplog_reason(log, len, domid, out, n);
+
+	free(log);
+	return found;
+}
+
+/* A name beside NAME that nobody has: NAME-1, NAME-2 ...  guests_lock held. */
+static void spare_name(const char *name, char out[GUEST_NAME_MAX + 1])
+{
+	for (unsigned int i = 1; ; i++) {
+		snprintf(out, GUEST_NAME_MAX + 1, "%.50s-%u", name, i);
+		if (!guest_by_name(out))
+			return;
+	}
+}
+
+static void keep(struct guest *g, const char *reason, const char *detail)
+{
+	pthread_mutex_lock(&guests_lock);
+	guest_set(&g->reason, reason);
+	guest_set(&g->detail, detail);
+	g->ended = log_now();
+	g->life = GUEST_KEPT;
+	guest_record_save(g);
+	pthread_mutex_unlock(&guests_lock);
+}
+
+static int take_down(struct worker *w, struct ctrl *ctrl, struct guest *g)
+{
+	int rc = ctrl_guest_destroy(ctrl, g->domid);
+
+	if (!rc || rc == -ESRCH)
+		return 0;
+	log_line("guest \"%s\": it cannot be removed: %s", g->name,
+		 ctrl_error(ctrl));
+	worker_drop_ctrl(w);
+	return rc;
+}
+
+static void bury(struct guest *g, const char *reason, const char *detail)
+{
+	pthread_mutex_lock(&guests_lock);
+	guest_bury(g, reason, detail);
+	pthread_mutex_unlock(&guests_lock);
+}
+
+/*
+ * Starts a guest anew from what OLD was made of.  OLD is out of the way
+ * already (destroyed, or renamed); NAME and the rest are copies.
+ */
+static void start_again(struct worker *w, const struct guest *old,
+			const char *name, unsigned int short_lives)
+{
+	struct guest_config_report report;
+	struct guest_config *config = NULL;
+	struct teller nobody = { 0 };
+	struct guest *g;
+	char *why = NULL, *detail = NULL;
+	int rc;
+
+	rc = guest_config_parse(old->xml, strlen(old->xml), old->file, &config,
+				&report);
+	guest_config_report_free(&report);
+	if (rc) {
+		log_line("guest \"%s\": it is not started again: its description cannot be read",
+			 name);
+		return;
+	}
+	free(config->name);
+	config->name = strdup(name);
+	pthread_mutex_lock(&guests_lock);
+	g = config->name && !guest_by_name(name) ?
+	    guest_add(name, old->uuid) : NULL;
+	if (g) {
+		g->managed = true;
+		guest_set(&g->file, old->file);
+		guest_set(&g->xml, old->xml);
+		g->on_poweroff = old->on_poweroff;
+		g->on_reboot = old->on_reboot;
+		g->on_crash = old->on_crash;
+		g->short_lives = short_lives;
+		g->restarts = old->restarts + 1;
+	}
+	pthread_mutex_unlock(&guests_lock);
+	if (!g) {
+		log_line("guest \"%s\": it is not started again: its name is taken",
+			 name);
+		goto out;
+	}
+	rc = launch(w, g, config, false, &nobody, &why);
+	if (rc) {
+		log_line("guest \"%s\": it cannot be started again: %s", name,
+			 why ? why : strerror(-rc));
+		if (asprintf(&detail, "it could not be started again: %s",
+			     why ? why : strerror(-rc)) < 0)
+			detail = NULL;
+		bury(g, "restart-failed", detail);
+		free(detail);
+		free(why);
+		goto out;
+	}
+	log_line("guest \"%s\": started again", name);
+out:
+	guest_config_free(config);
+}
+
+/* A copy that outlives the table's; freed with guest_fields_free(). */
+static void guest_copy(struct guest *to, const struct guest *from)
+{
+	*to = *from;
+	to->name = strdup(from->name);
+	to->file = strdup(from->file ? from->file : "guest");
+	to->xml = strdup(from->xml ? from->xml : "");
+	to->reason = to->detail = NULL;
+}
+
+/* rename-restart: the dead one makes room for the name and is kept. */
+static void rename_away(struct ctrl *ctrl, struct guest *g)
+{
+	char spare[GUEST_NAME_MAX + 1];
+
+	pthread_mutex_lock(&guests_lock);
+	spare_name(g->name, spare);
+	guest_set(&g->name, spare);
+	/* Two guests with one UUID would be one too many. */
+	make_uuid(g->uuid);
+	pthread_mutex_unlock(&guests_lock);
+	if (ctrl_guest_rename(ctrl, g->domid, spare) < 0)
+		log_line("guest \"%s\": %s", spare, ctrl_error(ctrl));
+}
+
+static void act(struct worker *w, struct ctrl *ctrl, struct guest *g,
+		const struct policy_verdict *v, const char *reason,
+		const char *detail)
+{
+	struct guest old;
+
+	guest_copy(&old, g);
+	switch (v->action) {
+	case GUEST_ACTION_PRESERVE:
+		keep(g, reason, detail);
+		break;
+	case GUEST_ACTION_DESTROY:
+		if (take_down(w, ctrl, g))
+			keep(g, reason, detail);
+		else
+			bury(g, reason, detail);
+		break;
+	case GUEST_ACTION_RENAME_RESTART:
+		rename_away(ctrl, g);
+		keep(g, reason, detail);
+		start_again(w, &old, old.name, v->short_lives);
+		break;
+	case GUEST_ACTION_RESTART:
+		if (take_down(w, ctrl, g)) {
+			keep(g, reason, detail);
+		} else {
+			bury(g, reason, detail);
+			start_again(w, &old, old.name, v->short_lives);
+		}
+		break;
+	}
+	guest_fields_free(&old);
+}
+
+/* The guest is ENDING since the scan that found it. */
+void life_react(struct worker *w, struct job *j)
+{
+	const char *reason = policy_reason(j->shutdown), *why;
+	struct ctrl *ctrl = worker_ctrl(w, &why);
+	char killed[400] = "", detail[700];
+	struct policy_verdict v;
+	enum guest_action action;
+	struct guest *g;
+	uint64_t uptime;
+
+	pthread_mutex_lock(&guests_lock);
+	g = guest_by_domid(j->domid);
+	pthread_mutex_unlock(&guests_lock);
+	if (!g)
+		return;
+	if (!ctrl) {
+		keep(g, reason, NULL);
+		return;
+	}
+	policy_action(j->shutdown, g->on_poweroff, g->on_reboot, g->on_crash,
+		      &action);
+	uptime = (log_boot_ns() - g->born_ns) / 1000000000u;
+	v = policy_decide(action, uptime, g->short_lives);
+	if (!strcmp(reason, "crash") &&
+	    !kill_reason(ctrl, j->domid, killed, sizeof(killed)))
+		killed[0] = '\0';
+	snprintf(detail, sizeof(detail), "%s%s%s", killed,
+		 killed[0] && v.gave_up ? "; " : "", v.gave_up ?
+		 "not started again: it ended too soon, too often" : "");
+	log_line("guest \"%s\": domain %u ended (%s) after %llu s; the action is %s%s%s",
+		 g->name, j->domid, reason, (unsigned long long)uptime,
+		 guest_action_name(v.action), detail[0] ? ": " : "", detail);
+	if (v.gave_up)
+		log_line("guest \"%s\": %u lives in a row were shorter than %u s; giving up",
+			 g->name, v.short_lives, BRAKE_SECONDS);
+	act(w, ctrl, g, &v, reason, detail[0] ? detail : NULL);
+	server_guest_ended(j->domid, reason);
+}
+
+/* ---- Scans ---- */
+
+/* All domains there are; the count, or -errno.  The caller frees. */
+static int all_domains(struct ctrl *ctrl, struct ctrl_domain_info **out)
+{
+	struct ctrl_domain_info *all = NULL, *grown;
+	size_t have = 0;
+	uint16_t first = 1;
+	int n;
+
+	do {
+		grown = reallocarray(all, have + DOMAINS_AT_ONCE,
+				     sizeof(*all));
+		if (!grown) {
+			free(all);
+			return -ENOMEM;
+		}
+		all = grown;
+		n = ctrl_domain_list(ctrl, first, all + have,
+				     DOMAINS_AT_ONCE);
+		if (n < 0) {
+			free(all);
+			return n;
+		}
+		have += (size_t)n;
+		if (n)
+			first = (uint16_t)(all[have - 1].domid + 1);
+	} while (n == DOMAINS_AT_ONCE);
+	*out = all;
+	return (int)have;
+}
+
+static const struct ctrl_domain_info *
+find_domain(const struct ctrl_domain_info *all, int n, uint16_t domid)
+{
+	int low = 0;
+
+	/* They come ordered by id. */
+	while (low < n) {
+		int middle = low + (n - low) / 2;
+
+		if (all[middle].domid == domid)
+			return &all[middle];
+		if (all[middle].domid < domid)
+			low = middle + 1;
+		else
+			n = middle;
+	}
+	return NULL;
+}
+
+static void scan_one(struct guest *g, const struct ctrl_domain_info *info)
+{
+	uint16_t domid = g->domid;
+
+	if (!info && !g->managed) {
+		guest_forget(g);
+	} else if (!info) {
+		log_line("guest \"%s\": domain %u is gone; another program removed it",
+			 g->name, domid);
+		guest_bury(g, g->reason ? g->reason : "gone", g->reason ?
+			   g->detail : "another program removed it");
+	} else if (g->life == GUEST_LIVE && g->managed &&
+		   info->shutdown >= 0 && info->shutdown !=
+		   CTRL_SHUTDOWN_SUSPEND) {
+		g->life = GUEST_ENDING;
+		job_submit(&(struct job){ .run = life_react, .domid = domid,
+					  .shutdown = info->shutdown });
+	}
+}
+
+void life_scan(struct ctrl *ctrl)
+{
+	struct ctrl_domain_info *all;
+	struct guest *g, *next;
+	uint16_t gone[64];
+	size_t gone_count = 0;
+	int n = all_domains(ctrl, &all);
+
+	if (n < 0) {
+		log_line("the domains cannot be listed: %s", ctrl_error(ctrl));
+		return;
+	}
+	pthread_mutex_lock(&guests_lock);
+	for (g = guest_first(); g; g = next) {
+		const struct ctrl_domain_info *info;
+
+		next = g->next;
+		if (g->life == GUEST_STARTING || g->life == GUEST_ENDING)
+			continue;
+		info = find_domain(all, n, g->domid);
+		if (!info && gone_count < 64)
+			gone[gone_count++] = g->domid;
+		scan_one(g, info);
+	}
+	pthread_mutex_unlock(&guests_lock);
+	free(all);
+	for (size_t i = 0; i < gone_count; i++)
+		server_guest_ended(gone[i], "gone");
+}
+
+/* ---- Taking over ---- */
+
+/* Domains that no record names: of another tool, or half made. */
+static void adopt(struct ctrl *ctrl, const struct ctrl_domain_info *info)
+{
+	char name[GUEST_NAME_MAX + 1];
+	struct guest *g = guest_by_domid(info->domid);
+
+	if (g)
+		return;
+	g = guest_by_uuid(info->uuid);
+	if (g && g->life == GUEST_STARTING) {
+		log_line("domain %u was being made when a supervisor died; it is removed",
+			 info->domid);
+		if (ctrl_guest_destroy(ctrl, info->domid) < 0)
+			log_line("domain %u: %s", info->domid,
+				 ctrl_error(ctrl));
+		return;
+	}
+	if (ctrl_guest_name(ctrl, info->domid, name, sizeof(name)) < 0)
+		snprintf(name, sizeof(name), "(domain %u)", info->domid);
+	g = guest_add(name, info->uuid);
+	if (g) {
+		g->domid = info->domid;
+		g->life = GUEST_LIVE;
+	}
+}
+
+void life_take_over(struct ctrl *ctrl)
+{
+	struct ctrl_domain_info *all;
+	struct guest *g, *next;
+	int n = all_domains(ctrl, &all);
+	unsigned int found = 0;
+
+	if (n < 0) {
+		log_line("the domains cannot be listed: %s", ctrl_error(ctrl));
+		return;
+	}
+	pthread_mutex_lock(&guests_lock);
+	for (int i = 0; i < n; i++)
+		adopt(ctrl, &all[i]);
+	for (g = guest_first(); g; g = next) {
+		next = g->next;
+		if (g->life == GUEST_STARTING)
+			guest_forget(g);
+		else
+			found++;
+	}
+	pthread_mutex_unlock(&guests_lock);
+	free(all);
+	if (found)
+		log_line("took over %u guests", found);
+	life_scan(ctrl);
+}
