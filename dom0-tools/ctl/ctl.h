@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ctl's parts: main.c has the table of commands, cmd-*.c have the commands,
+ * client.c talks to the supervisor.  ctl is linked statically and to libc
+ * only: it is started for every question.
+ */
+#ifndef CTL_H
+#define CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "jline.h"
+#include "protocol.h"
+
+/* A sentence to standard error, with "ctl: " in front of it. */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* After complain(): the usage of the running command; returns CODE_USAGE. */
+int usage_error(void);
+
+/* ---- client.c ---- */
+
+struct client {
+	int fd;
+	char *in;		/* bytes received, not yet taken */
+	size_t len, room, taken;
+	char *line;		/* the answer, after client_ask() */
+	size_t line_len;
+	/* Called for each note; NULL: warnings are printed, no more. */
+	void (*note)(void *ctx, const char *line, size_t len);
+	void *ctx;
+};
+
+/* Connects; a CODE_*, and the failure has been told. */
+int client_open(struct client *c);
+/*
+ * Sends a request (used up) and waits for its answer.  Returns the answer's
+ * code; an error has been printed.  c->line is the answer.
+ */
+int client_ask(struct client *c, struct jline_out *request);
+void client_close(struct client *c);
+/* Open, ask, print "text" or "json" of the answer, close. */
+int client_simple(struct jline_out *request);
+/* Writes all of it to standard output; a CODE_*. */
+int print_bytes(const char *bytes, size_t len);
+
+/* ---- commands: argv[0] is the command's own name ---- */
+
+int cmd_create(int argc, char **argv);
+int cmd_validate(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+int cmd_console(int argc, char **argv);
+int cmd_name_only(int argc, char **argv);	/* pause, unpause, destroy */
+int cmd_request(int argc, char **argv);		/* shutdown, reboot */
+int cmd_rename(int argc, char **argv);
+int cmd_dump_xml(int argc, char **argv);
+int cmd_dmesg(int argc, char **argv);
+int cmd_store(int argc, char **argv);
+int cmd_version(int argc, char **argv);
+
+/* The console of a domain, until the user leaves or it ends.  STARTED, if not
+ * NULL, is called once the console is attached. */
+int console_run(const char *name, uint64_t domid,
+		int (*started)(void *ctx), void *ctx);
+
+#endif
