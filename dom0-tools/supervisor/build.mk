@@ -5,14 +5,14 @@ supervisor_SOURCES = dom0-tools/supervisor/main.c \
 	dom0-tools/supervisor/request.c dom0-tools/supervisor/life.c \
 	dom0-tools/supervisor/view.c dom0-tools/supervisor/guest.c \
 	dom0-tools/supervisor/policy.c dom0-tools/supervisor/hyplog.c \
-	dom0-tools/supervisor/log.c dom0-tools/supervisor/supervisor.h \
+	dom0-tools/supervisor/journal.c dom0-tools/supervisor/supervisor.h \
 	dom0-tools/supervisor/protocol.h dom0-tools/supervisor/guest.h \
 	dom0-tools/supervisor/policy.h dom0-tools/supervisor/hyplog.h \
-	dom0-tools/supervisor/log.h
-supervisor_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) -D_GNU_SOURCE \
+	dom0-tools/supervisor/journal.h
+supervisor_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/dom0-tools $(JANSSON_CFLAGS) -D_GNU_SOURCE \
 	-DPACKAGE_VERSION='"$(PACKAGE_VERSION)"'
 supervisor_CFLAGS = $(AM_CFLAGS) -pthread
-supervisor_LDADD = libctrl.la libguestconfig.la $(JANSSON_LIBS) -lpthread
+supervisor_LDADD = libctrl.la libguestconfig.la libcommon.a $(JANSSON_LIBS) -lpthread
 dist_man_MANS += dom0-tools/supervisor/supervisor.8
 dist_sbin_SCRIPTS += dom0-tools/supervisor/bulkhead-start \
 	dom0-tools/supervisor/bulkhead-stop
@@ -20,4 +20,4 @@ EXTRA_DIST += dom0-tools/supervisor/bulkhead.service
 
 UNIT_TOOL_SRC += dom0-tools/supervisor/policy.c \
 	dom0-tools/supervisor/hyplog.c dom0-tools/supervisor/guest.c \
-	dom0-tools/supervisor/log.c
+	dom0-tools/supervisor/journal.c

@@ -12,7 +12,7 @@
 #include <jansson.h>
 
 #include "guest.h"
-#include "log.h"
+#include "journal.h"
 
 #define RECORD_MAX (16u << 20)
 
@@ -260,7 +260,7 @@ int guest_record_save(const struct guest *g)
 	int rc = record_write(g, false);
 
 	if (rc)
-		log_line("guest \"%s\": its record cannot be written: %s",
+		journal_line("guest \"%s\": its record cannot be written: %s",
 			 g->name, strerror(-rc));
 	return rc;
 }
@@ -390,7 +390,7 @@ void guest_bury(struct guest *g, const char *reason, const char *detail)
 	record_remove(g);
 	unlink_guest(g);
 	if (!g->ended)
-		g->ended = log_now();
+		g->ended = journal_now();
 	guest_set(&g->reason, reason);
 	guest_set(&g->detail, detail);
 	guest_fields_free(e);
@@ -503,7 +503,7 @@ static void load_one(const char *name)
 		load_starting(name, &g);
 		guest_fields_free(&g);
 	} else if (rc) {
-		log_line("the record %s is unreadable and is put aside", name);
+		journal_line("the record %s is unreadable and is put aside", name);
 		unlinkat(folder_fd, name, 0);
 	} else if (!strncmp(name, "ended-", 6)) {
 		if (buried < EPITAPHS_MAX)
@@ -528,7 +528,7 @@ void guest_records_load(const char *folder)
 	folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir = folder_fd < 0 ? NULL : fdopendir(dup(folder_fd));
 	if (!dir) {
-		log_line("%s: %s", folder, strerror(errno));
+		journal_line("%s: %s", folder, strerror(errno));
 		return;
 	}
 	while ((e = readdir(dir)))

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
+#include "journal.h"
 #include "supervisor.h"
 
 #define THREADS_MAX 16
@@ -118,7 +118,7 @@ struct ctrl *worker_ctrl(struct worker *w, const char **why)
 	if (!ctrl_open(&w->ctrl))
 		return w->ctrl;
 	*why = "the hypervisor's devices cannot be opened";
-	log_line("%s: %s", *why, w->ctrl ? ctrl_error(w->ctrl) : "no memory");
+	journal_line("%s: %s", *why, w->ctrl ? ctrl_error(w->ctrl) : "no memory");
 	worker_drop_ctrl(w);
 	return NULL;
 }

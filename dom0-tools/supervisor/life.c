@@ -15,7 +15,7 @@
 #include <sys/random.h>
 
 #include "hyplog.h"
-#include "log.h"
+#include "journal.h"
 #include "policy.h"
 #include "supervisor.h"
 
@@ -50,7 +50,7 @@ static void make_uuid(uint8_t uuid[16])
 {
 	if (getrandom(uuid, 16, 0) != 16) {
 		/* Cannot happen for 16 bytes once the pool is ready. */
-		uint64_t t = log_boot_ns();
+		uint64_t t = journal_boot_ns();
 
 		memcpy(uuid, &t, 8);
 	}
@@ -247,8 +247,8 @@ static int launch(struct worker *w, struct guest *g,
 		return -ENODEV;
 	}
 	memcpy(o.uuid, g->uuid, 16);
-	g->started = log_now();
-	g->born_ns = log_boot_ns();
+	g->started = journal_now();
+	g->born_ns = journal_boot_ns();
 	g->ended = 0;
 	rc = guest_record_starting(g);
 	if (rc < 0) {
@@ -269,7 +269,7 @@ static int launch(struct worker *w, struct guest *g,
 	rc = guest_record_started(g);
 	pthread_mutex_unlock(&guests_lock);
 	if (rc)
-		log_line("guest \"%s\": its record cannot be kept: %s",
+		journal_line("guest \"%s\": its record cannot be kept: %s",
 			 g->name, strerror(-rc));
 	/* It may have ended before it was in the table. */
 	if (server_scans() != scans)
@@ -306,7 +306,7 @@ static void check_only(struct worker *w, struct job *j,
 
 void life_create(struct worker *w, struct job *j)
 {
-	struct teller teller = { .begun = log_boot_ns() };
+	struct teller teller = { .begun = journal_boot_ns() };
 	struct ctrl_progress parse = { .step = "parse", .done = true };
 	struct guest_config *config = read_request(j);
 	struct guest *g;
@@ -318,7 +318,7 @@ void life_create(struct worker *w, struct job *j)
 		return;
 	if (request_flag(j->request, "progress"))
 		teller.conn = j->conn;
-	parse.ns = log_boot_ns() - teller.begun;
+	parse.ns = journal_boot_ns() - teller.begun;
 	tell_step(&teller, &parse);
 	if (!devices_served(config, j->conn))
 		goto out_config;
@@ -333,7 +333,7 @@ void life_create(struct worker *w, struct job *j)
 	rc = launch(w, g, config, request_flag(j->request, "paused"), &teller,
 		    &why);
 	if (rc) {
-		log_line("create: %s", why ? why : strerror(-rc));
+		journal_line("create: %s", why ? why : strerror(-rc));
 		pthread_mutex_lock(&guests_lock);
 		guest_forget(g);
 		pthread_mutex_unlock(&guests_lock);
@@ -349,7 +349,7 @@ void life_create(struct worker *w, struct job *j)
 	if (g)
 		domid = g->domid;
 	pthread_mutex_unlock(&guests_lock);
-	log_line("guest \"%s\": started with id %u", config->name, domid);
+	journal_line("guest \"%s\": started with id %u", config->name, domid);
 	conn_ok(j->conn, json_pack("{s:i, s:s, s:s}", "id", domid, "uuid",
 				   uuid, "name", config->name));
 out_config:
@@ -500,7 +500,7 @@ void life_destroy(struct worker *w, struct job *j)
 	pthread_mutex_unlock(&guests_lock);
 	if (rc < 0)
 		return;
-	log_line("guest \"%s\": destroyed on request", t.name);
+	journal_line("guest \"%s\": destroyed on request", t.name);
 	server_guest_ended(t.domid, "destroyed");
 	conn_ok(j->conn, json_pack("{s:i}", "id", t.domid));
 }
@@ -570,7 +570,7 @@ void life_rename(struct worker *w, struct job *j)
 			  ctrl_error(ctrl));
 		return;
 	}
-	log_line("guest \"%s\": its name is \"%s\" now", t.name, to);
+	journal_line("guest \"%s\": its name is \"%s\" now", t.name, to);
 	conn_ok(j->conn, json_pack("{s:i, s:s}", "id", t.domid, "name", to));
 }
 
@@ -715,7 +715,7 @@ static void keep(struct guest *g, const char *reason, const char *detail)
 	pthread_mutex_lock(&guests_lock);
 	guest_set(&g->reason, reason);
 	guest_set(&g->detail, detail);
-	g->ended = log_now();
+	g->ended = journal_now();
 	g->life = GUEST_KEPT;
 	guest_record_save(g);
 	pthread_mutex_unlock(&guests_lock);
@@ -727,7 +727,7 @@ static int take_down(struct worker *w, struct ctrl *ctrl, struct guest *g)
 
 	if (!rc || rc == -ESRCH)
 		return 0;
-	log_line("guest \"%s\": it cannot be removed: %s", g->name,
+	journal_line("guest \"%s\": it cannot be removed: %s", g->name,
 		 ctrl_error(ctrl));
 	worker_drop_ctrl(w);
 	return rc;
@@ -758,7 +758,7 @@ static void start_again(struct worker *w, const struct guest *old,
 				&report);
 	guest_config_report_free(&report);
 	if (rc) {
-		log_line("guest \"%s\": it is not started again: its description cannot be read",
+		journal_line("guest \"%s\": it is not started again: its description cannot be read",
 			 name);
 		return;
 	}
@@ -779,13 +779,13 @@ static void start_again(struct worker *w, const struct guest *old,
 	}
 	pthread_mutex_unlock(&guests_lock);
 	if (!g) {
-		log_line("guest \"%s\": it is not started again: its name is taken",
+		journal_line("guest \"%s\": it is not started again: its name is taken",
 			 name);
 		goto out;
 	}
 	rc = launch(w, g, config, false, &nobody, &why);
 	if (rc) {
-		log_line("guest \"%s\": it cannot be started again: %s", name,
+		journal_line("guest \"%s\": it cannot be started again: %s", name,
 			 why ? why : strerror(-rc));
 		if (asprintf(&detail, "it could not be started again: %s",
 			     why ? why : strerror(-rc)) < 0)
@@ -795,7 +795,7 @@ static void start_again(struct worker *w, const struct guest *old,
 		free(why);
 		goto out;
 	}
-	log_line("guest \"%s\": started again", name);
+	journal_line("guest \"%s\": started again", name);
 out:
 	guest_config_free(config);
 }
@@ -822,7 +822,7 @@ static void rename_away(struct ctrl *ctrl, struct guest *g)
 	make_uuid(g->uuid);
 	pthread_mutex_unlock(&guests_lock);
 	if (ctrl_guest_rename(ctrl, g->domid, spare) < 0)
-		log_line("guest \"%s\": %s", spare, ctrl_error(ctrl));
+		journal_line("guest \"%s\": %s", spare, ctrl_error(ctrl));
 }
 
 static void act(struct worker *w, struct ctrl *ctrl, struct guest *g,
@@ -881,7 +881,7 @@ void life_react(struct worker *w, struct job *j)
 	}
 	policy_action(j->shutdown, g->on_poweroff, g->on_reboot, g->on_crash,
 		      &action);
-	uptime = (log_boot_ns() - g->born_ns) / 1000000000u;
+	uptime = (journal_boot_ns() - g->born_ns) / 1000000000u;
 	v = policy_decide(action, uptime, g->short_lives);
 	if (!strcmp(reason, "crash") &&
 	    !kill_reason(ctrl, j->domid, killed, sizeof(killed)))
@@ -889,11 +889,11 @@ void life_react(struct worker *w, struct job *j)
 	snprintf(detail, sizeof(detail), "%s%s%s", killed,
 		 killed[0] && v.gave_up ? "; " : "", v.gave_up ?
 		 "not started again: it ended too soon, too often" : "");
-	log_line("guest \"%s\": domain %u ended (%s) after %llu s; the action is %s%s%s",
+	journal_line("guest \"%s\": domain %u ended (%s) after %llu s; the action is %s%s%s",
 		 g->name, j->domid, reason, (unsigned long long)uptime,
 		 guest_action_name(v.action), detail[0] ? ": " : "", detail);
 	if (v.gave_up)
-		log_line("guest \"%s\": %u lives in a row were shorter than %u s; giving up",
+		journal_line("guest \"%s\": %u lives in a row were shorter than %u s; giving up",
 			 g->name, v.short_lives, BRAKE_SECONDS);
 	act(w, ctrl, g, &v, reason, detail[0] ? detail : NULL);
 	server_guest_ended(j->domid, reason);
@@ -957,7 +957,7 @@ static void scan_one(struct guest *g, const struct ctrl_domain_info *info)
 	if (!info && !g->managed) {
 		guest_forget(g);
 	} else if (!info) {
-		log_line("guest \"%s\": domain %u is gone; another program removed it",
+		journal_line("guest \"%s\": domain %u is gone; another program removed it",
 			 g->name, domid);
 		guest_bury(g, g->reason ? g->reason : "gone", g->reason ?
 			   g->detail : "another program removed it");
@@ -979,7 +979,7 @@ void life_scan(struct ctrl *ctrl)
 	int n = all_domains(ctrl, &all);
 
 	if (n < 0) {
-		log_line("the domains cannot be listed: %s", ctrl_error(ctrl));
+		journal_line("the domains cannot be listed: %s", ctrl_error(ctrl));
 		return;
 	}
 	pthread_mutex_lock(&guests_lock);
@@ -1012,10 +1012,10 @@ static void adopt(struct ctrl *ctrl, const struct ctrl_domain_info *info)
 		return;
 	g = guest_by_uuid(info->uuid);
 	if (g && g->life == GUEST_STARTING) {
-		log_line("domain %u was being made when a supervisor died; it is removed",
+		journal_line("domain %u was being made when a supervisor died; it is removed",
 			 info->domid);
 		if (ctrl_guest_destroy(ctrl, info->domid) < 0)
-			log_line("domain %u: %s", info->domid,
+			journal_line("domain %u: %s", info->domid,
 				 ctrl_error(ctrl));
 		return;
 	}
@@ -1036,7 +1036,7 @@ void life_take_over(struct ctrl *ctrl)
 	unsigned int found = 0;
 
 	if (n < 0) {
-		log_line("the domains cannot be listed: %s", ctrl_error(ctrl));
+		journal_line("the domains cannot be listed: %s", ctrl_error(ctrl));
 		return;
 	}
 	pthread_mutex_lock(&guests_lock);
@@ -1052,6 +1052,6 @@ void life_take_over(struct ctrl *ctrl)
 	pthread_mutex_unlock(&guests_lock);
 	free(all);
 	if (found)
-		log_line("took over %u guests", found);
+		journal_line("took over %u guests", found);
 	life_scan(ctrl);
 }

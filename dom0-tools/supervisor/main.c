@@ -18,7 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "common/daemon.h"
+#include "common/log.h"
+#include "journal.h"
 #include "supervisor.h"
 
 #ifndef PACKAGE_VERSION
@@ -33,15 +35,18 @@
 #define WORKERS		4
 
 struct options {
-	bool daemon;
+	bool foreground;
+	const char *pid_file;
 	const char *validate;	/* only look at this file */
 	const char *schema;
 };
 
 static const char usage[] =
 	"Usage: supervisor [OPTION]...\n"
-	"Makes, watches and ends guests; ctl is how one talks to it.\n\n"
-	"  -d, --daemon         go into the background once ready\n"
+	"Makes, watches and ends guests; ctl is how one talks to it.\n"
+	"The command returns when the supervisor is ready.\n\n"
+	"  -f, --foreground     stay in the foreground, log to standard error\n"
+	"  -p, --pid-file FILE  write the process id to FILE when ready\n"
 	"      --validate FILE  check a guest's document and exit\n"
 	"      --schema FILE    use this schema instead of the installed one\n"
 	"  -V, --version        print the version and exit\n"
@@ -50,7 +55,8 @@ static const char usage[] =
 static int options_read(struct options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "daemon", no_argument, NULL, 'd' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "pid-file", required_argument, NULL, 'p' },
 		{ "validate", required_argument, NULL, 'v' },
 		{ "schema", required_argument, NULL, 's' },
 		{ "version", no_argument, NULL, 'V' },
@@ -59,10 +65,13 @@ static int options_read(struct options *o, int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "dVh", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "fp:Vh", longs, NULL)) != -1) {
 		switch (c) {
-		case 'd':
-			o->daemon = true;
+		case 'f':
+			o->foreground = true;
+			break;
+		case 'p':
+			o->pid_file = optarg;
 			break;
 		case 'v':
 			o->validate = optarg;
@@ -157,68 +166,23 @@ static int take_lock(void)
 	return fd;
 }
 
-/*
- * Forks.  The child goes on and gets a descriptor; the parent waits on the
- * other end and exits with what the child writes there, so that whoever
- * started us knows that we are ready, or why not.
- */
-static int go_into_background(void)
-{
-	int ends[2];
-	unsigned char code = CODE_FAILURE;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC))
-		return -errno;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid) {
-		close(ends[1]);
-		if (read(ends[0], &code, 1) != 1)
-			code = CODE_FAILURE;
-		_exit(code);
-	}
-	close(ends[0]);
-	setsid();
-	if (chdir("/"))
-		return -errno;
-	return ends[1];
-}
-
-static void say_ready(int fd)
-{
-	unsigned char code = CODE_OK;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (null >= 0) {
-		dup2(null, STDIN_FILENO);
-		dup2(null, STDOUT_FILENO);
-		dup2(null, STDERR_FILENO);
-		close(null);
-	}
-	if (write(fd, &code, 1) != 1)
-		log_line("whoever started this supervisor is gone");
-	close(fd);
-}
-
-static int run(bool in_background)
+static int run(const struct options *o)
 {
 	struct ctrl *ctrl = NULL;
-	int ready = -1, lock, listen_fd, rc;
+	int lock, listen_fd, rc;
 
 	if ((rc = make_folder(RUN_DIR, 0755)) ||
 	    (rc = make_folder(RECORD_DIR, 0700)))
 		return fail(RECORD_DIR, rc);
 	if ((rc = make_folder(LOG_DIR, 0755)))
 		return fail(LOG_DIR, rc);
-	if (in_background && (ready = go_into_background()) < 0)
-		return fail("it cannot go into the background", ready);
+	if (!o->foreground)
+		daemon_start();
 	lock = take_lock();
 	if (lock < 0)
 		return fail(lock == -EWOULDBLOCK ?
 			    "another supervisor is running" : LOCK_FILE, lock);
-	if ((rc = log_open(in_background ? LOG_FILE : NULL)))
+	if ((rc = journal_open(o->foreground ? NULL : LOG_FILE)))
 		return fail(LOG_FILE, rc);
 	if (ctrl_open(&ctrl)) {
 		fprintf(stderr, "supervisor: %s\n", ctrl ? ctrl_error(ctrl) :
@@ -226,7 +190,7 @@ static int run(bool in_background)
 		ctrl_close(ctrl);
 		return CODE_FAILURE;
 	}
-	log_line("supervisor " PACKAGE_VERSION " starts");
+	journal_line("supervisor " PACKAGE_VERSION " starts");
 	guest_records_load(RECORD_DIR);
 	life_take_over(ctrl);
 	listen_fd = server_listen(SUPERVISOR_SOCKET);
@@ -234,13 +198,12 @@ static int run(bool in_background)
 		return fail(SUPERVISOR_SOCKET, listen_fd);
 	if ((rc = jobs_start(WORKERS)))
 		return fail("its threads cannot be started", rc);
-	if (ready >= 0)
-		say_ready(ready);
+	daemon_ready(o->pid_file, LOG_FILE);
 	rc = server_run(listen_fd, ctrl);
 	close(listen_fd);
 	unlink(SUPERVISOR_SOCKET);
 	jobs_stop();
-	log_line("supervisor ends; the guests go on");
+	journal_line("supervisor ends; the guests go on");
 	ctrl_close(ctrl);
 	guest_config_exit();
 	return rc ? CODE_FAILURE : CODE_OK;
@@ -274,8 +237,9 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	/* Page faults are what memory costs in a control domain: one heap,
 	 * given back late. */
+	log_init("supervisor");
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_TRIM_THRESHOLD, 4 << 20);
 	mallopt(M_TOP_PAD, 1 << 20);
-	return run(o.daemon);
+	return run(&o);
 }

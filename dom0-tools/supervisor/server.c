@@ -23,7 +23,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "journal.h"
 #include "supervisor.h"
 
 #define CONNS_MAX	256
@@ -217,7 +217,7 @@ void conn_wait_end(struct conn *c, uint16_t domid, const char *name,
 	pthread_mutex_lock(&c->lock);
 	c->waiting = c->fd >= 0;
 	c->wait_domid = domid;
-	c->wait_deadline = seconds ? log_boot_ns() + seconds * 1000000000ull :
+	c->wait_deadline = seconds ? journal_boot_ns() + seconds * 1000000000ull :
 			   0;
 	snprintf(c->wait_name, sizeof(c->wait_name), "%s", name);
 	pthread_mutex_unlock(&c->lock);
@@ -262,7 +262,7 @@ static int waits_expire(void)
 		pthread_mutex_lock(&c->lock);
 		if (c->waiting && c->wait_deadline) {
 			if (!now)
-				now = log_boot_ns();
+				now = journal_boot_ns();
 			if (c->wait_deadline <= now) {
 				char text[160];
 
@@ -429,11 +429,11 @@ static void watch_open(void)
 	if (!rc)
 		return;
 	if (!watch_retry)
-		log_line("the store does not answer (%s); trying again",
+		journal_line("the store does not answer (%s); trying again",
 			 strerror(-rc));
 	ctrl_store_close(watch_store);
 	watch_store = NULL;
-	watch_retry = log_boot_ns() + 1000000000u;
+	watch_retry = journal_boot_ns() + 1000000000u;
 }
 
 static void watch_check(struct ctrl *ctrl)
@@ -445,11 +445,11 @@ static void watch_check(struct ctrl *ctrl)
 	while ((rc = ctrl_store_event(watch_store, &path, &token)) > 0)
 		scan = true;
 	if (rc < 0) {
-		log_line("the connection to the store broke: %s",
+		journal_line("the connection to the store broke: %s",
 			 strerror(-rc));
 		ctrl_store_close(watch_store);
 		watch_store = NULL;
-		watch_retry = log_boot_ns();
+		watch_retry = journal_boot_ns();
 	}
 	if (scan) {
 		__atomic_add_fetch(&scans, 1, __ATOMIC_SEQ_CST);
@@ -514,7 +514,7 @@ static bool signals_read(int fd)
 	while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo != SIGHUP)
 			return true;
-		log_reopen();
+		journal_reopen();
 	}
 	return false;
 }
@@ -532,7 +532,7 @@ static int watch_timeout(void)
 
 	if (watch_store)
 		return -1;
-	now = log_boot_ns();
+	now = journal_boot_ns();
 	if (now >= watch_retry) {
 		watch_open();
 		if (watch_store) {

@@ -7,7 +7,8 @@
  *   job.c       worker threads and their queue
  *   life.c      the jobs: create, destroy, and what happens at a guest's end
  *   view.c      what list and info say
- *   guest.c     the table and the records;  policy.c hyplog.c log.c  pure parts
+ *   guest.c     the table and the records;  journal.c  the log
+ *   policy.c, hyplog.c  decisions and reading, pure
  *
  * Threads.  The main thread owns the sockets, the watch on @releaseDomain and
  * a control handle for quick questions.  Workers own a handle each.  Between

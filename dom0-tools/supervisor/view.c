@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "log.h"
+#include "journal.h"
 #include "policy.h"
 #include "supervisor.h"
 
@@ -280,7 +280,7 @@ static json_t *known_json(const struct known *k,
 				  "max_kib", (json_int_t)i->max_kib,
 				  "cpu_ns", (json_int_t)i->cpu_ns,
 				  "uptime_s", (json_int_t)(k->born_ns ?
-				  (log_boot_ns() - k->born_ns) / 1000000000u :
+				  (journal_boot_ns() - k->born_ns) / 1000000000u :
 				  0)));
 	if (!k->managed)
 		return o;

@@ -8,12 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "journal.h"
 
 static const char *log_path;
 static int log_fd = STDERR_FILENO;
 
-int log_open(const char *path)
+int journal_open(const char *path)
 {
 	int fd;
 
@@ -27,7 +27,7 @@ int log_open(const char *path)
 	return 0;
 }
 
-void log_reopen(void)
+void journal_reopen(void)
 {
 	int fd;
 
@@ -40,12 +40,12 @@ void log_reopen(void)
 	close(fd);
 }
 
-int64_t log_now(void)
+int64_t journal_now(void)
 {
 	return time(NULL);
 }
 
-uint64_t log_boot_ns(void)
+uint64_t journal_boot_ns(void)
 {
 	struct timespec t;
 
@@ -53,7 +53,7 @@ uint64_t log_boot_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-void log_line(const char *fmt, ...)
+void journal_line(const char *fmt, ...)
 {
 	char line[2048];
 	time_t now = time(NULL);
