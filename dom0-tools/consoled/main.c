@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * consoled: takes what guests and the hypervisor write to their consoles, at
+ * once and always, and gives it to logs, terminals and viewers.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <xen/io/xs_wire.h>
+
+#include "../common/daemon.h"
+#include "../common/log.h"
+#include "con.h"
+
+#define STORE_SOCKET	"/run/xenstored/socket"
+#define CTL_MEM		65536
+#define LOG_LIMIT	(1u << 20)
+
+static struct con con;
+
+/* ---- the hypervisor's log ---- */
+
+static void hyp_log_read(struct con *c)
+{
+	const char *text;
+	int n;
+
+	do {
+		n = xen_ctl_console(&c->ctl, &c->hyp_index, &text);
+		if (n > 0)
+			outlog_write(&c->hyp_log, text, n);
+	} while (n > 0);
+}
+
+static void hyp_log_open(struct con *c)
+{
+	int port = xen_evtchn_bind_virq(c->evtchn, VIRQ_CON_RING);
+
+	outlog_init(&c->hyp_log, "/var/log/bulkhead", "hypervisor",
+		    c->log_limit);
+	if (port < 0)
+		log_msg("the hypervisor's log is read only once: %s",
+			strerror(-port));
+	else
+		c->virq_port = port;
+	hyp_log_read(c);
+}
+
+/* ---- events ---- */
+
+static void evtchn_ready(void *arg, uint32_t events)
+{
+	struct con *c = arg;
+	uint32_t ports[64];
+	int n = xen_evtchn_pending(c->evtchn, ports, 64);
+
+	(void)events;
+	if (n < 0)
+		log_die("the event channel device failed: %s", strerror(-n));
+	for (int i = 0; i < n; i++) {
+		if (c->virq_port && ports[i] == c->virq_port) {
+			hyp_log_read(c);
+			xen_evtchn_unmask(c->evtchn, &ports[i], 1);
+		} else {
+			guest_event(c, ports[i]);
+		}
+	}
+}
+
+static void store_event(void *arg, const char *path, const char *token)
+{
+	struct con *c = arg;
+	unsigned int domid;
+
+	if (!strcmp(token, "introduce"))
+		guests_scan_new(c);
+	else if (!strcmp(token, "release"))
+		guests_scan_gone(c);
+	else if (sscanf(path, "/local/domain/%u/console", &domid) == 1)
+		guest_nodes_changed(c, domid);
+}
+
+static void after(void *arg)
+{
+	struct con *c = arg;
+
+	storec_flush(&c->store);
+	if (c->nr_unmask)
+		xen_evtchn_unmask(c->evtchn, c->unmask, c->nr_unmask);
+	c->nr_unmask = 0;
+}
+
+/* ---- start ---- */
+
+static void open_xen(struct con *c)
+{
+	int rc = xen_ctl_open(&c->ctl, CTL_MEM);
+
+	if (rc)
+		log_die("/dev/xen/privcmd: %s (is this the control domain, with xen-privcmd loaded?)", strerror(-rc));
+	c->gntdev = xen_gntdev_open();
+	if (c->gntdev < 0)
+		log_die("/dev/xen/gntdev: %s", strerror(-c->gntdev));
+	c->evtchn = xen_evtchn_open();
+	if (c->evtchn < 0)
+		log_die("/dev/xen/evtchn: %s", strerror(-c->evtchn));
+	if (loop_add(&c->loop, &c->evtchn_src, c->evtchn, EPOLLIN,
+		     evtchn_ready, c))
+		log_die("/dev/xen/evtchn: cannot be watched");
+}
+
+static void make_dir(const char *path)
+{
+	if (mkdir(path, 0755) && errno != EEXIST)
+		log_die("%s: %s", path, strerror(errno));
+}
+
+static void raise_limits(void)
+{
+	struct rlimit nofile;
+
+	if (!getrlimit(RLIMIT_NOFILE, &nofile)) {
+		nofile.rlim_cur = nofile.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &nofile);
+	}
+}
+
+static void open_store(struct con *c)
+{
+	static const char introduce[] = "@introduceDomain\0introduce";
+	static const char release[] = "@releaseDomain\0release";
+	int rc = storec_open(&c->store, &c->loop, STORE_SOCKET);
+
+	if (rc)
+		log_die(STORE_SOCKET ": %s (is xenstored running?)",
+			strerror(-rc));
+	c->store.event = store_event;
+	c->store.event_arg = c;
+	/* The first event of each comes at once: guests that are there. */
+	storec_send(&c->store, XS_WATCH, introduce, sizeof(introduce), NULL, 0);
+	storec_send(&c->store, XS_WATCH, release, sizeof(release), NULL, 0);
+	storec_send(&c->store, XS_WRITE, "/tool/xenconsoled/domid\0" "0", 25,
+		    NULL, 0);
+	storec_flush(&c->store);
+}
+
+static const char usage[] =
+"usage: consoled [OPTION]...\n"
+"Take the consoles of all guests and of the hypervisor.\n"
+"\n"
+"  -f, --foreground       stay in the foreground\n"
+"  -p, --pid-file FILE    write the process id there when ready\n"
+"  -l, --log FILE         messages go there (default: standard error's file)\n"
+"  -s, --socket PATH      viewers connect there (default " CONSOLED_SOCKET ")\n"
+"      --log-size KIB     size of one log file (default 1024; one old is kept)\n"
+"  -h, --help             this text\n";
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "pid-file", required_argument, NULL, 'p' },
+		{ "log", required_argument, NULL, 'l' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "log-size", required_argument, NULL, 'z' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *pid_file = NULL, *log = NULL, *path = CONSOLED_SOCKET;
+	bool foreground = false;
+	struct con *c = &con;
+	char *end;
+	int o, rc;
+
+	log_init("consoled");
+	c->log_limit = LOG_LIMIT;
+	while ((o = getopt_long(argc, argv, "fp:l:s:h", options, NULL)) != -1) {
+		switch (o) {
+		case 'f': foreground = true; break;
+		case 'p': pid_file = optarg; break;
+		case 'l': log = optarg; break;
+		case 's': path = optarg; break;
+		case 'z':
+			c->log_limit = strtoul(optarg, &end, 10) << 10;
+			if (*end || c->log_limit < 16384)
+				log_die("--log-size %s: not a number of KiB from 16 on", optarg);
+			break;
+		case 'h': fputs(usage, stdout); return 0;
+		default: fputs(usage, stderr); return 2;
+		}
+	}
+	if (optind < argc)
+		log_die("%s: this argument is not understood", argv[optind]);
+	if (!foreground)
+		daemon_start();
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	raise_limits();
+	make_dir("/run/bulkhead");
+	make_dir("/var/log/bulkhead");
+	make_dir(CONSOLED_LOG_DIR);
+	link_init(&c->guests);
+	link_init(&c->waiting);
+	link_init(&c->throttled);
+	link_init(&c->idle_viewers);
+	c->by_domid = calloc(DOMIDS, sizeof(*c->by_domid));
+	rc = c->by_domid ? loop_init(&c->loop) : -ENOMEM;
+	if (rc)
+		log_die("cannot start: %s", strerror(-rc));
+	loop_timer_init(&c->throttle_timer, guests_unthrottle, c);
+	c->loop.after = after;
+	c->loop.after_arg = c;
+	open_xen(c);
+	pty_setup(c);
+	hyp_log_open(c);
+	open_store(c);
+	viewers_listen(c, path);
+	daemon_ready(pid_file, log);
+	rc = loop_run(&c->loop);
+	log_die("stopped: %s", strerror(-rc));
+}
