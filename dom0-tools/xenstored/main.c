@@ -188,10 +188,13 @@ static void make_dom0_nodes(struct daemon *d)
 
 	put(d, "/local/domain/0/domid", "0");
 	put(d, "/local/domain/0/name", "Domain-0");
+	/* The one pool of processors that there is. */
+	put(d, "/local/pool/0/name", "Pool-0");
 	if (d->no_xen || xen_ctl_domains(&d->ctl, 0, 1, &info) != 1)
 		return;
 	now = info->tot_pages * 4;
-	max = info->max_pages >> 40 ? now : info->max_pages * 4;
+	/* Without a limit it is given as all ones, in 32 or 64 bits. */
+	max = info->max_pages >= UINT32_MAX ? now : info->max_pages * 4;
 	snprintf(text, sizeof(text), "%llu", now);
 	put(d, "/local/domain/0/memory/target", text);
 	snprintf(text, sizeof(text), "%llu", max > now ? max : now);
