@@ -646,7 +646,11 @@ int evtchn_domain_init(struct domain *d, u32 max_port)
 int evtchn_domain_close(struct domain *d)
 {
 	virq_forget_handler(d);
-	return close_all(d) ? 0 : -XEN_ERESTART;
+	if (!close_all(d))
+		return -XEN_ERESTART;
+	/* The guest's pages must go now: they keep the domain alive. */
+	fifo_domain_exit(d);
+	return 0;
 }
 
 void evtchn_domain_exit(struct domain *d)

@@ -21,6 +21,9 @@ void machine_as(unsigned n, struct vcpu *v);
 /* A domain with one vCPU (paused) whose shared_info is in place. */
 struct domain *machine_domain(bool is_control);
 
+/* Lets expired timers run, on every CPU. */
+void machine_run_timers(void);
+
 /* The n-th byte (from now) that is copied from or to a guest faults; 0: none. */
 void machine_guest_fault_at(size_t n);
 /* What the clock says; it moves only here. */

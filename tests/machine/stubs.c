@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypercalls that stand behind arch.h, and other things of the real
+ * machine that core names and these tests do not ask about.
+ */
+#include "machine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <hyp/desc.h>
+#include <hyp/hypercall.h>
+#include <hyp/printk.h>
+
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#define ABSENT(name, ...) \
+	long name(__VA_ARGS__) { return -XEN_ENOSYS; }
+
+ABSENT(do_set_trap_table, u64 a)
+ABSENT(do_set_gdt, u64 a, u64 b)
+ABSENT(do_stack_switch, u64 a, u64 b)
+ABSENT(do_set_callbacks, u64 a, u64 b, u64 c)
+ABSENT(do_fpu_taskswitch, u64 a)
+ABSENT(do_platform_op, u64 a)
+ABSENT(do_set_debugreg, u64 a, u64 b)
+ABSENT(do_get_debugreg, u64 a)
+ABSENT(do_update_descriptor, u64 a, u64 b)
+ABSENT(do_iret, void)
+ABSENT(do_set_segment_base, u64 a, u64 b)
+ABSENT(do_callback_op, u64 a, u64 b)
+ABSENT(do_physdev_op, u64 a, u64 b)
+
+int pv_set_ldt(struct vcpu *v, u64 base, u32 entries)
+{
+	v->arch.ldt_base = base;
+	v->arch.ldt_entries = entries;
+	return 0;
+}
+
+void panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (machine_panic_expected)
+		__builtin_longjmp(machine_panic_jmp, 1);
+	va_start(ap, fmt);
+	fputs("panic: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	abort();
+}
+
+/* Here every descriptor is fine but one that is all ones. */
+bool desc_page_fix(u64 *slots)
+{
+	unsigned i;
+
+	for (i = 0; i < PAGE_SIZE / sizeof(*slots); i++)
+		if (slots[i] == ~0ULL)
+			return false;
+	return true;
+}
