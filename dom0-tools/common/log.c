@@ -17,9 +17,12 @@ void log_init(const char *program)
 static void log_line(const char *fmt, va_list ap)
 {
 	char line[1024];
-	int n = snprintf(line, sizeof(line), "%s: ", log_program);
-	int m = vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);
+	int n, m;
 
+	if (!log_program)
+		return;
+	n = snprintf(line, sizeof(line), "%s: ", log_program);
+	m = vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);
 	n += m < 0 ? 0 : m;
 	if (n > (int)sizeof(line) - 2)
 		n = sizeof(line) - 2;

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 
+/* NULL: say nothing (fuzzing). */
 void log_init(const char *program);
 void log_msg(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_die(const char *fmt, ...)

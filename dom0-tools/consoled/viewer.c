@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Viewers over the socket; the protocol stands in consoled.h. */
-#include "viewer.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +11,7 @@
 #include <unistd.h>
 
 #include "../common/log.h"
+#include "attach.h"
 #include "con.h"
 
 #define VIEWERS_MAX	512u
@@ -26,26 +25,9 @@ struct viewer {
 	struct link link;	/* in g->viewers or con.idle_viewers */
 	struct loop_source src;
 	struct buf out;
-	char line[VIEWER_LINE_MAX];
+	char line[ATTACH_LINE_MAX];
 	size_t line_len;
 };
-
-bool viewer_parse(const char *line, uint32_t *domid, bool *wait)
-{
-	char word[8] = "", extra;
-	unsigned int id;
-	int n;
-
-	/* A sign or blanks before the number are not for us. */
-	if (strncmp(line, "attach ", 7) || line[7] < '0' || line[7] > '9')
-		return false;
-	n = sscanf(line + 7, "%u %7s %c", &id, word, &extra);
-	if (n < 1 || n > 2 || id >= DOMIDS || strlen(line) > 32)
-		return false;
-	*wait = n == 2;
-	*domid = id;
-	return n == 1 || !strcmp(word, "wait");
-}
 
 static void viewer_close(struct viewer *v)
 {
@@ -146,7 +128,7 @@ static void viewer_command(struct viewer *v)
 	struct guest *g;
 
 	v->line[v->line_len] = 0;
-	if (!viewer_parse(v->line, &v->domid, &v->waits)) {
+	if (!attach_parse(v->line, &v->domid, &v->waits)) {
 		viewer_refuse(v, "this is not an attach request");
 		return;
 	}

@@ -209,8 +209,10 @@ void conn_stalled(struct conn *c, uint64_t now_ms)
 	}
 	if (c->priv || now_ms - c->stalled_ms < c->xs->quota.event_age_ms)
 		return;
-	log_msg("domain %u: its unread watch events are dropped after %u s",
-		c->dom->domid, c->xs->quota.event_age_ms / 1000);
+	if (!c->complained)
+		log_msg("domain %u: its unread watch events are dropped after %u s",
+			c->dom->domid, c->xs->quota.event_age_ms / 1000);
+	c->complained = true;
 	drop_events(c);
 	c->stalled_ms = now_ms;
 }

@@ -38,6 +38,7 @@ struct conn {
 	const struct conn_ops *ops;
 	bool priv;
 	bool broken;		/* out of order for good: ignore it */
+	bool complained;	/* about its unread events */
 	uint32_t id;		/* for the log */
 	char base[24];		/* what relative paths are below; "": none */
 	struct link link;	/* in xs.conns */

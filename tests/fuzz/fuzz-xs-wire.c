@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "xenstored/conn.h"
 #include "xenstored/xs.h"
 
@@ -66,6 +67,7 @@ static void say(struct conn *c, int type, const char *text, size_t len)
 
 static void start(void)
 {
+	log_init(NULL);
 	if (xs_init(&xs, 42, &shell))
 		abort();
 	conn_init(&conns[0], &xs, xs.dom0, true, &ops);

@@ -10,6 +10,7 @@
 
 #include <CUnit/CUnit.h>
 
+#include "consoled/attach.h"
 #include "consoled/outlog.h"
 #include "consoled/ring.h"
 
@@ -143,6 +144,24 @@ static void a_name_stays_in_its_folder(void)
 	CU_ASSERT_EQUAL(strlen(out), 15);
 }
 
+static void a_viewer_asks_in_one_way_only(void)
+{
+	static const char *const bad[] = {
+		"", "attach", "attach ", "attach x", "attach -1", "attach 1x",
+		"attach 1 2", "attach 1 wait ", "attach 1  wait",
+		"attach 32752", "attach 99999999999999999999", "detach 1",
+	};
+	uint32_t domid = 0;
+	bool wait = true;
+
+	CU_ASSERT(attach_parse("attach 7", &domid, &wait));
+	CU_ASSERT(domid == 7 && !wait);
+	CU_ASSERT(attach_parse("attach 32751 wait", &domid, &wait));
+	CU_ASSERT(domid == 32751 && wait);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CU_ASSERT(!attach_parse(bad[i], &domid, &wait));
+}
+
 CU_ErrorCode test_console_ring_register(void)
 {
 	static CU_TestInfo tests[] = {
@@ -154,6 +173,8 @@ CU_ErrorCode test_console_ring_register(void)
 		{ "input_stops_when_full", input_stops_when_full },
 		{ "a_log_keeps_one_old_file", a_log_keeps_one_old_file },
 		{ "a_name_stays_in_its_folder", a_name_stays_in_its_folder },
+		{ "a_viewer_asks_in_one_way_only",
+		  a_viewer_asks_in_one_way_only },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
