@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+# `make bench` measures Bulkhead and prints it beside the recorded figures of
+# Xen 4.17 (bench/results); `make bench-all` measures Xen anew as well.
+BENCH_RUNS = nomit life default
+bench: all tests/boot/tiny
+	$(srcdir)/bench/run --build $(builddir) --runs "$(BENCH_RUNS)" --compare
+bench-all: bench
+	$(srcdir)/bench/run --build $(builddir) --runs "$(BENCH_RUNS)" --of xen
+	for r in $(BENCH_RUNS); do \
+		echo "## $$r"; \
+		$(srcdir)/bench/report --ratios bench/bulkhead.$$r.json bench/xen417.$$r.json; \
+	done
+.PHONY: bench bench-all
+EXTRA_DIST += bench
+CLEAN_HOOKS += clean-bench
+clean-bench:
+	rm -rf bench
+.PHONY: clean-bench

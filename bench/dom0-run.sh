@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# dom0 side of the benchmark (becomes /payload/run.sh). Sections to run: $TESTS in /payload/settings.
+export PATH=/payload/bin:$PATH LC_ALL=C
+. /payload/settings; . "/payload/adapter.sh"
+us() { echo "${EPOCHREALTIME/./}"; }
+say() { echo "BENCH: $*"; }
+# Numbered intervals: "BENCH: STEP n name" and markers 0x10000+n .. +1 around it; n is even, 50..254 or given.
+step() { local n=$1 what=$2 t; shift 2; t=$(us); mark "$n" "$@" > /tmp/step.out 2>&1; local rc=$?; say "STEP $n $what us $(($(us) - t)) rc $rc"; [ $rc = 0 ] || tail -5 /tmp/step.out; }
+guest() { name=$1 kernel=${kernel:-/payload/tiny} ramdisk=$2 cmdline=$3 memory=$4 disk=$5 bridge=$6 mac=$7; ts_spec "/tmp/$(ts_spec_name)"; spec=/tmp/$(ts_spec_name); }
+# Looking costs instructions, waiting costs none: look rarely, so that it does not fall into what a guest measures.
+wait_console() { local i=0; sleep 30; until ts_console "$1" | grep -aq "$2"; do i=$((i + 1)); [ $i -gt 20 ] && { say "TIMEOUT $1 $2"; ts_console "$1" | tail -5; return 1; }; sleep 20; done; }
+linux=/payload/vmlinux ird=/payload/guest.ird base="console=hvc0 norandmaps rdinit=/bench-init ${GUEST_KARGS}"
+idle() { sleep "${1:-2}"; }
+settle() { cat /payload/vmlinux /payload/tiny /payload/guest.ird /payload/bin/* > /dev/null; }
+rss() { local p; for p in $1; do awk -v n="$(cat /proc/$p/comm)" '/^Rss/ { r = $2 } /^Pss:/ { s = $2 } END { print n, r, s }' /proc/$p/smaps_rollup; done; }
+
+seed
+t=$(us); mark 2; ts_start; mark 3; say "STEP 2 toolstack_start us $(($(us) - t)) rc 0"
+settle; idle 5
+for i in 1 2 3; do step 4 nothing true; done
+
+for section in $TESTS; do say "SECTION $section"; case $section in
+A)  # micro-benchmarks in dom0 and in a guest
+    mark 10; guestbench; mark 11
+    kernel=$linux; guest a "$ird" "$base g.test=bench" 256
+    step 14 create_linux $TS_CREATE "$spec"; wait_console a "GUEST: done"; say "CONSOLE domU"; ts_console a | grep -a -E '^(bench|skipped)' | tr -d '\r'; say "CONSOLE end"
+    step 18 destroy_linux $TS_DESTROY a;;
+AV) # the same guest with the toolstack's default clock
+    kernel=$linux; tsc_mode=default; guest av "$ird" "$base g.test=bench" 256; tsc_mode=
+    $TS_CREATE "$spec" > /dev/null; wait_console av "GUEST: done"; say "CONSOLE domU-default-tsc"; ts_console av | grep -a -E '^(bench|skipped)' | tr -d '\r'; say "CONSOLE end"
+    $TS_DESTROY av;;
+C)  # life cycle: tiny guest (toolstack alone), then Linux as an ELF and as the distribution's compressed image
+    kernel=/payload/tiny; guest t "" "" 16; say "VERBOSE first"; $TS_CREATE_VERBOSE "$spec" 2>&1 | stamp; say "VERBOSE end"; idle 1; $TS_DESTROY t
+    for i in $(seq "${CYCLES:-20}"); do step 50 create_tiny $TS_CREATE "$spec"; idle 1; step 52 destroy_tiny $TS_DESTROY t; idle 1; done
+    guest t "" "" 128; for i in 1 2 3; do step 54 create_tiny_128M $TS_CREATE "$spec"; idle 1; step 56 destroy_tiny_128M $TS_DESTROY t; idle 2; done
+    say "VERBOSE tiny"; $TS_CREATE_VERBOSE "$spec" 2>&1 | stamp; idle 1; say "VERBOSE end"; $TS_DESTROY t
+    if [ "${TRACE_CREATE:-1}" = 1 ]; then # a toolstack may leave a process behind: trace until the guest is gone
+        strace -f -e 'trace=ioctl,write,sendto,sendmsg,connect,execve' -o /tmp/strace.f $TS_CREATE "$spec" > /dev/null 2>&1 & idle 4; $TS_DESTROY t; wait $!; cp /tmp/strace.f /out/
+        strace -f -c -o /tmp/strace.c $TS_CREATE "$spec" > /dev/null 2>&1 & idle 4; $TS_DESTROY t; wait $!; cp /tmp/strace.c /out/; fi
+    for i in 1 2; do kernel=$linux; guest l$i "$ird" "$base g.test=hold" 128
+        step 60 create_linux_vmlinux $TS_CREATE "$spec"; wait_console l$i "GUEST: done"; step 62 destroy_linux $TS_DESTROY l$i; idle 3; done; guest lv "$ird" "$base g.test=hold" 128
+    say "VERBOSE linux"; $TS_CREATE_VERBOSE "$spec" 2>&1 | stamp; say "VERBOSE end"; wait_console lv "GUEST: done"; $TS_DESTROY lv; idle 2
+    for i in 1 2; do kernel=/payload/vmlinuz; guest lz$i "$ird" "$base g.test=hold" 128
+        step 64 create_linux_vmlinuz_$i $TS_CREATE "$spec"; wait_console lz$i "GUEST: done"; step 66 destroy_linux_z $TS_DESTROY lz$i; idle 3; done
+    for i in 1 2 3; do step 72 list $TS_LIST; done;;
+F)  # memory and growth with the number of guests
+    kernel=/payload/tiny; say "FREE 0 $(ts_free_kib)"; rss "$(ts_daemons)" | sed 's/^/BENCH: RSS 0 /'
+    for i in $(seq "${GUESTS:-40}"); do guest "f$i" "" "" 8; step 80 "create_nth_$i" $TS_CREATE "$spec"; idle 0.3
+        case $i in 1|10|20|40) idle 1; say "FREE $i $(ts_free_kib)"; rss "$(ts_daemons)" | sed "s/^/BENCH: RSS $i /"; rss "$(ts_guest_processes)" | awk -v i=$i '{ n++; r += $2; s += $3 } END { print "BENCH: RSSGUEST " i, n, r, s }'; awk -v i=$i '/MemAvail/ { print "BENCH: DOM0AVAIL " i, $2 }' /proc/meminfo; esac; done
+    step 82 list_many $TS_LIST
+    for i in $(seq "${GUESTS:-40}"); do step 84 "destroy_nth_$i" $TS_DESTROY "f$i"; idle 0.3; done; idle 2; say "FREE end $(ts_free_kib)";;
+esac; done
+say "END"
