@@ -22,4 +22,5 @@ xenstored_SOURCES = $(XENSTORED_PURE) \
 xenstored_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 xenstored_LDADD = libcommon.a
 dist_man_MANS += dom0-tools/xenstored/xenstored.8
-UNIT_TOOL_SRC += $(XENSTORED_PURE)
+# The ring is tested against a made-up machine (tests/unit/test-xs-ring.c).
+UNIT_TOOL_SRC += $(XENSTORED_PURE) dom0-tools/xenstored/conn-ring.c

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store's connection over a shared page, with a made-up guest on the other
+ * side and made-up event channels.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <CUnit/CUnit.h>
+
+#include "common/log.h"
+#include "xenstored/shell.h"
+
+CU_ErrorCode test_xs_ring_register(void);
+
+static struct daemon d;
+static struct xenstore_domain_interface page;
+static struct domain *dom;
+static unsigned int kicks, maps, binds;
+static struct conn root;
+
+/* ---- the machine that conn-ring.c sees ---- */
+
+int xen_evtchn_notify(int fd, uint32_t port)
+{
+	(void)fd;
+	(void)port;
+	kicks++;
+	return 0;
+}
+
+int xen_evtchn_bind(int fd, uint32_t domid, uint32_t remote_port)
+{
+	(void)fd;
+	(void)domid;
+	if (remote_port == 666)
+		return -EINVAL;
+	binds++;
+	return 300 + remote_port;
+}
+
+int xen_evtchn_unbind(int fd, uint32_t port)
+{
+	(void)fd;
+	(void)port;
+	binds--;
+	return 0;
+}
+
+int xen_page_map_grant(int fd, uint32_t domid, uint32_t gref,
+		       struct xen_page *p)
+{
+	(void)fd;
+	(void)domid;
+	CU_ASSERT_EQUAL(gref, 1);
+	maps++;
+	*p = (struct xen_page){ &page, 0 };
+	return 0;
+}
+
+void xen_page_unmap(int fd, struct xen_page *p)
+{
+	(void)fd;
+	if (p->va)
+		maps--;
+	p->va = NULL;
+}
+
+void shell_stalled(struct daemon *dm, struct conn *c)
+{
+	(void)dm;
+	(void)c;
+}
+
+static bool fake_exists(void *arg, uint32_t domid)
+{
+	(void)arg;
+	return domid < 8;
+}
+
+static int fake_introduce(void *arg, struct domain *dm, uint32_t port)
+{
+	return ring_introduce(arg, dm, port);
+}
+
+static void fake_release(void *arg, struct domain *dm)
+{
+	ring_release(arg, dm);
+}
+
+static const struct xs_shell shell = {
+	fake_exists, fake_introduce, fake_release, &d,
+};
+
+static void no_service(struct conn *c)
+{
+	(void)c;
+}
+
+static const struct conn_ops no_ops = { no_service };
+
+/* ---- the two sides ---- */
+
+static void serve(void)
+{
+	struct conn *c;
+
+	while (!link_empty(&d.xs.dirty)) {
+		c = link_entry(d.xs.dirty.next, struct conn, dirty);
+		link_del(&c->dirty);
+		c->ops->service(c);
+	}
+}
+
+static int as_root(int type, const char *text, size_t len)
+{
+	struct xsd_sockmsg head = { .type = type, .len = len };
+
+	conn_sent(&root, buf_len(&root.out));
+	conn_request(&root, &head, text);
+	memcpy(&head, buf_head(&root.out), sizeof(head));
+	return head.type;
+}
+
+#define ROOT(type, text) as_root(type, text, sizeof(text))
+
+static void guest_put(const void *data, size_t n)
+{
+	const char *from = data;
+
+	while (n--)
+		page.req[page.req_prod++ & 1023] = *from++;
+}
+
+static void kick(void)
+{
+	ring_event(&d, 305);
+	serve();
+}
+
+static size_t guest_take(void *to, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && page.rsp_cons != page.rsp_prod)
+		((char *)to)[n++] = page.rsp[page.rsp_cons++ & 1023];
+	return n;
+}
+
+static void guest_asks(int type, uint32_t id, const char *text, size_t len)
+{
+	const struct xsd_sockmsg head = { type, id, 0, len };
+
+	guest_put(&head, sizeof(head));
+	guest_put(text, len);
+}
+
+static int guest_answer(uint32_t id, char *payload)
+{
+	struct xsd_sockmsg head;
+
+	if (guest_take(&head, sizeof(head)) != sizeof(head))
+		return -1;
+	CU_ASSERT_EQUAL(guest_take(payload, head.len), head.len);
+	payload[head.len] = 0;
+	CU_ASSERT_EQUAL(head.req_id, id);
+	return head.type;
+}
+
+static void start(void)
+{
+	log_init(NULL);
+	memset(&d, 0, sizeof(d));
+	memset(&page, 0, sizeof(page));
+	kicks = maps = binds = 0;
+	CU_ASSERT_EQUAL_FATAL(xs_init(&d.xs, 7, &shell), 0);
+	conn_init(&root, &d.xs, d.xs.dom0, true, &no_ops);
+	link_init(&d.loop.timers);
+	d.loop.now_ms = 1000;
+	ROOT(XS_MKDIR, "/local/domain/1");
+	ROOT(XS_SET_PERMS, "/local/domain/1\0n1");
+	CU_ASSERT_EQUAL(ROOT(XS_INTRODUCE, "1\0" "1\0" "5"), XS_INTRODUCE);
+	serve();
+	dom = dom_find(&d.xs, 1);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dom->conn);
+}
+
+static void end(void)
+{
+	CU_ASSERT_PTR_NULL(store_check(&d.xs));
+	if (dom_find(&d.xs, 1))
+		dom_forget(&d.xs, dom_find(&d.xs, 1));
+	CU_ASSERT_EQUAL(maps, 0);
+	CU_ASSERT_EQUAL(binds, 0);
+	conn_fini(&root);
+	xs_free(&d.xs);
+	free(d.by_port);
+	log_init("unit");
+}
+
+static void talk_goes_around_the_edge(void)
+{
+	char payload[4097], text[64];
+
+	CU_ASSERT_EQUAL(page.server_features, 3);
+	for (uint32_t i = 0; i < 300; i++) {
+		int n = sprintf(text, "k%c%u", 0, i);
+
+		guest_asks(XS_WRITE, i, text, n);
+		kick();
+		CU_ASSERT_EQUAL(guest_answer(i, payload), XS_WRITE);
+		dom->credit = 100000;
+		guest_asks(XS_READ, i, "k", 2);
+		kick();
+		CU_ASSERT_EQUAL(guest_answer(i, payload), XS_READ);
+		CU_ASSERT_STRING_EQUAL(payload, text + 2);
+	}
+	CU_ASSERT(page.req_prod > 3 * 1024);
+}
+
+static void many_requests_need_one_kick(void)
+{
+	char payload[4097];
+
+	for (uint32_t i = 0; i < 15; i++)
+		guest_asks(XS_READ, i, "none", 5);
+	kicks = 0;
+	kick();
+	CU_ASSERT_EQUAL(kicks, 1);
+	for (uint32_t i = 0; i < 15; i++)
+		CU_ASSERT_EQUAL(guest_answer(i, payload), XS_ERROR);
+	kicks = 0;
+	kick();
+	CU_ASSERT_EQUAL(kicks, 0);
+}
+
+static void a_request_may_come_in_pieces(void)
+{
+	const struct xsd_sockmsg head = { XS_READ, 9, 0, 2 };
+	char payload[4097];
+
+	for (size_t i = 0; i < sizeof(head); i++) {
+		guest_put((const char *)&head + i, 1);
+		kick();
+	}
+	guest_put("x", 1);
+	kick();
+	CU_ASSERT_EQUAL(guest_answer(9, payload), -1);
+	guest_put("", 1);
+	kick();
+	CU_ASSERT_EQUAL(guest_answer(9, payload), XS_ERROR);
+	CU_ASSERT_STRING_EQUAL(payload, "ENOENT");
+}
+
+static void a_large_answer_waits_for_room(void)
+{
+	char big[3100] = "/local/domain/1/big", payload[4097];
+	size_t n = 0, part;
+
+	memset(big + 20, 'b', sizeof(big) - 20);
+	CU_ASSERT_EQUAL(as_root(XS_WRITE, big, sizeof(big)), XS_WRITE);
+	guest_asks(XS_READ, 3, "big", 4);
+	kick();
+	while ((part = guest_take(payload + n, sizeof(payload) - n))) {
+		CU_ASSERT(part <= 1024);
+		n += part;
+		kick();
+	}
+	CU_ASSERT_EQUAL(n, sizeof(struct xsd_sockmsg) + 3080);
+	CU_ASSERT_EQUAL(payload[n - 1], 'b');
+}
+
+static void a_request_that_is_too_long_ends_the_talk(void)
+{
+	const struct xsd_sockmsg head = { XS_READ, 9, 0, 4097 };
+	char payload[4097];
+
+	guest_put(&head, sizeof(head));
+	kick();
+	CU_ASSERT_EQUAL(page.error, XENSTORE_ERROR_PROTO);
+	guest_asks(XS_READ, 1, "x", 2);
+	kick();
+	CU_ASSERT_EQUAL(guest_answer(1, payload), -1);
+	/* Its record stays, and its death is still announced. */
+	ROOT(XS_WATCH, "@releaseDomain\0t");
+	conn_sent(&root, buf_len(&root.out));
+	dom_scan_begin(&d.xs);
+	dom_scan_end(&d.xs);
+	CU_ASSERT(buf_len(&root.out) > 0);
+}
+
+static void bad_indices_end_the_talk(void)
+{
+	page.req_prod = page.req_cons + 1025;
+	kick();
+	CU_ASSERT_EQUAL(page.error, XENSTORE_ERROR_RINGIDX);
+	/* A fresh start is possible. */
+	page.connection = XENSTORE_RECONNECT;
+	kick();
+	CU_ASSERT_EQUAL(page.connection, XENSTORE_CONNECTED);
+	CU_ASSERT_EQUAL(page.error, 0);
+	page.rsp_cons = 1;
+	guest_asks(XS_READ, 1, "x", 2);
+	kick();
+	CU_ASSERT_EQUAL(page.error, XENSTORE_ERROR_RINGIDX);
+}
+
+static void reconnecting_drops_what_was(void)
+{
+	char payload[4097];
+
+	guest_asks(XS_WATCH, 1, "a\0t", 4);
+	guest_asks(XS_TRANSACTION_START, 2, "", 1);
+	guest_put("\x01\x02\x03", 3);
+	kick();
+	CU_ASSERT_EQUAL(dom->conn->nr_watches, 1);
+	page.connection = XENSTORE_RECONNECT;
+	kick();
+	CU_ASSERT_EQUAL(dom->conn->nr_watches, 0);
+	CU_ASSERT_EQUAL(dom->conn->nr_txns, 0);
+	CU_ASSERT_EQUAL(page.rsp_prod, 0);
+	guest_asks(XS_READ, 4, "none", 5);
+	kick();
+	CU_ASSERT_EQUAL(guest_answer(4, payload), XS_ERROR);
+}
+
+static void introducing_again_takes_the_new_port(void)
+{
+	char payload[4097];
+
+	CU_ASSERT_EQUAL(ROOT(XS_INTRODUCE, "1\0" "1\0" "6"), XS_INTRODUCE);
+	CU_ASSERT_EQUAL(binds, 1);
+	CU_ASSERT_EQUAL(maps, 1);
+	guest_asks(XS_READ, 4, "none", 5);
+	kick();
+	CU_ASSERT_EQUAL(guest_answer(4, payload), -1);
+	ring_event(&d, 306);
+	serve();
+	CU_ASSERT_EQUAL(guest_answer(4, payload), XS_ERROR);
+	/* A port that cannot be bound is refused, and nothing leaks. */
+	CU_ASSERT_EQUAL(ROOT(XS_INTRODUCE, "2\0" "1\0" "666"), XS_ERROR);
+	CU_ASSERT_EQUAL(maps, 1);
+}
+
+CU_ErrorCode test_xs_ring_register(void)
+{
+#define T(f) { #f, f }
+	static CU_TestInfo tests[] = {
+		T(talk_goes_around_the_edge),
+		T(many_requests_need_one_kick),
+		T(a_request_may_come_in_pieces),
+		T(a_large_answer_waits_for_room),
+		T(a_request_that_is_too_long_ends_the_talk),
+		T(bad_indices_end_the_talk),
+		T(reconnecting_drops_what_was),
+		T(introducing_again_takes_the_new_port),
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+		{ "xs-ring", NULL, NULL, start, end, tests },
+		CU_SUITE_INFO_NULL,
+	};
+
+	return CU_register_suites(suites);
+}
