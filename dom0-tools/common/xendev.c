@@ -194,12 +194,17 @@ static int ctl_sysctl(struct xen_ctl *c)
 
 #define CTL_DATA	256	/* where the data starts, after the op */
 
+uint32_t xen_ctl_fit(const struct xen_ctl *c)
+{
+	return (c->mem_len - CTL_DATA) / sizeof(xen_domctl_getdomaininfo_t);
+}
+
 int xen_ctl_domains(struct xen_ctl *c, uint32_t first, uint32_t max,
 		    const xen_domctl_getdomaininfo_t **list)
 {
 	struct xen_sysctl *op = (void *)c->mem;
 	xen_domctl_getdomaininfo_t *info = (void *)(c->mem + CTL_DATA);
-	const uint32_t fit = (c->mem_len - CTL_DATA) / sizeof(*info);
+	const uint32_t fit = xen_ctl_fit(c);
 	int rc;
 
 	memset(op, 0, sizeof(*op));

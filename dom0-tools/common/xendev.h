@@ -47,8 +47,10 @@ struct xen_ctl {
 int xen_ctl_open(struct xen_ctl *c, size_t mem_len);
 /*
  * Up to @max domains with id >= @first, by id: points *@list into c->mem
- * (until the next call) and returns how many; 0 means that there are no more.
+ * (until the next call) and returns how many. Fewer than both @max and
+ * xen_ctl_fit() means that there are no more.
  */
+uint32_t xen_ctl_fit(const struct xen_ctl *c);
 int xen_ctl_domains(struct xen_ctl *c, uint32_t first, uint32_t max,
 		    const xen_domctl_getdomaininfo_t **list);
 /*

@@ -280,8 +280,8 @@ static void guest_connect(struct con *c, struct guest *g)
 	pty_open(c, g);
 	viewers_attach(c, g);
 	/* It may have written before we listened. */
-	guest_service(c, g);
-	xen_evtchn_notify(c->evtchn, g->port);
+	if (guest_drain(c, g))
+		xen_evtchn_notify(c->evtchn, g->port);
 }
 
 /* ---- asking the store ---- */
@@ -434,7 +434,7 @@ static unsigned int scan_from(struct con *c, uint32_t first)
 			guest_new(c, domid);
 			found++;
 		}
-	} while (n > 0);
+	} while (n == (int)xen_ctl_fit(&c->ctl));
 	return found;
 }
 
@@ -474,7 +474,7 @@ void guests_scan_gone(struct con *c)
 			if (g)
 				g->alive = !(info[i].flags & XEN_DOMINF_dying);
 		}
-	} while (n > 0);
+	} while (n == (int)xen_ctl_fit(&c->ctl));
 	link_for_each_safe(pos, tmp, &c->guests) {
 		g = link_entry(pos, struct guest, link);
 		if (!g->alive)

@@ -79,7 +79,7 @@ static void scan_domains(struct daemon *d)
 					 info[i].flags & XEN_DOMINF_shutdown);
 			first = info[i].domain + 1u;
 		}
-	} while (n > 0);
+	} while (n == (int)xen_ctl_fit(&d->ctl));
 	dom_scan_end(&d->xs);
 }
 
