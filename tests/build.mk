@@ -2,5 +2,6 @@
 include tests/unit/build.mk
 include tests/fuzz/build.mk
 include tests/machine/build.mk
+include tests/toolstack/build.mk
 include tests/boot/build.mk
 include tests/scripts/build.mk

@@ -44,6 +44,7 @@ struct guest {
 	unsigned int short_lives, restarts;
 	char *reason;			/* "poweroff" ... once it ended */
 	char *detail;			/* a sentence, or NULL */
+	bool in_scan;			/* was in the table when a scan began */
 };
 
 extern pthread_mutex_t guests_lock;

@@ -976,8 +976,15 @@ void life_scan(struct ctrl *ctrl)
 	struct guest *g, *next;
 	uint16_t gone[64];
 	size_t gone_count = 0;
-	int n = all_domains(ctrl, &all);
+	int n;
 
+	/* A guest that comes into the table after the domains were listed is
+	 * not in the list, and yet not gone. */
+	pthread_mutex_lock(&guests_lock);
+	for (g = guest_first(); g; g = g->next)
+		g->in_scan = g->life == GUEST_LIVE || g->life == GUEST_KEPT;
+	pthread_mutex_unlock(&guests_lock);
+	n = all_domains(ctrl, &all);
 	if (n < 0) {
 		journal_line("the domains cannot be listed: %s", ctrl_error(ctrl));
 		return;
@@ -987,7 +994,8 @@ void life_scan(struct ctrl *ctrl)
 		const struct ctrl_domain_info *info;
 
 		next = g->next;
-		if (g->life == GUEST_STARTING || g->life == GUEST_ENDING)
+		if (!g->in_scan || g->life == GUEST_STARTING ||
+		    g->life == GUEST_ENDING)
 			continue;
 		info = find_domain(all, n, g->domid);
 		if (!info && gone_count < 64)

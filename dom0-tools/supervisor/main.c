@@ -27,10 +27,14 @@
 #define PACKAGE_VERSION "unknown"
 #endif
 
+#ifndef RUN_DIR
 #define RUN_DIR		"/run/bulkhead"
+#endif
 #define RECORD_DIR	RUN_DIR "/domains"
 #define LOCK_FILE	RUN_DIR "/supervisor.lock"
+#ifndef LOG_DIR
 #define LOG_DIR		"/var/log/bulkhead"
+#endif
 #define LOG_FILE	LOG_DIR "/supervisor.log"
 #define WORKERS		4
 

@@ -28,7 +28,9 @@
 #ifndef SUPERVISOR_PROTOCOL_H
 #define SUPERVISOR_PROTOCOL_H
 
+#ifndef SUPERVISOR_SOCKET
 #define SUPERVISOR_SOCKET	"/run/bulkhead/supervisor.sock"
+#endif
 #define SUPERVISOR_LINE_MAX	(8u << 20)
 
 /* Exit codes of ctl, which are the codes of answers too. */

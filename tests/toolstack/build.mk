@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+# The supervisor and ctl on a libctrl without a hypervisor.
+TOOLSTACK_CPPFLAGS = -D_GNU_SOURCE -DHAVE_CONFIG_H -I. \
+	-I$(srcdir)/libctrl/include -I$(srcdir)/libctrl -I$(srcdir)/dom0-tools \
+	-I$(srcdir)/dom0-tools/supervisor $(XML_CFLAGS) $(JANSSON_CFLAGS) \
+	-DPACKAGE_VERSION='"$(PACKAGE_VERSION)"' -DSBINDIR='"."' \
+	-DRUN_DIR='"run"' -DLOG_DIR='"log.d"' \
+	-DSUPERVISOR_SOCKET='"run/supervisor.sock"'
+TOOLSTACK_SUPERVISOR = $(filter %.c,$(supervisor_SOURCES)) \
+	$(filter %.c,$(libguestconfig_la_SOURCES)) dom0-tools/common/daemon.c \
+	dom0-tools/common/log.c tests/toolstack/fake-ctrl.c
+TOOLSTACK_CTL = $(filter %.c,$(ctl_SOURCES))
+
+tests/toolstack/supervisor: $(TOOLSTACK_SUPERVISOR)
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) $(HOST_CFLAGS) $(TOOLSTACK_CPPFLAGS) -o $@ \
+		$(filter %.c,$^) $(XML_LIBS) $(JANSSON_LIBS)
+tests/toolstack/ctl: $(TOOLSTACK_CTL)
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) $(HOST_CFLAGS) $(TOOLSTACK_CPPFLAGS) -o $@ \
+		$(filter %.c,$^)
+
+TESTS += tests/toolstack/toolstack.sh
+check_DATA = tests/toolstack/supervisor tests/toolstack/ctl
+EXTRA_DIST += tests/toolstack/toolstack.sh tests/toolstack/fake-ctrl.c
+CLEANFILES += tests/toolstack/supervisor tests/toolstack/ctl

@@ -1,0 +1,198 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# The supervisor and ctl together, on a libctrl without a hypervisor
+# (fake-ctrl.c).  Both were built to keep their sockets and files in the
+# working folder.  Each line of output is a claim that holds.
+here=$(pwd)/tests/toolstack
+schema=${srcdir:-.}/xml-schemas/guest.rng
+case $schema in /*) ;; *) schema=$(pwd)/$schema ;; esac
+dir=$(mktemp -d) || exit 99
+cd "$dir" || exit 99
+export ASAN_OPTIONS=detect_leaks=1
+pid=
+
+end()
+{
+	[ -n "$pid" ] && kill "$pid" 2> /dev/null && wait "$pid" 2> /dev/null
+	cd / && rm -rf "$dir"
+}
+trap end EXIT
+
+die()
+{
+	echo "not so: $*"
+	echo "--- last output:"; cat "$dir/out" 2> /dev/null
+	echo "--- supervisor:"; cat "$dir/log" 2> /dev/null
+	exit 1
+}
+
+ctl() { "$here/ctl" "$@"; }
+
+# code N COMMAND...: ctl ends with that code
+code()
+{
+	want=$1
+	shift
+	timeout 20 "$here/ctl" "$@" > out 2>&1 < /dev/null
+	got=$?
+	[ $got -eq "$want" ] || die "ctl $* ends with $want (it was $got)"
+}
+
+says() { grep -q -- "$1" out || die "it says \"$1\""; }
+logged() { grep -q -- "$1" log || die "the log says \"$1\""; }
+
+# until COMMAND...: waits at most 10 s for a condition
+until_true()
+{
+	n=0
+	until "$@" > /dev/null 2>&1; do
+		n=$((n + 1))
+		[ $n -lt 200 ] || die "at last: $*"
+		sleep 0.05
+	done
+}
+
+guest()		# NAME CMDLINE [MORE-XML]
+{
+	cat > "$1.xml" <<- E
+	<domain type='xen'><name>$1</name><memory unit='MiB'>64</memory>
+	<os><kernel>/bin/sh</kernel><cmdline>$2</cmdline></os>$3</domain>
+	E
+}
+
+start()
+{
+	"$here/supervisor" -f --schema "$schema" 2>> log &
+	pid=$!
+	until_true ctl version
+}
+
+start
+guest a ""
+code 0 create a.xml; says 'guest "a" started with id 1'
+code 6 create a.xml; says 'exists already, with id 1'
+code 0 list; says '^a  *1 '
+code 0 list --json; says '"name":"a"'
+code 0 info a; says '^state  *idle'
+code 0 info 1; says '^name  *a'
+code 0 info --host --json; says '"free_kib":123456'
+code 3 info nobody
+code 3 destroy nobody
+code 5 destroy 0
+echo "a guest is started once, and can be seen"
+
+code 0 pause a; code 0 list; says ' -bp---'
+code 0 pause a
+code 0 unpause a; code 0 list; says ' -b----'
+echo "pausing twice is pausing once"
+
+code 0 rename a web; code 3 pause a; code 0 pause web; code 0 unpause 1
+code 0 dump-xml web; says '<name>web</name>'; says '<uuid>'
+code 2 rename web 17; code 2 rename web a/b
+guest b ""; code 0 create b.xml; code 6 rename b web
+cp out dump; code 0 dump-xml web; cp out web2.xml
+echo "a guest goes by its new name"
+
+code 0 shutdown --wait web
+code 0 info web; says '^reason  *poweroff'; says '^state  *gone'
+code 3 pause web; says 'it ended (poweroff)'
+code 0 create web2.xml; code 0 destroy web
+code 0 info web; says '^reason  *destroyed'
+echo "shutdown --wait returns when the guest is gone, and it is known why"
+
+guest d "deaf"; code 0 create d.xml
+code 4 shutdown --timeout 1 d; says 'has not ended'
+code 0 destroy d
+echo "a guest that does not listen costs no more than the time given"
+
+guest k "end=killed" "<on_crash>preserve</on_crash>"
+code 0 create k.xml
+until_true grep -q 'ended (crash)' log
+code 0 info k; says '^state  *crashed'; says 'd[0-9]* killed: it broke a rule'
+code 1 pause k; says 'only kept for a look'
+code 0 destroy k; code 0 info k; says 'it broke a rule'
+echo "who was killed by the hypervisor is kept with its reason"
+
+guest r "end=reboot" "<on_reboot>restart</on_reboot>"
+code 0 create r.xml
+until_true grep -q 'giving up' log
+until_true sh -c "$here/ctl info r | grep -q gone"
+code 0 info r; says 'too soon, too often'; says '^restarts  *4'
+echo "a guest that ends at once is started five times and no more"
+
+guest n "end=crash" "<on_crash>rename-restart</on_crash>"
+code 0 create n.xml
+until_true grep -q '"n": 5 lives' log
+code 0 list; says '^n-1 '; says '^n-4 '; says '^n '
+for i in n n-1 n-2 n-3 n-4; do until_true ctl destroy $i; done
+echo "rename-restart keeps every one of them"
+
+guest f "fail=image"
+code 1 create f.xml; says 'guest "f": image: it fails on request'
+code 3 info f
+[ -z "$(ls run/domains | grep starting)" ] || die "no record is left"
+echo "a creation that fails leaves nothing"
+
+guest x "" "<devices><disk type='file'><source file='/x'/><target dev='xvda'/></disk></devices>"
+code 7 create x.xml; says 'x.xml:2: <disk>: disks come with'
+code 0 validate x.xml
+guest y "" "<memroy/>"
+code 1 create y.xml; says 'y.xml:2: <memroy>: no such element'
+code 1 validate y.xml
+printf '\377' > z.xml; code 1 create z.xml; says 'not UTF-8'
+code 3 create nowhere.xml
+guest v "" "<genid/>"; code 0 create --dry-run v.xml; says 'warning: v.xml:2: <genid>'
+code 3 info v
+echo "bad documents are refused with a sentence"
+
+code 2 frob; code 2 create; code 2 list x; code 2; code 0 --help
+for c in create list info console pause unpause shutdown reboot destroy \
+	rename validate dump-xml dmesg store version; do
+	code 0 $c --help; says "^Usage: ctl $c"
+done
+echo "every command has its help"
+
+guest t ""; code 0 create --timing t.xml; says '^memory  *[0-9.]* ms'
+code 0 destroy t
+code 0 dmesg; says 'killed: it broke a rule'
+echo "steps are timed"
+
+guest p1 "slow"; guest p2 "slow"
+ctl create p1.xml > o1 2>&1 & j1=$!
+ctl create p1.xml > o2 2>&1 & j2=$!
+ctl create p2.xml > o3 2>&1 & j3=$!
+wait $j1; c1=$?; wait $j2; c2=$?; wait $j3; c3=$?
+[ $((c1 + c2)) -eq 6 ] && [ $c3 -eq 0 ] || die "one of two wins ($c1 $c2 $c3)"
+code 0 destroy p1; code 0 destroy p2
+echo "of two creations with one name, one wins"
+
+guest q "slow"
+ctl create q.xml > o1 2>&1 & j1=$!
+until_true sh -c "ls run/domains | grep -q starting"
+kill -9 $j1; wait $j1 2> /dev/null
+until_true ctl destroy q
+echo "a creation goes on when its ctl is killed"
+
+guest s "end=poweroff"
+i=0; while [ $i -lt 70 ]; do
+	code 0 create s.xml
+	until_true sh -c "$here/ctl info s | grep -q gone"
+	i=$((i + 1))
+done
+[ "$(ls run/domains | grep -c ended)" -eq 64 ] || die "64 epitaphs"
+fds=$(ls /proc/$pid/fd | wc -l)
+[ "$fds" -lt 24 ] || die "few descriptors are open ($fds)"
+echo "the ended do not pile up"
+
+code 0 destroy b
+kill -TERM $pid; wait $pid; rc=$?; pid=
+[ $rc -eq 0 ] || die "the supervisor ends well ($rc)"
+logged 'supervisor ends'
+code 1 list; says 'supervisor is not running'
+echo "the supervisor ends without a leak"
+
+start
+code 0 info s; says '^reason  *poweroff'
+kill -TERM $pid; wait $pid; pid=
+echo "the next supervisor still knows who ended and why"
