@@ -100,9 +100,11 @@ void request_run(struct conn *c, struct ctrl *ctrl, const char *line,
 			conn_fail(c, CODE_USAGE, "%s: no guest is named",
 				  word);
 		} else if (requests[i].job) {
+			/* The job owns the request from here on. */
 			job_submit(&(struct job){ .run = requests[i].job,
 						  .conn = conn_get(c),
-						  .request = json_incref(o) });
+						  .request = o });
+			return;
 		} else {
 			answer_quick(c, ctrl, o, word);
 		}

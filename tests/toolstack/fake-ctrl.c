@@ -6,7 +6,7 @@
  * "end=poweroff", "end=reboot", "end=crash", "end=killed" (by the hypervisor,
  * with a line in its log) let them end by themselves at once; a guest with
  * "deaf" ignores requests.  "fail=STEP" makes creation fail at a step, "slow"
- * makes each step take 50 ms.
+ * makes each step take half a second.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -246,7 +246,7 @@ static int step(const struct guest_config *g,
 	if (o->progress)
 		o->progress(o->ctx, &p);
 	if (strstr(g->cmdline, "slow"))
-		usleep(50000);
+		usleep(500000);
 	snprintf(word, sizeof(word), "fail=%s", name);
 	if (strstr(g->cmdline, word))
 		return -EIO;
