@@ -137,7 +137,7 @@ static bool forward_input(int fd, bool *ended)
 		*ended = true;
 		return !raw;	/* a closed pipe only stops talking */
 	}
-	leave = raw ? memchr(bytes, LEAVE, (size_t)n) : NULL;
+	leave = memchr(bytes, LEAVE, (size_t)n);
 	if (leave)
 		n = leave - bytes;
 	return write_all(fd, bytes, (size_t)n) && !leave;

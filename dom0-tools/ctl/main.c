@@ -30,8 +30,7 @@ static const struct command commands[] = {
 	  "FILE is a libvirt domain document; - is standard input.\n" },
 	{ "list", cmd_list, "[--json]", "list the domains",
 	  "  -j, --json       for programs\n"
-	  "State: r running, b blocked, p paused, s shut down (next letter: - off,\n"
-	  "r reboot, s suspend, c crash, w watchdog), d dying.\n" },
+	  "Mem is in MiB. State is running, idle, paused, ended, crashed or dying.\n" },
 	{ "info", cmd_info, "[--json] NAME | --host",
 	  "tell about a guest, also an ended one, or the machine",
 	  "  -H, --host       the machine instead of a guest\n"

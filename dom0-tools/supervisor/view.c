@@ -2,8 +2,7 @@
 /*
  * What list and info say, for people and for programs.
  *
- * The table of list has the columns and the widths that scripts written for
- * xl expect.  JSON objects carry "version": 1; members may be added, none
+ * The table of list is for people, and for awk by its columns.  JSON objects carry "version": 1; members may be added, none
  * changes its meaning or goes.
  */
 #include <stdio.h>
@@ -37,20 +36,6 @@ static const char *state_word(const struct ctrl_domain_info *i)
 	if (i->running || !i->blocked)
 		return "running";
 	return "idle";
-}
-
-static void state_letters(const struct ctrl_domain_info *i, char out[7])
-{
-	static const char codes[] = "-rscwS";
-
-	out[0] = i->running ? 'r' : '-';
-	out[1] = i->blocked ? 'b' : '-';
-	out[2] = i->paused ? 'p' : '-';
-	out[3] = i->shutdown >= 0 ? 's' : '-';
-	out[4] = i->shutdown >= 0 && i->shutdown < 6 ? codes[i->shutdown] :
-		 '-';
-	out[5] = i->dying ? 'd' : '-';
-	out[6] = '\0';
 }
 
 /* The name of a domain; those of other tools are asked for once. */
@@ -126,22 +111,21 @@ static json_t *row_json(const struct row *r)
 
 static char *rows_text(const struct row *rows, int n)
 {
-	char *text = NULL, letters[7];
+	char *text = NULL;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
 
 	if (!out)
 		return NULL;
-	fprintf(out, "%-40s %5s %5s %5s\t%s\t%s\n", "Name", "ID", "Mem",
+	fprintf(out, "%-32s %5s %7s %5s  %-8s %9s\n", "Name", "ID", "Mem",
 		"VCPUs", "State", "Time(s)");
 	for (int i = 0; i < n; i++) {
 		const struct ctrl_domain_info *d = &rows[i].info;
 
-		state_letters(d, letters);
-		fprintf(out, "%-40s %5u %5llu %5u     %s  %6llu.%llu\n",
+		fprintf(out, "%-32s %5u %7llu %5u  %-8s %7llu.%llu\n",
 			rows[i].name, d->domid,
 			(unsigned long long)(d->memory_kib + d->claimed_kib) /
-			1024, d->vcpus_online, letters,
+			1024, d->vcpus_online, state_word(d),
 			(unsigned long long)d->cpu_ns / 1000000000u,
 			(unsigned long long)d->cpu_ns / 100000000u % 10);
 	}

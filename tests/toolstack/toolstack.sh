@@ -82,9 +82,9 @@ code 3 destroy nobody
 code 5 destroy 0
 echo "a guest is started once, and can be seen"
 
-code 0 pause a; code 0 list; says ' -bp---'
+code 0 pause a; code 0 list; says '^a .* paused '
 code 0 pause a
-code 0 unpause a; code 0 list; says ' -b----'
+code 0 unpause a; code 0 list; says '^a .* idle '
 echo "pausing twice is pausing once"
 
 code 0 rename a web; code 3 pause a; code 0 pause web; code 0 unpause 1
