@@ -14,7 +14,7 @@ out=$1 script=$2
 shift 2
 dir=$(dirname "$out")
 : "${LD:=ld}" "${NM:=nm}" "${HYP_CC:=cc}"
-flags="-nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=none --orphan-handling=warn"
+flags="-nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=none"
 
 as_table() {
 	awk '
