@@ -133,6 +133,8 @@ int vcpu_create(struct domain *d, u32 id)
 	v->id = id;
 	v->down = true;
 	v->info = first_info(v);
+	/* Its kernel begins with events off. */
+	v->info->evtchn_upcall_mask = 1;
 	v->mmu.kernel = v->mmu.user = MFN_NONE;
 	vtime_vcpu_init(v);
 	rc = sched_vcpu_init(v);
