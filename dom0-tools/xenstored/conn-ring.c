@@ -199,6 +199,8 @@ static void ring_service(struct conn *c)
 	PAGE_WRITE(r->page->req_cons, r->req_cons);
 	PAGE_WRITE(r->page->rsp_prod, r->rsp_prod);
 	ring_notify(r);
+	/* A thousand idle guests should not hold a thousand buffers. */
+	conn_idle(c);
 	if (buf_len(&c->out))
 		shell_stalled(r->d, c);
 }

@@ -172,6 +172,14 @@ void conn_sent(struct conn *c, size_t n)
 	account_out(c);
 }
 
+void conn_idle(struct conn *c)
+{
+	if (buf_len(&c->out))
+		return;
+	buf_free(&c->out);
+	account_out(c);
+}
+
 /*
  * Rewrite the output without its whole unsent events; replies stay. Event
  * offsets move, so all watches forget their last one.

@@ -72,6 +72,8 @@ void conn_request(struct conn *c, const struct xsd_sockmsg *head,
 bool conn_may_read(struct conn *c, uint64_t now_ms);
 /* @n bytes of c->out have left; they are dropped from it. */
 void conn_sent(struct conn *c, size_t n);
+/* Nothing waits: give the output's memory back. */
+void conn_idle(struct conn *c);
 /* The receiver does not take anything: drop what became too old. */
 void conn_stalled(struct conn *c, uint64_t now_ms);
 /* Have the shell look at @c after this batch. */
