@@ -86,8 +86,8 @@ static unsigned read_number(const char **p)
 {
 	unsigned n = 0;
 
-	while (**p >= '0' && **p <= '9')
-		n = MIN(n * 10 + (*(*p)++ - '0'), 1000u);
+	for (; **p >= '0' && **p <= '9'; ++*p)
+		n = MIN(n * 10 + (**p - '0'), 1000u);
 	return n;
 }
 
