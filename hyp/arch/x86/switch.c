@@ -4,10 +4,10 @@
  * the guest's registers out of the end of the stack and those of the next
  * one in, and loads what is not in that frame: tables, segments, FPU.
  *
- * A CPU that idles keeps the last vCPU loaded (cpu->loaded).  All of that
- * vCPU was saved, so another CPU may take it; arch.loaded_on tells who has it
- * now.  When it comes back to a CPU that still has it, only the frame is
- * copied.
+ * A CPU that idles keeps the last vCPU loaded (cpu->loaded), but for its
+ * tables when there are other CPUs.  All of that vCPU was saved, so another
+ * CPU may take it; arch.loaded_on tells who has it now.  When it comes back
+ * to a CPU that still has it, only the frame is copied.
  */
 #include <hyp/domain.h>
 #include <hyp/lib.h>
@@ -105,6 +105,18 @@ static void load(struct cpu *c, struct vcpu *v)
 	load_segments(v);
 }
 
+/*
+ * Another CPU may take the vCPU that is loaded here and give up its tables
+ * while we idle, so we do not idle on them; nor need we answer its flushes.
+ */
+static void idle_tables(struct cpu *c, struct domain *d)
+{
+	if (cpu_count == 1)
+		return;
+	write_cr3(hyp_l4_mfn << PAGE_SHIFT);
+	cpumask_clear(&d->dirty, c->id);
+}
+
 void arch_switch_vcpu(struct vcpu *prev, struct vcpu *next)
 {
 	struct cpu *c = this_cpu();
@@ -114,12 +126,20 @@ void arch_switch_vcpu(struct vcpu *prev, struct vcpu *next)
 		save_segments(&prev->arch);
 		fpu_save(prev);
 	}
-	if (!next)
+	if (!next) {
+		if (prev)
+			idle_tables(c, prev->domain);
 		return;
-	if (c->loaded == next && next->arch.loaded_on == c->id)
+	}
+	if (c->loaded == next && next->arch.loaded_on == c->id) {
 		*guest_regs() = next->arch.regs;
-	else
+		if (cpu_count > 1) {
+			cpumask_set(&next->domain->dirty, c->id);
+			write_cr3(wanted_table(next) << PAGE_SHIFT);
+		}
+	} else {
 		load(c, next);
+	}
 }
 
 void switch_let_go(void)
