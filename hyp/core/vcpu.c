@@ -133,10 +133,7 @@ int vcpu_create(struct domain *d, u32 id)
 	v->id = id;
 	v->down = true;
 	v->info = first_info(v);
-<<<<<<< HEAD
 	/* Its kernel begins with events off. */
-=======
->>>>>>> c54ba57 (vcpu: events are masked until the guest asks for them)
 	v->info->evtchn_upcall_mask = 1;
 	v->mmu.kernel = v->mmu.user = MFN_NONE;
 	vtime_vcpu_init(v);
