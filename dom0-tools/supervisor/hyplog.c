@@ -6,31 +6,6 @@
 
 #include "hyplog.h"
 
-static bool word_char(char c)
-{
-	return isalnum((unsigned char)c) || c == '_';
-}
-
-/* Does NAME stand in the line as a name, not as part of a longer one?  What
- * may follow it is in TAILS, besides everything that is no word character. */
-static bool line_names(const char *line, size_t len, const char *name,
-		       const char *tails)
-{
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i + n <= len; i++) {
-		char next = i + n < len ? line[i + n] : ' ';
-
-		if (strncasecmp(line + i, name, n))
-			continue;
-		if (i && word_char(line[i - 1]))
-			continue;
-		if (!word_char(next) || strchr(tails, next))
-			return true;
-	}
-	return false;
-}
-
 static bool line_has(const char *line, size_t len, const char *word)
 {
 	size_t n = strlen(word);
@@ -42,25 +17,39 @@ static bool line_has(const char *line, size_t len, const char *word)
 	return false;
 }
 
-/* "(d7) ..." is what domain 7 itself wrote; it may write what it likes. */
-static bool line_is_a_guests(const char *line, size_t len)
+/* The length of NAME at the beginning of the line, or 0. */
+static size_t begins(const char *line, size_t len, const char *name)
 {
-	return len > 2 && line[0] == '(' && line[1] == 'd' &&
-	       isdigit((unsigned char)line[2]);
+	size_t n = strlen(name);
+
+	return len > n && !strncasecmp(line, name, n) ? n : 0;
 }
 
+/*
+ * Does a line, without its prefix, begin with the domain's name and say that
+ * it was killed or crashed?  Only the beginning counts: what a guest writes
+ * stands behind "dID: " or "(dID) ", and it may write what it likes.
+ */
 static bool line_fits(const char *line, size_t len, uint16_t domid)
 {
-	char shortly[16], plainly[24];
+	char name[24];
+	size_t n;
 
-	if (line_is_a_guests(line, len))
+	snprintf(name, sizeof(name), "d%u", domid);
+	n = begins(line, len, name);
+	if (n && line[n] == 'v') {
+		n++;
+		while (n < len && isdigit((unsigned char)line[n]))
+			n++;
+	}
+	if (!n) {
+		snprintf(name, sizeof(name), "domain %u", domid);
+		n = begins(line, len, name);
+	}
+	if (!n || n >= len || line[n] != ' ')
 		return false;
-	if (!line_has(line, len, "crash") && !line_has(line, len, "kill"))
-		return false;
-	snprintf(shortly, sizeof(shortly), "d%u", domid);
-	snprintf(plainly, sizeof(plainly), "domain %u", domid);
-	return line_names(line, len, shortly, "v") ||
-	       line_names(line, len, plainly, "");
+	return line_has(line + n, len - n, "crash") ||
+	       line_has(line + n, len - n, "killed");
 }
 
 /* Past "(XEN) ", "[   12.345678] " and the like. */
@@ -74,7 +63,8 @@ static size_t prefix_length(const char *line, size_t len)
 
 		while (j < len && line[j] == ' ')
 			j++;
-		if (j >= len || (line[j] != '(' && line[j] != '['))
+		if (j >= len || (line[j] != '(' && line[j] != '[') ||
+		    (line[j] == '(' && j + 1 < len && line[j + 1] == 'd'))
 			return j < len ? j : i;
 		end = line[j] == '(' ? ')' : ']';
 		while (j < len && line[j] != end)
@@ -109,8 +99,9 @@ bool hyplog_reason(const char *log, size_t len, uint16_t domid, char *out,
 
 		while (begin && log[begin - 1] != '\n')
 			begin--;
-		if (line_fits(log + begin, end - begin, domid)) {
-			skip = prefix_length(log + begin, end - begin);
+		skip = prefix_length(log + begin, end - begin);
+		if (line_fits(log + begin + skip, end - begin - skip,
+			      domid)) {
 			copy_line(out, n, log + begin + skip,
 				  end - begin - skip);
 			return true;

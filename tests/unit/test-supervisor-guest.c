@@ -30,7 +30,9 @@ static void the_log_names_who_was_killed_and_why(void)
 		"(XEN) [    4.0] d3v0 Unhandled page fault\n"
 		"(XEN) [    4.1] Domain 3 (vcpu#0) crashed on cpu#0:\n"
 		"(XEN) [    4.2] xd4 killed: not a name\n"
-		"(d5) d6 killed: says domain 5\n";
+		"(d5) d6 killed: says domain 5\n"
+		"(BH) [    5.0] d5: d6 killed: says domain 5\n"
+		"(BH) [    5.0] d7: I was killed\n";
 	char out[80];
 
 	CU_ASSERT(reason(log, 1, out));
@@ -40,7 +42,9 @@ static void the_log_names_who_was_killed_and_why(void)
 	CU_ASSERT(reason(log, 3, out));
 	CU_ASSERT_STRING_EQUAL(out, "Domain 3 (vcpu#0) crashed on cpu#0:");
 	CU_ASSERT_FALSE(reason(log, 4, out));
+	CU_ASSERT_FALSE(reason(log, 5, out));
 	CU_ASSERT_FALSE(reason(log, 6, out));
+	CU_ASSERT_FALSE(reason(log, 7, out));
 	CU_ASSERT_FALSE(reason(log, 111, out));
 	CU_ASSERT_FALSE(reason("", 1, out));
 }
