@@ -149,7 +149,8 @@ void storec_sendf(struct storec *s, uint32_t type, storec_fn *fn, uint64_t arg,
 	va_end(ap);
 	if (n < 0 || n >= (int)sizeof(text))
 		log_die("a store request is too long");
-	storec_send(s, type, text, n + 1, fn, arg);
+	/* Every payload ends with a NUL, but for a value that is written. */
+	storec_send(s, type, text, type == XS_WRITE ? n : n + 1, fn, arg);
 }
 
 void storec_flush(struct storec *s)

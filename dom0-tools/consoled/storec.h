@@ -37,7 +37,7 @@ int storec_open(struct storec *s, struct loop *l, const char *path);
 /* Queue a request of the given XS_* type; @fn may be NULL. */
 void storec_send(struct storec *s, uint32_t type, const void *payload,
 		 size_t len, storec_fn *fn, uint64_t arg);
-/* The same with a payload of one string, printed. */
+/* The same with a printed payload (%c with 0 between strings). */
 void storec_sendf(struct storec *s, uint32_t type, storec_fn *fn, uint64_t arg,
 		  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* Write what is queued. */
