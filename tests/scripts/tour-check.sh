@@ -6,7 +6,7 @@
 srcdir=${srcdir:-.}
 cd "$srcdir" || exit 1
 passed=0 failed=0
-walks=$(awk '/^#/ { on = tolower($0) ~ /walk/ } on' README.md)
+walks=$(awk '/^##? / { on = tolower($0) ~ /walk/ } on' README.md)
 for f in $(echo "$walks" | grep -oE '`[a-z0-9/_-]+\.(c|S|h|py|xml)`' | tr -d '`' | sort -u); do
 	if [ -e "$f" ] || [ -n "$(find hyp libctrl dom0-tools tests -path "*/$f" 2> /dev/null | head -1)" ]; then
 		passed=$((passed + 1))
@@ -24,4 +24,4 @@ for n in $(echo "$walks" | grep -oE '`[a-z_][a-z0-9_]+(\(\))?`' | tr -d '`()' | 
 	fi
 done
 echo "tour: $passed passed, $failed failed"
-[ "$failed" = 0 ]
+[ "$failed" = 0 ] && [ "$passed" -gt 20 ]
