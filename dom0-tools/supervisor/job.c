@@ -2,6 +2,10 @@
 /*
  * Workers: a few threads that take jobs from one queue.  Each has a control
  * handle of its own, opened when it is first needed and after failures.
+ *
+ * Of the workers that have nothing to do, the one that worked last is woken:
+ * its handle is open and its memory is there, and in a control domain a page
+ * that has to be brought in costs more than most jobs.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -13,21 +17,43 @@
 
 #define THREADS_MAX 16
 
+/* queue_lock protects all of this. */
 static pthread_mutex_t queue_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t queue_filled = PTHREAD_COND_INITIALIZER;
 static struct job *queue_head, **queue_tail = &queue_head;
 static bool stopping;
+static struct idler {
+	struct idler *next;
+	pthread_cond_t wake;
+	bool woken;
+} *idlers;			/* the last to fall idle comes first */
+
 static pthread_t threads[THREADS_MAX];
 static unsigned int thread_count;
 
+static void wake_one_locked(void)
+{
+	struct idler *i = idlers;
+
+	if (!i)
+		return;
+	idlers = i->next;
+	i->woken = true;
+	pthread_cond_signal(&i->wake);
+}
+
 /* The next job, or NULL when there is none left and we stop. */
-static struct job *job_take(void)
+static struct job *job_take(struct idler *me)
 {
 	struct job *j;
 
 	pthread_mutex_lock(&queue_lock);
-	while (!queue_head && !stopping)
-		pthread_cond_wait(&queue_filled, &queue_lock);
+	while (!queue_head && !stopping) {
+		me->woken = false;
+		me->next = idlers;
+		idlers = me;
+		while (!me->woken)
+			pthread_cond_wait(&me->wake, &queue_lock);
+	}
 	j = queue_head;
 	if (j) {
 		queue_head = j->next;
@@ -48,11 +74,15 @@ static void job_free(struct job *j)
 
 static void *worker_main(void *arg)
 {
+	struct idler me = { .wake = PTHREAD_COND_INITIALIZER };
 	struct worker w = { 0 };
+	const char *why;
 	struct job *j;
 
-	(void)arg;
-	while ((j = job_take())) {
+	/* The one that falls idle last is the first to be woken. */
+	if (arg && worker_ctrl(&w, &why))
+		ctrl_store(w.ctrl);
+	while ((j = job_take(&me))) {
 		j->run(&w, j);
 		job_free(j);
 	}
@@ -69,7 +99,9 @@ int jobs_start(unsigned int count)
 	pthread_attr_setstacksize(&attr, 512 << 10);
 	while (thread_count < count && thread_count < THREADS_MAX) {
 		rc = -pthread_create(&threads[thread_count], &attr,
-				     worker_main, NULL);
+				     worker_main,
+				     thread_count + 1 == count ?
+				     &threads[thread_count] : NULL);
 		if (rc)
 			break;
 		thread_count++;
@@ -82,7 +114,8 @@ void jobs_stop(void)
 {
 	pthread_mutex_lock(&queue_lock);
 	stopping = true;
-	pthread_cond_broadcast(&queue_filled);
+	while (idlers)
+		wake_one_locked();
 	pthread_mutex_unlock(&queue_lock);
 	for (unsigned int i = 0; i < thread_count; i++)
 		pthread_join(threads[i], NULL);
@@ -106,7 +139,7 @@ int job_submit(const struct job *job)
 	pthread_mutex_lock(&queue_lock);
 	*queue_tail = j;
 	queue_tail = &j->next;
-	pthread_cond_signal(&queue_filled);
+	wake_one_locked();
 	pthread_mutex_unlock(&queue_lock);
 	return 0;
 }

@@ -194,5 +194,26 @@ echo "the supervisor ends without a leak"
 
 start
 code 0 info s; says '^reason  *poweroff'
-kill -TERM $pid; wait $pid; pid=
+guest u ""; code 0 create u.xml
+cp run/domains/1.json u.json
+kill -KILL $pid; wait $pid 2> /dev/null; pid=
 echo "the next supervisor still knows who ended and why"
+
+# One domain with a record, one that was half made, one of another program,
+# and the record of a guest that is gone.
+sed 's/"id":1,/"id":9,/; s/"name":"u"/"name":"w"/' u.json > run/domains/9.json
+printf '{"half' > run/domains/00000000-0000-0000-0000-000000000002.starting
+u=00000000-0000-0000-0000-00000000000
+FAKE_DOMAINS="1:$(echo ${u}1 | tr -d -):u 2:$(echo ${u}2 | tr -d -):h 3:$(echo ${u}3 | tr -d -):other"
+export FAKE_DOMAINS
+start
+code 0 list; says '^u '; says '^other '
+grep -q '^h ' out && die "the half-made one is gone"
+[ -e run/domains/00000000-0000-0000-0000-000000000002.starting ] &&
+	die "its record is gone"
+code 0 dump-xml u; code 7 dump-xml other
+code 0 info w; says '^reason  *gone'
+code 0 shutdown --wait u; code 0 info u; says '^reason  *poweroff'
+code 0 destroy other
+kill -TERM $pid; wait $pid; pid=
+echo "it takes over the living and removes the half made"
