@@ -24,7 +24,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak));
 void __sanitizer_set_death_callback(void (*f)(void)) __attribute__((weak));
 
 #define MAX_SEEDS 4096
-#define MAX_INPUT (1u << 20)
+#define INPUT_LIMIT (1u << 20)
 
 static struct seed {
 	uint8_t *data;
@@ -87,7 +87,7 @@ static void add_file(const char *path)
 		perror(path);
 		exit(2);
 	}
-	if (S_ISREG(st.st_mode) && (size_t)st.st_size <= MAX_INPUT &&
+	if (S_ISREG(st.st_mode) && (size_t)st.st_size <= INPUT_LIMIT &&
 	    n_seeds < MAX_SEEDS) {
 		data = malloc((size_t)st.st_size + 1);
 		if (!data || read(fd, data, (size_t)st.st_size) != st.st_size) {

@@ -22,9 +22,11 @@ for h in "$abs"/hyp/include/hyp/*.h "$abs"/hyp/arch/x86/include/asm/*.h; do
 	[ -e "$h" ] || continue
 	try "$h" -std=gnu11 -ffreestanding -D__XEN_TOOLS__ -I"$abs/hyp/include" -I"$abs/hyp/arch/x86/include" -Ihyp-obj/include
 done
+rooms=
+for d in "$abs"/dom0-tools/*/; do rooms="$rooms -I$d"; done
 for h in "$abs"/libctrl/include/*.h "$abs"/dom0-tools/*/*.h; do
 	[ -e "$h" ] || continue
-	try "$h" -std=gnu11 -D_GNU_SOURCE -D__XEN_TOOLS__ -I. -I"$abs" -I"$abs/libctrl/include" -I"$abs/hyp/include" -I"$abs/libctrl" -I"$abs/dom0-tools" -I"$(dirname "$h")" $XML_CFLAGS
+	try "$h" -std=gnu11 -D_GNU_SOURCE -D__XEN_TOOLS__ -I. -I"$abs" -I"$abs/libctrl/include" -I"$abs/hyp/include" -I"$abs/libctrl" -I"$abs/dom0-tools" -I"$(dirname "$h")" $rooms $XML_CFLAGS
 done
 rm -f header-check.out
 echo "headers: $passed passed, $failed failed"

@@ -11,7 +11,7 @@
 
 HYP_HOST_SKIP = hyp/lib/string.c
 HOST_SAN = -fsanitize=address,undefined -fno-sanitize-recover=undefined
-HOST_CFLAGS = -std=gnu11 -g -O1 -Wall -Wextra -fno-omit-frame-pointer \
+HOST_CFLAGS = -std=gnu11 -g -O1 -Wall -Wextra -Wno-unused-parameter -fno-omit-frame-pointer \
 	-pthread $(HOST_SAN)
 HOST_INCLUDES = -I$(builddir) -I$(srcdir)/tests/machine/include \
 	-I$(srcdir)/tests/machine -I$(srcdir)/tests/model \
