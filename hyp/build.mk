@@ -50,8 +50,7 @@ hyp-obj/bulkhead: hyp-obj/bulkhead.elf
 -include $(HYP_OBJ:.o=.d) hyp-obj/asm-offsets.d
 
 hypdir = $(prefix)/lib/bulkhead
-# hyp_DATA is switched on when the hypervisor links (helper "machine").
-hyp_DATA =
+hyp_DATA = hyp-obj/bulkhead
 EXTRA_DIST += hyp
 CLEANFILES += hyp-obj/bulkhead hyp-obj/bulkhead.elf hyp-obj/hyp.lds
 
