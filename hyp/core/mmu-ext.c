@@ -65,7 +65,7 @@ static int new_base(struct vcpu *v, mfn_t m)
 		v->mmu.kernel = m;
 	}
 	arch_load_tables(v);
-	if (m != old)
+	if (m != old && old != MFN_NONE)
 		mmu_base_put(old);
 	return 0;
 }

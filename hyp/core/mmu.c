@@ -630,6 +630,17 @@ static bool is_l4(struct domain *d, mfn_t m)
 	       !v || v->domain != d;
 }
 
+static int base_get_now(struct domain *d, mfn_t m)
+{
+	int rc = -XEN_EINVAL;
+
+	if (is_l4(d, m))
+		do
+			rc = mmu_base_get(d, m);
+		while (rc == -XEN_ERESTART);
+	return rc;
+}
+
 int mmu_vcpu_set_bases(struct vcpu *v, mfn_t kernel, mfn_t user)
 {
 	struct domain *d = v->domain;
@@ -639,9 +650,9 @@ int mmu_vcpu_set_bases(struct vcpu *v, mfn_t kernel, mfn_t user)
 		rc = mmu_enter(d);
 	while (rc);
 	d->mmu.hurry = true;
-	rc = is_l4(d, kernel) ? mmu_base_get(d, kernel) : -XEN_EINVAL;
+	rc = base_get_now(d, kernel);
 	if (!rc && is_base(user)) {
-		rc = is_l4(d, user) ? mmu_base_get(d, user) : -XEN_EINVAL;
+		rc = base_get_now(d, user);
 		if (rc)
 			mmu_base_put(kernel);
 	}

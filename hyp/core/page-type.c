@@ -384,6 +384,7 @@ static int job_finish(struct domain *d)
 		return 0;
 	}
 	d->mmu.failed = rc ? p : NULL;
+	d->mmu.failed_kind = type_kind(p->type);
 	d->mmu.failed_error = rc;
 	page_put(p);
 	return 0;
@@ -436,7 +437,7 @@ static bool take_over(struct domain *d, struct page *p, enum page_kind kind,
 		page_put(p);
 		return true;
 	}
-	if (d->mmu.failed == p) {
+	if (d->mmu.failed == p && d->mmu.failed_kind == kind) {
 		d->mmu.failed = NULL;
 		*rc = d->mmu.failed_error;
 		return true;
@@ -453,9 +454,10 @@ static int table_get(struct page *p, enum page_kind kind)
 		if (take_over(d, p, kind, &rc))
 			return rc;
 		d->mmu.failed = NULL;
-		rc = held_drop(d);
-		if (rc)
-			return rc;
+		/* This may take away the very table that the caller changes:
+		 * let it look again. */
+		if (d->mmu.held)
+			return held_drop(d) ? : -XEN_ERESTART;
 	}
 	rc = claim(p, kind);
 	if (rc)

@@ -31,6 +31,7 @@ struct domain_mmu {
 	struct page *held;
 	/* m: failed after a rest: what the repeated request is told. */
 	struct page *failed;
+	u8 failed_kind;
 	int failed_error;
 	bool hurry;		/* m: the caller cannot rest */
 };
