@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "jline.h"
-#include "protocol.h"
+#include "supervisor/protocol.h"
 
 /* A sentence to standard error, with "ctl: " in front of it. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
