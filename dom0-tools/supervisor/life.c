@@ -48,11 +48,11 @@ static int code_of(int rc)
 
 static void make_uuid(uint8_t uuid[16])
 {
-	if (getrandom(uuid, 16, 0) != 16) {
-		/* Cannot happen for 16 bytes once the pool is ready. */
-		uint64_t t = journal_boot_ns();
+	/* A UUID is no secret: it does not wait for the kernel's pool. */
+	if (getrandom(uuid, 16, GRND_INSECURE) != 16) {
+		uint64_t t[2] = { journal_boot_ns(), (uint64_t)journal_now() };
 
-		memcpy(uuid, &t, 8);
+		memcpy(uuid, t, 16);
 	}
 	uuid[6] = (uuid[6] & 0x0f) | 0x40;
 	uuid[8] = (uuid[8] & 0x3f) | 0x80;
