@@ -114,7 +114,7 @@ static void all_forms(const u8 *opcode, unsigned n, bool byte, bool lock,
 {
 	static const u8 prefix[3][1] = { { 0x66 }, { 0 }, { 0x48 } };
 	u8 b[16];
-	unsigned reg, p, at;
+	unsigned reg, p, at, n_imm;
 
 	for (reg = 0; reg < (modrm_reg == 0xff ? (byte ? 8u : 4u) : 1u); reg++) {
 		for (p = byte ? 1 : 0; p < (byte ? 2u : 3u); p++) {
@@ -127,8 +127,10 @@ static void all_forms(const u8 *opcode, unsigned n, bool byte, bool lock,
 			at += n;
 			b[at++] = (u8)((modrm_reg == 0xff ? reg : modrm_reg) << 3 | 7);
 			/* A word immediate has two bytes. */
-			memcpy(b + at, imm, p == 0 && imm_bytes == 4 ? 2 : imm_bytes);
-			at += p == 0 && imm_bytes == 4 ? 2 : imm_bytes;
+			n_imm = p == 0 && imm_bytes == 4 ? 2 : imm_bytes;
+			if (n_imm)
+				memcpy(b + at, imm, n_imm);
+			at += n_imm;
 			compare(b, at, flags);
 		}
 	}
