@@ -313,7 +313,9 @@ static void set_fields(struct domain *d, const struct domain_params *p)
 	d->refs = 1;
 	d->is_control = p->is_control;
 	lock_init(&d->lock, RANK_DOMAIN, d->id);
-	d->pauses = d->control_pauses = 1;
+	d->pauses = 1;
+	/* The control domain is started by its builder, not by a tool. */
+	d->control_pauses = !p->is_control;
 	d->shutdown_code = 255;
 	memcpy(d->handle, p->handle, sizeof(d->handle));
 	d->max_vcpus = p->max_vcpus;

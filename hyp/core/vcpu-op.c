@@ -63,8 +63,15 @@ static long get_runstate(const struct vcpu *v, u64 arg)
 	return copy_to_guest(arg, &r, sizeof(r));
 }
 
+/*
+ * A guest may also register for a vCPU of its own that does not run: then
+ * that one must not begin to while we change what is written at a switch.
+ * The address is looked up in the tables of the vCPU that asks.
+ */
 static long register_area(struct vcpu *v, u64 cmd, u64 arg)
 {
+	bool other = v != current_vcpu();
+	long rc;
 	u64 gva;
 
 	/* Both registrations are a union of one 64-bit address. */
@@ -72,11 +79,13 @@ static long register_area(struct vcpu *v, u64 cmd, u64 arg)
 		return -XEN_EFAULT;
 	if (gva && !guest_range_ok(gva, 1, sizeof(struct vcpu_runstate_info)))
 		return -XEN_EFAULT;
-	/* We look it up in the tables of the vCPU that asks for itself. */
-	if (v != current_vcpu())
-		return -XEN_EINVAL;
-	return cmd == VCPUOP_register_runstate_memory_area ?
-	       vtime_set_runstate_area(v, gva) : vtime_set_time_area(v, gva);
+	if (other && !vcpu_try_pause(v))
+		return -XEN_EBUSY;
+	rc = cmd == VCPUOP_register_runstate_memory_area ?
+	     vtime_set_runstate_area(v, gva) : vtime_set_time_area(v, gva);
+	if (other)
+		vcpu_unpause(v);
+	return rc;
 }
 
 static long set_periodic(struct vcpu *v, u64 arg)
@@ -107,19 +116,21 @@ static long stop_singleshot(struct vcpu *v)
 	return 0;
 }
 
-/* A running vCPU's vcpu_info may only be moved by itself. */
 static long register_info(struct vcpu *v, u64 arg)
 {
 	struct vcpu_register_vcpu_info op;
+	bool other = v != current_vcpu();
 	long rc;
 
 	if (copy_from_guest(&op, arg, sizeof(op)))
 		return -XEN_EFAULT;
-	if (v != current_vcpu() && !READ_ONCE(v->down))
-		return -XEN_EINVAL;
+	if (other && !vcpu_try_pause(v))
+		return -XEN_EBUSY;
 	lock(&v->domain->lock);
 	rc = vcpu_register_info(v, op.mfn, op.offset);
 	unlock(&v->domain->lock);
+	if (other)
+		vcpu_unpause(v);
 	return rc;
 }
 

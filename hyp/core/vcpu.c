@@ -33,6 +33,16 @@ void vcpu_pause(struct vcpu *v)
 		sched_sleep_sync(v);
 }
 
+bool vcpu_try_pause(struct vcpu *v)
+{
+	atomic_add(&v->pauses, 1);
+	sched_sleep(v);
+	if (!atomic_load(&v->sched.running))
+		return true;
+	vcpu_unpause(v);
+	return false;
+}
+
 void vcpu_unpause(struct vcpu *v)
 {
 	if (!atomic_sub(&v->pauses, 1))

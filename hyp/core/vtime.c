@@ -39,12 +39,13 @@ static void area_drop(struct guest_area *a)
 	}
 }
 
+/* In the tables of the vCPU that asks, which may be another one than v. */
 static struct page *area_page(struct vcpu *v, u64 gva)
 {
 	paddr_t where;
 	u64 pte;
 
-	if (!mmu_walk(v, gva, &pte, &where) || !(pte & PTE_P))
+	if (!mmu_walk(current_vcpu(), gva, &pte, &where) || !(pte & PTE_P))
 		return NULL;
 	return page_get_writable(pte_mfn(pte), v->domain);
 }

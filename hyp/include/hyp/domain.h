@@ -129,6 +129,9 @@ void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
 void vcpu_pause(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
+/* Pauses v if it does not run; waits for nobody, so two vCPUs may do it to
+ * each other. */
+bool vcpu_try_pause(struct vcpu *v);
 bool vcpu_is_runnable(const struct vcpu *v);
 
 /* An event was flagged in v->info: wake it, or make its CPU look.  Any CPU. */
