@@ -18,6 +18,9 @@ OVMF = [("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
 CPU = "Nehalem,+rdrand"         # QEMU 7.2 emulates SMAP wrongly for rings 1 and 3
 
 
+ESCAPES = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
+
+
 class TimeOut(Exception):
     pass
 
@@ -43,7 +46,7 @@ class Machine:
         self.work = tempfile.mkdtemp(prefix="bulkhead-vm.")
         self.deadline = time.monotonic() + limit
         self.started = time.monotonic()
-        self.text = ""
+        self.text, self.rest = "", ""
         self.mark = 0           # everything before it has been waited for
         self.echo, self.log = echo, open(log, "w", errors="replace") if log else None
         cmd = list(prefix) + command(iso, workdir=self.work, **options) + ["-serial", "stdio"]
@@ -72,7 +75,11 @@ class Machine:
         if not data:
             self.proc.wait()
             return False
-        text = data.decode("utf-8", "replace").replace("\r", "")
+        text = self.rest + data.decode("utf-8", "replace").replace("\r", "")
+        # What a terminal would act on is no text; it may come in two parts.
+        text = ESCAPES.sub("", text)
+        cut = text.rfind("\x1b")
+        self.rest, text = (text[cut:], text[:cut]) if 0 <= cut > len(text) - 8 else ("", text)
         self.text += text
         for f in (self.echo, self.log):
             if f:

@@ -390,5 +390,6 @@ void dom0_build(void)
 		 (unsigned long long)pv_va(&plan.layout, plan.layout.kernel.pfn),
 		 (unsigned long long)plan.elf.notes.entry);
 	d->vcpu[0]->down = false;
+	d->control_pauses = 0;
 	domain_unpause(d);
 }
