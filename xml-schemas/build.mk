@@ -4,11 +4,13 @@
 dist_pkgdata_DATA += xml-schemas/guest.rng xml-schemas/guest.xml
 
 noinst_LTLIBRARIES += libguestconfig.la
-libguestconfig_la_SOURCES = libctrl/config.c libctrl/config-value.c \
+libguestconfig_la_SOURCES = libctrl/config.c libctrl/config-devices.c \
+	libctrl/config-doc.c libctrl/config-doc.h libctrl/config-value.c \
 	libctrl/config-value.h libctrl/include/ctrl-config.h
 libguestconfig_la_CPPFLAGS = $(AM_CPPFLAGS) $(XML_CFLAGS) \
 	-DGUEST_SCHEMA='"$(pkgdatadir)/guest.rng"'
 libguestconfig_la_LIBADD = $(XML_LIBS)
 
-UNIT_TOOL_SRC += libctrl/config.c libctrl/config-value.c
+UNIT_TOOL_SRC += libctrl/config.c libctrl/config-devices.c \
+	libctrl/config-doc.c libctrl/config-value.c
 EXTRA_DIST += $(wildcard $(srcdir)/tests/xml/*)
