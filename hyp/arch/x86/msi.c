@@ -101,7 +101,7 @@ struct msi {
 	volatile u32 *entry;	/* MSI-X: the entry, mapped */
 };
 
-static struct lock msi_lock = LOCK_INIT(RANK_EVTCHN);
+static struct lock msi_lock = LOCK_INIT(RANK_MSI);
 static struct msi msis[NR_PIRQS];
 
 /* Mapped table frames, kept for good: devices are few. */

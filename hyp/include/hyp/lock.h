@@ -27,6 +27,7 @@ enum lock_rank {
 	RANK_VIRQ,	/* who handles the global virtual interrupts   */
 	RANK_EVTCHN,	/* one domain's event channels                 */
 	RANK_FIFO,	/* the FIFO event queues of one domain         */
+	RANK_MSI,	/* message-signalled interrupts                */
 	RANK_IRQ,	/* interrupt routing                           */
 	RANK_RUNQ,	/* one CPU's run queue                         */
 	RANK_TIMER,	/* one CPU's timer heap                        */
