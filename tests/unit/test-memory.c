@@ -243,6 +243,7 @@ static void a_map_is_stored_and_read_back(void)
 	CU_ASSERT(!memcmp(in, out, sizeof(in)));
 	CU_ASSERT_EQUAL(memory_op(XENMEM_machine_memory_map, &m), -XEN_EPERM);
 	f.map.nr_entries = 2;
+	f.domid = ctl->id;
 	CU_ASSERT_EQUAL(memory_op(XENMEM_set_memory_map, &f), -XEN_EPERM);
 }
 
