@@ -13,4 +13,7 @@ consoled_SOURCES = $(CONSOLED_PURE) \
 consoled_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 consoled_LDADD = libcommon.a
 dist_man_MANS += dom0-tools/consoled/consoled.8
-UNIT_TOOL_SRC += $(CONSOLED_PURE) dom0-tools/consoled/outlog.c
+# Guests and viewers are tested against a made-up machine and store.
+UNIT_TOOL_SRC += $(CONSOLED_PURE) dom0-tools/consoled/outlog.c \
+	dom0-tools/consoled/guest.c dom0-tools/consoled/viewer.c \
+	dom0-tools/consoled/pty.c tests/unit/fake-xendev.c

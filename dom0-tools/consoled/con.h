@@ -79,6 +79,7 @@ struct con {
 	struct link idle_viewers;	/* not attached to a guest */
 	uint32_t nr_viewers;
 	struct link pty_hash[WD_BUCKETS];
+	const char *log_dir;
 	uint64_t log_limit;
 };
 

@@ -276,7 +276,7 @@ static void guest_connect(struct con *c, struct guest *g)
 	if (!g->name[0])
 		snprintf(g->name, sizeof(g->name), "domain-%u", g->domid);
 	outlog_safe_name(file, sizeof(file), g->name);
-	outlog_init(&g->log, CONSOLED_LOG_DIR, file, c->log_limit);
+	outlog_init(&g->log, c->log_dir, file, c->log_limit);
 	pty_open(c, g);
 	viewers_attach(c, g);
 	/* It may have written before we listened. */

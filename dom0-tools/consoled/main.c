@@ -181,6 +181,7 @@ int main(int argc, char **argv)
 	int o, rc;
 
 	log_init("consoled");
+	c->log_dir = CONSOLED_LOG_DIR;
 	c->log_limit = LOG_LIMIT;
 	while ((o = getopt_long(argc, argv, "fp:l:s:h", options, NULL)) != -1) {
 		switch (o) {

@@ -10,6 +10,7 @@
 #include <CUnit/CUnit.h>
 
 #include "common/log.h"
+#include "tests/unit/fake-xendev.h"
 #include "xenstored/shell.h"
 
 CU_ErrorCode test_xs_ring_register(void);
@@ -17,55 +18,7 @@ CU_ErrorCode test_xs_ring_register(void);
 static struct daemon d;
 static struct xenstore_domain_interface page;
 static struct domain *dom;
-static unsigned int kicks, maps, binds;
 static struct conn root;
-
-/* ---- the machine that conn-ring.c sees ---- */
-
-int xen_evtchn_notify(int fd, uint32_t port)
-{
-	(void)fd;
-	(void)port;
-	kicks++;
-	return 0;
-}
-
-int xen_evtchn_bind(int fd, uint32_t domid, uint32_t remote_port)
-{
-	(void)fd;
-	(void)domid;
-	if (remote_port == 666)
-		return -EINVAL;
-	binds++;
-	return 300 + remote_port;
-}
-
-int xen_evtchn_unbind(int fd, uint32_t port)
-{
-	(void)fd;
-	(void)port;
-	binds--;
-	return 0;
-}
-
-int xen_page_map_grant(int fd, uint32_t domid, uint32_t gref,
-		       struct xen_page *p)
-{
-	(void)fd;
-	(void)domid;
-	CU_ASSERT_EQUAL(gref, 1);
-	maps++;
-	*p = (struct xen_page){ &page, 0 };
-	return 0;
-}
-
-void xen_page_unmap(int fd, struct xen_page *p)
-{
-	(void)fd;
-	if (p->va)
-		maps--;
-	p->va = NULL;
-}
 
 void shell_stalled(struct daemon *dm, struct conn *c)
 {
@@ -135,7 +88,7 @@ static void guest_put(const void *data, size_t n)
 
 static void kick(void)
 {
-	ring_event(&d, 305);
+	ring_event(&d, FAKE_PORT(5));
 	serve();
 }
 
@@ -173,7 +126,8 @@ static void start(void)
 	log_init(NULL);
 	memset(&d, 0, sizeof(d));
 	memset(&page, 0, sizeof(page));
-	kicks = maps = binds = 0;
+	memset(&fake_xen, 0, sizeof(fake_xen));
+	fake_xen.page[1] = fake_xen.page[2] = &page;
 	CU_ASSERT_EQUAL_FATAL(xs_init(&d.xs, 7, &shell), 0);
 	conn_init(&root, &d.xs, d.xs.dom0, true, &no_ops);
 	link_init(&d.loop.timers);
@@ -191,8 +145,8 @@ static void end(void)
 	CU_ASSERT_PTR_NULL(store_check(&d.xs));
 	if (dom_find(&d.xs, 1))
 		dom_forget(&d.xs, dom_find(&d.xs, 1));
-	CU_ASSERT_EQUAL(maps, 0);
-	CU_ASSERT_EQUAL(binds, 0);
+	CU_ASSERT_EQUAL(fake_xen.maps, 0);
+	CU_ASSERT_EQUAL(fake_xen.binds, 0);
 	conn_fini(&root);
 	xs_free(&d.xs);
 	free(d.by_port);
@@ -204,6 +158,7 @@ static void talk_goes_around_the_edge(void)
 	char payload[4097], text[64];
 
 	CU_ASSERT_EQUAL(page.server_features, 3);
+	CU_ASSERT_EQUAL(fake_xen.gref, 1);
 	for (uint32_t i = 0; i < 300; i++) {
 		int n = sprintf(text, "k%c%u", 0, i);
 
@@ -225,14 +180,14 @@ static void many_requests_need_one_kick(void)
 
 	for (uint32_t i = 0; i < 15; i++)
 		guest_asks(XS_READ, i, "none", 5);
-	kicks = 0;
+	fake_xen.kicks = 0;
 	kick();
-	CU_ASSERT_EQUAL(kicks, 1);
+	CU_ASSERT_EQUAL(fake_xen.kicks, 1);
 	for (uint32_t i = 0; i < 15; i++)
 		CU_ASSERT_EQUAL(guest_answer(i, payload), XS_ERROR);
-	kicks = 0;
+	fake_xen.kicks = 0;
 	kick();
-	CU_ASSERT_EQUAL(kicks, 0);
+	CU_ASSERT_EQUAL(fake_xen.kicks, 0);
 }
 
 static void a_request_may_come_in_pieces(void)
@@ -330,17 +285,17 @@ static void introducing_again_takes_the_new_port(void)
 	char payload[4097];
 
 	CU_ASSERT_EQUAL(ROOT(XS_INTRODUCE, "1\0" "1\0" "6"), XS_INTRODUCE);
-	CU_ASSERT_EQUAL(binds, 1);
-	CU_ASSERT_EQUAL(maps, 1);
+	CU_ASSERT_EQUAL(fake_xen.binds, 1);
+	CU_ASSERT_EQUAL(fake_xen.maps, 1);
 	guest_asks(XS_READ, 4, "none", 5);
 	kick();
 	CU_ASSERT_EQUAL(guest_answer(4, payload), -1);
-	ring_event(&d, 306);
+	ring_event(&d, FAKE_PORT(6));
 	serve();
 	CU_ASSERT_EQUAL(guest_answer(4, payload), XS_ERROR);
 	/* A port that cannot be bound is refused, and nothing leaks. */
 	CU_ASSERT_EQUAL(ROOT(XS_INTRODUCE, "2\0" "1\0" "666"), XS_ERROR);
-	CU_ASSERT_EQUAL(maps, 1);
+	CU_ASSERT_EQUAL(fake_xen.maps, 1);
 }
 
 CU_ErrorCode test_xs_ring_register(void)
