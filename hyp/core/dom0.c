@@ -391,5 +391,6 @@ void dom0_build(void)
 		 (unsigned long long)plan.elf.notes.entry);
 	d->vcpu[0]->down = false;
 	d->control_pauses = 0;
+	d->control_pauses = 0;
 	domain_unpause(d);
 }
