@@ -27,7 +27,7 @@ struct guest {
 	bool live;		/* the ring is connected */
 	bool watched;		/* its console nodes are watched */
 	bool complained;	/* about a console that cannot be connected */
-	bool alive;		/* scratch of guests_scan_gone */
+	bool alive;		/* scratch of con_scan_gone */
 	uint64_t serial;	/* tells it from others of the same domid */
 	struct link link;	/* in con.guests */
 	struct link waiting;	/* in con.waiting until it is live */
@@ -85,24 +85,24 @@ struct con {
 
 /* ---- guest.c ---- */
 
-struct guest *guest_find(struct con *c, uint32_t domid);
+struct guest *con_find(struct con *c, uint32_t domid);
 /* There may be new domains: look, and connect their consoles. */
-void guests_scan_new(struct con *c);
+void con_scan_new(struct con *c);
 /* There may be fewer domains: let go of those that are gone. */
-void guests_scan_gone(struct con *c);
+void con_scan_gone(struct con *c);
 /* The watch on a guest's console nodes fired. */
-void guest_nodes_changed(struct con *c, uint32_t domid);
+void con_nodes_changed(struct con *c, uint32_t domid);
 /* An event came in on @port. */
-void guest_event(struct con *c, uint32_t port);
+void con_event(struct con *c, uint32_t port);
 /* Somebody typed. */
-void guest_input(struct con *c, struct guest *g, const void *data, size_t n);
+void con_input(struct con *c, struct guest *g, const void *data, size_t n);
 /* May somebody type more? Whoever may not is told by *_poll when he may. */
-bool guest_wants_input(const struct guest *g);
+bool con_wants_input(const struct guest *g);
 /* The replay in order: two pieces, the older first. */
-void guest_replay(const struct guest *g, const uint8_t *piece[2],
+void con_replay(const struct guest *g, const uint8_t *piece[2],
 		  size_t len[2]);
 /* For the throttle timer. */
-void guests_unthrottle(void *arg);
+void con_unthrottle(void *arg);
 
 /* ---- pty.c ---- */
 

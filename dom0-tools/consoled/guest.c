@@ -19,7 +19,7 @@
 #define PERIOD_BYTES	262144
 #define IN_MAX		4096
 
-struct guest *guest_find(struct con *c, uint32_t domid)
+struct guest *con_find(struct con *c, uint32_t domid)
 {
 	return domid < DOMIDS ? c->by_domid[domid] : NULL;
 }
@@ -46,7 +46,7 @@ static void replay_add(struct guest *g, const uint8_t *data, size_t n)
 	}
 }
 
-void guest_replay(const struct guest *g, const uint8_t *piece[2],
+void con_replay(const struct guest *g, const uint8_t *piece[2],
 		  size_t len[2])
 {
 	const uint32_t at = g->replay_total % CONSOLED_REPLAY;
@@ -93,7 +93,7 @@ static bool guest_drain(struct con *c, struct guest *g)
 
 /* ---- input ---- */
 
-bool guest_wants_input(const struct guest *g)
+bool con_wants_input(const struct guest *g)
 {
 	return g->live && buf_len(&g->in) < IN_MAX;
 }
@@ -101,7 +101,7 @@ bool guest_wants_input(const struct guest *g)
 /* Move queued input into the ring; true if something went. */
 static bool guest_feed(struct con *c, struct guest *g)
 {
-	const bool was_full = !guest_wants_input(g);
+	const bool was_full = !con_wants_input(g);
 	ssize_t n;
 
 	if (buf_len(&g->in) == 0)
@@ -111,21 +111,21 @@ static bool guest_feed(struct con *c, struct guest *g)
 	if (n < 0)
 		n = buf_len(&g->in);
 	buf_drop(&g->in, n);
-	if (was_full && guest_wants_input(g)) {
+	if (was_full && con_wants_input(g)) {
 		viewers_poll(c, g);
 		pty_poll(c, g);
 	}
 	return n > 0;
 }
 
-void guest_input(struct con *c, struct guest *g, const void *data, size_t n)
+void con_input(struct con *c, struct guest *g, const void *data, size_t n)
 {
 	/* Who was told to stop is not listened to; so this loses nothing. */
-	if (!guest_wants_input(g) || buf_put(&g->in, data, n))
+	if (!con_wants_input(g) || buf_put(&g->in, data, n))
 		return;
 	if (guest_feed(c, g))
 		xen_evtchn_notify(c->evtchn, g->port);
-	if (!guest_wants_input(g)) {
+	if (!con_wants_input(g)) {
 		viewers_poll(c, g);
 		pty_poll(c, g);
 	}
@@ -173,7 +173,7 @@ static void guest_service(struct con *c, struct guest *g)
 		loop_timer_set(&c->loop, &c->throttle_timer, PERIOD_MS);
 }
 
-void guest_event(struct con *c, uint32_t port)
+void con_event(struct con *c, uint32_t port)
 {
 	struct guest *g = port < c->by_port_len ? c->by_port[port] : NULL;
 
@@ -184,7 +184,7 @@ void guest_event(struct con *c, uint32_t port)
 	guest_service(c, g);
 }
 
-void guests_unthrottle(void *arg)
+void con_unthrottle(void *arg)
 {
 	struct con *c = arg;
 	struct link *last = c->throttled.prev;
@@ -288,7 +288,7 @@ static void guest_connect(struct con *c, struct guest *g)
 
 static struct guest *guest_of(struct con *c, uint64_t serial)
 {
-	struct guest *g = guest_find(c, serial & 0xffff);
+	struct guest *g = con_find(c, serial & 0xffff);
 
 	return g && g->serial == serial ? g : NULL;
 }
@@ -351,9 +351,9 @@ static void guest_unwatch(struct con *c, struct guest *g)
 	g->watched = false;
 }
 
-void guest_nodes_changed(struct con *c, uint32_t domid)
+void con_nodes_changed(struct con *c, uint32_t domid)
 {
-	struct guest *g = guest_find(c, domid);
+	struct guest *g = con_find(c, domid);
 
 	if (!g || !g->watched)
 		return;
@@ -428,7 +428,7 @@ static unsigned int scan_from(struct con *c, uint32_t first)
 
 			first = domid + 1;
 			c->highest = domid;
-			if (domid == 0 || guest_find(c, domid) ||
+			if (domid == 0 || con_find(c, domid) ||
 			    info[i].flags & XEN_DOMINF_dying)
 				continue;
 			guest_new(c, domid);
@@ -442,7 +442,7 @@ static unsigned int scan_from(struct con *c, uint32_t first)
  * Ids are given out upwards, so a new one is nearly always above the last one
  * seen; only when none is there do we look at all.
  */
-void guests_scan_new(struct con *c)
+void con_scan_new(struct con *c)
 {
 	struct link *pos, *tmp;
 
@@ -452,7 +452,7 @@ void guests_scan_new(struct con *c)
 		scan_from(c, 1);
 }
 
-void guests_scan_gone(struct con *c)
+void con_scan_gone(struct con *c)
 {
 	const xen_domctl_getdomaininfo_t *info;
 	struct link *pos, *tmp;
@@ -470,7 +470,7 @@ void guests_scan_gone(struct con *c)
 		}
 		for (int i = 0; i < n; i++) {
 			first = info[i].domain + 1u;
-			g = guest_find(c, info[i].domain);
+			g = con_find(c, info[i].domain);
 			if (g)
 				g->alive = !(info[i].flags & XEN_DOMINF_dying);
 		}

@@ -70,7 +70,7 @@ static void evtchn_ready(void *arg, uint32_t events)
 			hyp_log_read(c);
 			xen_evtchn_unmask(c->evtchn, &ports[i], 1);
 		} else {
-			guest_event(c, ports[i]);
+			con_event(c, ports[i]);
 		}
 	}
 }
@@ -81,11 +81,11 @@ static void store_event(void *arg, const char *path, const char *token)
 	unsigned int domid;
 
 	if (!strcmp(token, "introduce"))
-		guests_scan_new(c);
+		con_scan_new(c);
 	else if (!strcmp(token, "release"))
-		guests_scan_gone(c);
+		con_scan_gone(c);
 	else if (sscanf(path, "/local/domain/%u/console", &domid) == 1)
-		guest_nodes_changed(c, domid);
+		con_nodes_changed(c, domid);
 }
 
 static void after(void *arg)
@@ -216,7 +216,7 @@ int main(int argc, char **argv)
 	rc = c->by_domid ? loop_init(&c->loop) : -ENOMEM;
 	if (rc)
 		log_die("cannot start: %s", strerror(-rc));
-	loop_timer_init(&c->throttle_timer, guests_unthrottle, c);
+	loop_timer_init(&c->throttle_timer, con_unthrottle, c);
 	c->loop.after = after;
 	c->loop.after_arg = c;
 	open_xen(c);

@@ -50,7 +50,7 @@ static void pty_event(void *arg, uint32_t events)
 	(void)events;
 	n = read(g->pty, data, sizeof(data));
 	if (n > 0) {
-		guest_input(pty_con, g, data, n);
+		con_input(pty_con, g, data, n);
 		return;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -62,7 +62,7 @@ static void pty_event(void *arg, uint32_t events)
 
 void pty_poll(struct con *c, struct guest *g)
 {
-	const bool want = g->pty >= 0 && g->pty_opens && guest_wants_input(g);
+	const bool want = g->pty >= 0 && g->pty_opens && con_wants_input(g);
 
 	if (want == g->pty_polled)
 		return;
@@ -90,7 +90,7 @@ static void pty_opened(struct con *c, struct guest *g)
 		return;
 	/* The last close has undone it. */
 	pty_raw(g->pty);
-	guest_replay(g, piece, len);
+	con_replay(g, piece, len);
 	for (int i = 0; i < 2; i++)
 		if (len[i])
 			pty_output(g, piece[i], len[i]);

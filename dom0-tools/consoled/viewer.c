@@ -41,7 +41,7 @@ static void viewer_close(struct viewer *v)
 
 static void viewer_poll(struct viewer *v)
 {
-	const bool in = v->ending ? false : !v->g || guest_wants_input(v->g);
+	const bool in = v->ending ? false : !v->g || con_wants_input(v->g);
 
 	loop_mod(&v->c->loop, &v->src, (in ? EPOLLIN : 0) |
 		 (buf_len(&v->out) ? EPOLLOUT : 0));
@@ -115,7 +115,7 @@ static void viewer_attach(struct viewer *v, struct guest *g)
 	link_del(&v->link);
 	link_add_tail(&g->viewers, &v->link);
 	viewer_put(v, text, n);
-	guest_replay(g, piece, len);
+	con_replay(g, piece, len);
 	for (int i = 0; i < 2; i++)
 		if (len[i])
 			viewer_put(v, piece[i], len[i]);
@@ -132,7 +132,7 @@ static void viewer_command(struct viewer *v)
 		viewer_refuse(v, "this is not an attach request");
 		return;
 	}
-	g = guest_find(v->c, v->domid);
+	g = con_find(v->c, v->domid);
 	if (g && g->live) {
 		viewer_attach(v, g);
 		return;
@@ -180,7 +180,7 @@ static void viewer_input(struct viewer *v)
 	if (r <= 0)
 		viewer_close(v);
 	else if (v->g)
-		guest_input(v->c, v->g, data, r);
+		con_input(v->c, v->g, data, r);
 }
 
 static void viewer_event(void *arg, uint32_t events)

@@ -139,7 +139,7 @@ static void start(void)
 	con.by_domid = calloc(DOMIDS, sizeof(*con.by_domid));
 	CU_ASSERT_EQUAL_FATAL(loop_init(&con.loop), 0);
 	con.loop.after = after;
-	loop_timer_init(&con.throttle_timer, guests_unthrottle, &con);
+	loop_timer_init(&con.throttle_timer, con_unthrottle, &con);
 	pty_setup(&con);
 	viewers_listen(&con, sock_path);
 	fake_xen.exists[0] = true;
@@ -152,7 +152,7 @@ static void end(void)
 	char path[64];
 
 	memset(fake_xen.exists, 0, sizeof(fake_xen.exists));
-	guests_scan_gone(&con);
+	con_scan_gone(&con);
 	answer_all();
 	rounds(2);
 	CU_ASSERT_EQUAL(fake_xen.maps, 0);
@@ -178,10 +178,10 @@ static void end(void)
 static struct guest *introduce(uint32_t domid)
 {
 	fake_xen.exists[domid] = true;
-	guests_scan_new(&con);
+	con_scan_new(&con);
 	answer_all();
 	answer_all();
-	return guest_find(&con, domid);
+	return con_find(&con, domid);
 }
 
 static void guest_writes(struct guest *g, const char *text)
@@ -190,7 +190,7 @@ static void guest_writes(struct guest *g, const char *text)
 
 	for (; *text; text++)
 		p->out[p->out_prod++ & 2047] = *text;
-	guest_event(&con, g->port);
+	con_event(&con, g->port);
 	rounds(1);
 }
 
@@ -236,8 +236,8 @@ static void a_new_guest_is_connected(void)
 	CU_ASSERT_EQUAL(fake_xen.scans, 1);
 	/* An id below is found as well. */
 	fake_xen.exists[2] = false;
-	guests_scan_gone(&con);
-	CU_ASSERT_PTR_NULL(guest_find(&con, 2));
+	con_scan_gone(&con);
+	CU_ASSERT_PTR_NULL(con_find(&con, 2));
 	CU_ASSERT_PTR_NOT_NULL(introduce(2));
 }
 
@@ -255,14 +255,14 @@ static void a_console_that_comes_late_is_waited_for(void)
 	g = introduce(1);
 	CU_ASSERT(!g->live);
 	CU_ASSERT_EQUAL(watches, 1);
-	guest_nodes_changed(&con, 1);
+	con_nodes_changed(&con, 1);
 	answer_all();
 	CU_ASSERT(!g->live);
 	no_port = false;
-	guest_nodes_changed(&con, 1);
+	con_nodes_changed(&con, 1);
 	answer_all();
 	CU_ASSERT(g->live);
-	guest_nodes_changed(&con, 1);
+	con_nodes_changed(&con, 1);
 	answer_all();
 	CU_ASSERT_EQUAL(watches, 0);
 }
@@ -348,10 +348,10 @@ static void anybody_may_type(void)
 		CU_ASSERT(write(a, big, sizeof(big)) == sizeof(big));
 	rounds(20);
 	CU_ASSERT_EQUAL(page[1].in_prod, 1024);
-	CU_ASSERT(!guest_wants_input(g));
+	CU_ASSERT(!con_wants_input(g));
 	for (int i = 0; i < 20; i++) {
 		page[1].in_cons = page[1].in_prod;
-		guest_event(&con, g->port);
+		con_event(&con, g->port);
 		rounds(5);
 	}
 	CU_ASSERT_EQUAL(page[1].in_prod, 4 + 9000);
@@ -398,21 +398,21 @@ static void a_chatty_guest_has_to_wait(void)
 	con.loop.now_ms = 0;
 	for (n = 0; n < 1000 && link_empty(&g->throttled); n++) {
 		page[1].out_prod++;
-		guest_event(&con, g->port);
+		con_event(&con, g->port);
 	}
 	CU_ASSERT(n > 100 && n < 500);
 	rounds(1);
 	before = fake_xen.unmasked[g->port];
 	/* Its port stays shut; what comes is not even looked at. */
 	page[1].out_prod++;
-	guest_event(&con, g->port);
+	con_event(&con, g->port);
 	rounds(1);
 	CU_ASSERT_EQUAL(fake_xen.unmasked[g->port], before);
 	CU_ASSERT_NOT_EQUAL(page[1].out_cons, page[1].out_prod);
 	guest_writes(quiet, "still heard");
 	CU_ASSERT_EQUAL(page[2].out_cons, page[2].out_prod);
 	/* The period ends. */
-	guests_unthrottle(&con);
+	con_unthrottle(&con);
 	rounds(1);
 	CU_ASSERT_EQUAL(page[1].out_cons, page[1].out_prod);
 	CU_ASSERT_EQUAL(fake_xen.unmasked[g->port], before + 1);
@@ -429,7 +429,7 @@ static void the_end_comes_after_the_last_output(void)
 	memcpy(page[1].out, "last", 4);
 	page[1].out_prod = 4;
 	fake_xen.exists[1] = false;
-	guests_scan_gone(&con);
+	con_scan_gone(&con);
 	rounds(1);
 	CU_ASSERT_STRING_EQUAL(seen(fd), "last");
 	CU_ASSERT_STRING_EQUAL(seen(fd), "EOF");
