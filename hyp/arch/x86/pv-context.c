@@ -142,6 +142,8 @@ static void set_registers(struct vcpu *v, const struct cpu_user_regs *u)
 		.rflags = (u->rflags & 0xffffffff & ~(u64)RFLAGS_NEVER) |
 			  RFLAGS_IF | RFLAGS_FIXED,
 	};
+	/* The real one stays 0; this is PHYSDEVOP_set_iopl's. */
+	a->iopl = u->rflags >> 12 & 3;
 	a->ds = u->ds;
 	a->es = u->es;
 	a->fs = u->fs;
@@ -237,7 +239,7 @@ void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
 	/* As in a bounce frame: RPL 0 tells the kernel from user space. */
 	u->cs = a->kernel_mode ? r->cs & ~3 : r->cs;
 	u->saved_upcall_mask = v->info->evtchn_upcall_mask;
-	u->rflags = (r->rflags & ~(u64)RFLAGS_IF) |
+	u->rflags = (r->rflags & ~(u64)RFLAGS_IF) | (u64)a->iopl << 12 |
 		    (u->saved_upcall_mask ? 0 : RFLAGS_IF);
 	u->rsp = r->rsp; u->ss = r->ss;
 	u->ds = a->ds; u->es = a->es; u->fs = a->fs; u->gs = a->gs;
