@@ -163,9 +163,24 @@ static const char usage[] =
 "      --log-size KIB     size of one log file (default 1024; one old is kept)\n"
 "  -h, --help             this text\n";
 
-int main(int argc, char **argv)
+struct options {
+	const char *pid_file, *log, *socket;
+	bool foreground;
+};
+
+static void take_log_size(struct con *c, const char *text)
 {
-	static const struct option options[] = {
+	char *end;
+
+	c->log_limit = strtoul(text, &end, 10) << 10;
+	if (*end || c->log_limit < 16384)
+		log_die("--log-size %s: not a number of KiB from 16 on", text);
+}
+
+static void take_options(int argc, char **argv, struct con *c,
+			 struct options *o)
+{
+	static const struct option known[] = {
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "pid-file", required_argument, NULL, 'p' },
 		{ "log", required_argument, NULL, 'l' },
@@ -174,40 +189,27 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *pid_file = NULL, *log = NULL, *path = CONSOLED_SOCKET;
-	bool foreground = false;
-	struct con *c = &con;
-	char *end;
-	int o, rc;
+	int ch;
 
-	log_init("consoled");
-	c->log_dir = CONSOLED_LOG_DIR;
-	c->log_limit = LOG_LIMIT;
-	while ((o = getopt_long(argc, argv, "fp:l:s:h", options, NULL)) != -1) {
-		switch (o) {
-		case 'f': foreground = true; break;
-		case 'p': pid_file = optarg; break;
-		case 'l': log = optarg; break;
-		case 's': path = optarg; break;
-		case 'z':
-			c->log_limit = strtoul(optarg, &end, 10) << 10;
-			if (*end || c->log_limit < 16384)
-				log_die("--log-size %s: not a number of KiB from 16 on", optarg);
-			break;
-		case 'h': fputs(usage, stdout); return 0;
-		default: fputs(usage, stderr); return 2;
+	while ((ch = getopt_long(argc, argv, "fp:l:s:h", known, NULL)) != -1) {
+		switch (ch) {
+		case 'f': o->foreground = true; break;
+		case 'p': o->pid_file = optarg; break;
+		case 'l': o->log = optarg; break;
+		case 's': o->socket = optarg; break;
+		case 'z': take_log_size(c, optarg); break;
+		case 'h': fputs(usage, stdout); exit(0);
+		default: fputs(usage, stderr); exit(2);
 		}
 	}
 	if (optind < argc)
 		log_die("%s: this argument is not understood", argv[optind]);
-	if (!foreground)
-		daemon_start();
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	raise_limits();
-	make_dir("/run/bulkhead");
-	make_dir("/var/log/bulkhead");
-	make_dir(CONSOLED_LOG_DIR);
+}
+
+static void set_up(struct con *c)
+{
+	int rc;
+
 	link_init(&c->guests);
 	link_init(&c->waiting);
 	link_init(&c->throttled);
@@ -219,12 +221,33 @@ int main(int argc, char **argv)
 	loop_timer_init(&c->throttle_timer, con_unthrottle, c);
 	c->loop.after = after;
 	c->loop.after_arg = c;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .socket = CONSOLED_SOCKET };
+	struct con *c = &con;
+	int rc;
+
+	log_init("consoled");
+	c->log_dir = CONSOLED_LOG_DIR;
+	c->log_limit = LOG_LIMIT;
+	take_options(argc, argv, c, &o);
+	if (!o.foreground)
+		daemon_start();
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	raise_limits();
+	make_dir("/run/bulkhead");
+	make_dir("/var/log/bulkhead");
+	make_dir(CONSOLED_LOG_DIR);
+	set_up(c);
 	open_xen(c);
 	pty_setup(c);
 	hyp_log_open(c);
 	open_store(c);
-	viewers_listen(c, path);
-	daemon_ready(pid_file, log);
+	viewers_listen(c, o.socket);
+	daemon_ready(o.pid_file, o.log);
 	rc = loop_run(&c->loop);
 	log_die("stopped: %s", strerror(-rc));
 }

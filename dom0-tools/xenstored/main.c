@@ -250,9 +250,15 @@ static const char usage[] =
 "      --no-xen           sockets only, without a hypervisor: for tests\n"
 "  -h, --help             this text\n";
 
-int main(int argc, char **argv)
+struct options {
+	const char *pid_file, *log, *socket;
+	bool foreground;
+};
+
+static void take_options(int argc, char **argv, struct daemon *d,
+			 struct options *o)
 {
-	static const struct option options[] = {
+	static const struct option known[] = {
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "pid-file", required_argument, NULL, 'p' },
 		{ "log", required_argument, NULL, 'l' },
@@ -261,31 +267,30 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct daemon *d = &daemon_state;
-	const char *pid_file = NULL, *log = NULL, *path = SOCKET_PATH;
-	bool foreground = false;
-	uint64_t key;
-	int c, rc;
+	int c;
 
-	log_init("xenstored");
-	while ((c = getopt_long(argc, argv, "fp:l:s:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "fp:l:s:h", known, NULL)) != -1) {
 		switch (c) {
-		case 'f': foreground = true; break;
-		case 'p': pid_file = optarg; break;
-		case 'l': log = optarg; break;
-		case 's': path = optarg; break;
+		case 'f': o->foreground = true; break;
+		case 'p': o->pid_file = optarg; break;
+		case 'l': o->log = optarg; break;
+		case 's': o->socket = optarg; break;
 		case 'x': d->no_xen = true; break;
-		case 'h': fputs(usage, stdout); return 0;
-		default: fputs(usage, stderr); return 2;
+		case 'h': fputs(usage, stdout); exit(0);
+		default: fputs(usage, stderr); exit(2);
 		}
 	}
 	if (optind < argc)
 		log_die("%s: this argument is not understood", argv[optind]);
-	if (!foreground)
-		daemon_start();
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	raise_limits();
+}
+
+/* The core and the loop, not yet connected to anything. */
+static void set_up(struct daemon *d)
+{
+	uint64_t key;
+	int rc;
+
+	/* Early at boot there may be no randomness yet, and nobody to guess. */
 	if (getrandom(&key, sizeof(key), GRND_NONBLOCK) != sizeof(key))
 		key = (uintptr_t)&key * 0x9e3779b97f4a7c15ull ^ getpid();
 	shell.arg = d;
@@ -298,15 +303,31 @@ int main(int argc, char **argv)
 	loop_timer_init(&d->stall_timer, stall_tick, d);
 	d->loop.after = serve_dirty;
 	d->loop.after_arg = d;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .socket = SOCKET_PATH };
+	struct daemon *d = &daemon_state;
+	int rc;
+
+	log_init("xenstored");
+	take_options(argc, argv, d, &o);
+	if (!o.foreground)
+		daemon_start();
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	raise_limits();
+	set_up(d);
 	if (!d->no_xen)
 		open_xen(d);
 	make_dom0_nodes(d);
-	socket_listen(d, path);
+	socket_listen(d, o.socket);
 	rc = d->no_xen ? 0 : ring_connect_dom0(d);
 	if (rc)
 		log_die("the kernel of domain 0 cannot be connected (is xenfs mounted on /proc/xen?): %s", strerror(-rc));
 	serve_dirty(d);
-	daemon_ready(pid_file, log);
+	daemon_ready(o.pid_file, o.log);
 	rc = loop_run(&d->loop);
 	log_die("stopped: %s", strerror(-rc));
 }
