@@ -45,16 +45,16 @@ void machine_guest_fault_at(size_t n)
 
 int arch_copy_from_guest(void *to, u64 gva, size_t n)
 {
-	if (faults(n))
-		return -XEN_EFAULT;
+	if (faults(n) || gva < PAGE_SIZE)
+		return n ? -XEN_EFAULT : 0;
 	memcpy(to, (const void *)gva, n);
 	return 0;
 }
 
 int arch_copy_to_guest(u64 gva, const void *from, size_t n)
 {
-	if (faults(n))
-		return -XEN_EFAULT;
+	if (faults(n) || gva < PAGE_SIZE)
+		return n ? -XEN_EFAULT : 0;
 	memcpy((void *)gva, from, n);
 	return 0;
 }

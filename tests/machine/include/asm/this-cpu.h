@@ -18,7 +18,11 @@ static inline struct cpu *this_cpu(void)
 
 static inline struct regs *guest_regs(void)
 {
-	return &machine_regs;
+	struct regs *r = &machine_regs;
+
+	/* GCC 12 computes a null check of a thread's variable wrongly. */
+	__asm__("" : "+r"(r));
+	return r;
 }
 
 #endif
