@@ -25,7 +25,9 @@
 #ifndef CONSOLED_H
 #define CONSOLED_H
 
+#ifndef CONSOLED_SOCKET
 #define CONSOLED_SOCKET	"/run/bulkhead/consoled.sock"
+#endif
 #define CONSOLED_LOG_DIR	"/var/log/bulkhead/console"
 #define CONSOLED_HYP_LOG	"/var/log/bulkhead/hypervisor.log"
 #define CONSOLED_REPLAY	16384u

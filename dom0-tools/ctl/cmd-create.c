@@ -129,31 +129,45 @@ struct create_options {
 	const char *file;
 };
 
+/* A guest that waits, paused, for its console to be attached. */
+struct waiting {
+	struct client *client;
+	uint64_t domid;
+	bool unpaused;
+};
+
 static int unpause(void *ctx)
 {
-	struct client *c = ctx;
-	uint64_t domid = jline_member_number(c->line, c->line_len, "id");
+	struct waiting *c = ctx;
+	uint64_t domid = c->domid;
 	char name[24];
 	struct jline_out o;
 
+	if (c->unpaused)
+		return CODE_OK;
+	c->unpaused = true;
 	snprintf(name, sizeof(name), "%llu", (unsigned long long)domid);
 	jline_begin(&o);
 	jline_add_string(&o, "do", "unpause");
 	jline_add_string(&o, "name", name);
-	return client_ask(c, &o);
+	return client_ask(c->client, &o);
 }
 
 /*
  * The console is attached while the guest is still paused, so that nothing of
- * what it says first is missed.
+ * what it says first is missed.  If it cannot be attached, the guest runs
+ * without.
  */
 static int attach(struct client *c, const struct create_options *opt)
 {
-	uint64_t domid = jline_member_number(c->line, c->line_len, "id");
+	struct waiting w = {
+		.client = c, .unpaused = opt->paused,
+		.domid = jline_member_number(c->line, c->line_len, "id"),
+	};
 	char *name = jline_member_string(c->line, c->line_len, "name");
-	int code = console_run(name ? name : "", domid,
-			       opt->paused ? NULL : unpause, c);
+	int code = console_run(name ? name : "", w.domid, unpause, &w);
 
+	unpause(&w);
 	free(name);
 	return code;
 }

@@ -5,7 +5,8 @@ TOOLSTACK_CPPFLAGS = -D_GNU_SOURCE -DHAVE_CONFIG_H -I. \
 	-I$(srcdir)/dom0-tools/supervisor $(XML_CFLAGS) $(JANSSON_CFLAGS) \
 	-DPACKAGE_VERSION='"$(PACKAGE_VERSION)"' -DSBINDIR='"."' \
 	-DRUN_DIR='"run"' -DLOG_DIR='"log.d"' \
-	-DSUPERVISOR_SOCKET='"run/supervisor.sock"'
+	-DSUPERVISOR_SOCKET='"run/supervisor.sock"' \
+	-DCONSOLED_SOCKET='"run/consoled.sock"'
 TOOLSTACK_SUPERVISOR = $(filter %.c,$(supervisor_SOURCES)) \
 	$(filter %.c,$(libguestconfig_la_SOURCES)) dom0-tools/common/daemon.c \
 	dom0-tools/common/log.c tests/toolstack/fake-ctrl.c

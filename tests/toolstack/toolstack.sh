@@ -153,6 +153,10 @@ for c in create list info console pause unpause shutdown reboot destroy \
 done
 echo "every command has its help"
 
+guest c ""; code 1 create --console c.xml; says 'consoled is not running'
+code 0 info c; says '^state  *idle'; code 0 destroy c
+echo "a guest whose console cannot be shown runs all the same"
+
 guest t ""; code 0 create --timing t.xml; says '^memory  *[0-9.]* ms'
 code 0 destroy t
 code 0 dmesg; says 'killed: it broke a rule'
