@@ -433,6 +433,9 @@ static void idle_until_work(struct cpu *c)
 	u32 work;
 
 	while (!READ_ONCE(c->rq.count)) {
+		/* A waker may have claimed us and then not needed us. */
+		if (!cpumask_test(&idle_cpus, c->id))
+			cpumask_set(&idle_cpus, c->id);
 		work = atomic_xchg(&c->work, 0);
 		if (work & WORK_TIMER)
 			timer_run();
@@ -461,7 +464,6 @@ static struct vcpu *idle(struct cpu *c)
 
 	while ((v = queue_head(&c->rq)) == NULL) {
 		c->rq.idle = true;
-		cpumask_set(&idle_cpus, c->id);
 		unlock(&c->rq.lock);
 		idle_until_work(c);
 		lock(&c->rq.lock);
