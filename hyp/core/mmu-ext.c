@@ -59,9 +59,6 @@ static int new_base(struct vcpu *v, mfn_t m)
 		rc = mmu_base_get(v->domain, m);
 		if (rc)
 			return rc;
-		/* Its pages may be elsewhere in the new address space. */
-		if (v->arch.ldt_entries)
-			pv_set_ldt(v, v->arch.ldt_base, v->arch.ldt_entries);
 		v->mmu.kernel = m;
 	}
 	arch_load_tables(v);

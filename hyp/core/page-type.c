@@ -137,15 +137,49 @@ static bool must_rest(struct domain *d, unsigned units)
 	return !d->mmu.hurry && current_vcpu() && hypercall_should_rest(units);
 }
 
+/* ---- Looking for entries: most tables are mostly empty ---- */
+
+static bool eight_empty(const u64 *t)
+{
+	return !(t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7]);
+}
+
+/* The first present entry from i on, or ENTRIES. */
+static inline unsigned next_present(const u64 *t, unsigned i)
+{
+	while (i < ENTRIES) {
+		if (!(i & 7) && eight_empty(t + i))
+			i += 8;
+		else if (t[i] & PTE_P)
+			return i;
+		else
+			i++;
+	}
+	return ENTRIES;
+}
+
+/* One more than the last present entry below n, or 0. */
+static inline unsigned last_present(const u64 *t, unsigned n)
+{
+	while (n) {
+		if (!(n & 7) && eight_empty(t + n - 8))
+			n -= 8;
+		else if (t[n - 1] & PTE_P)
+			return n;
+		else
+			n--;
+	}
+	return 0;
+}
+
 /* ---- L1 ---- */
 
 static void l1_release(struct domain *d, const u64 *t, unsigned n)
 {
 	unsigned i;
 
-	for (i = 0; i < n; i++)
-		if (t[i] & PTE_P)
-			pt_l1_put(d, t[i]);
+	for (i = next_present(t, 0); i < n; i = next_present(t, i + 1))
+		pt_l1_put(d, t[i]);
 }
 
 /* All or nothing: an L1 table is never half-way with something in hand. */
@@ -156,14 +190,9 @@ static int l1_validate(struct domain *d, struct page *p)
 	u64 e, was;
 	int rc;
 
-	for (i = 0; i < ENTRIES; i++) {
-		/* Most tables are mostly empty. */
-		if (!(i & 3) && !(t[i] | t[i + 1] | t[i + 2] | t[i + 3])) {
-			i += 3;
-			continue;
-		}
+	for (i = next_present(t, 0); i < ENTRIES; i = next_present(t, i + 1)) {
 		was = e = READ_ONCE(t[i]);
-		if (!(e & PTE_P))
+		if (unlikely(!(e & PTE_P)))
 			continue;
 		rc = pt_l1_get(d, d, &e);
 		if (unlikely(rc)) {
@@ -188,7 +217,8 @@ static int entry_up(struct domain *d, unsigned level, u64 *slot, bool *worked)
 	struct page *c;
 	int rc;
 
-	if (!pt_check_table(level, e) || !mfn_valid(pte_mfn(e)))
+	if (!(e & PTE_P) || !pt_check_table(level, e) ||
+	    !mfn_valid(pte_mfn(e)))
 		return -XEN_EINVAL;
 	c = page_of(pte_mfn(e));
 	*worked = true;
@@ -229,8 +259,9 @@ static int table_up(struct domain *d, struct page *p)
 
 	if (level == 1)
 		rc = l1_validate(d, p);
-	for (i = progress_get(p); level > 1 && i < ENTRIES; i++) {
-		if (pt_slot_reserved(level, i) || !(t[i] & PTE_P))
+	i = level == 1 ? ENTRIES : next_present(t, progress_get(p));
+	for (; i < ENTRIES; i = next_present(t, i + 1)) {
+		if (pt_slot_reserved(level, i))
 			continue;
 		if (worked && must_rest(d, ENTRIES))
 			rc = -XEN_ERESTART;
@@ -286,15 +317,13 @@ static int upper_down(struct domain *d, struct page *p)
 	if (e & PTE_P && mfn_valid(pte_mfn(e)) &&
 	    is_half_way(d, page_of(pte_mfn(e)), level - 1))
 		rc = child_down(d, page_of(pte_mfn(e)));
-	while (!rc && n > 0) {
-		e = pt_slot_reserved(level, n - 1) ? 0 : t[n - 1];
-		if (e & PTE_P && worked && must_rest(d, ENTRIES)) {
+	while (!rc && (n = last_present(t, n)) > 0) {
+		if (pt_slot_reserved(level, n - 1))
+			n--;
+		else if (worked && must_rest(d, ENTRIES))
 			rc = -XEN_ERESTART;
-			break;
-		}
-		n--;
-		if (e & PTE_P)
-			rc = entry_down(d, e, &worked);
+		else
+			rc = entry_down(d, t[--n], &worked);
 	}
 	half_way(p, n);
 	return rc;

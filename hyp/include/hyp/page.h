@@ -119,32 +119,34 @@ static inline bool page_get_more(struct page *p)
 }
 
 /*
- * Takes a general reference on frame m if it belongs to owner.  Returns the
- * page, or NULL: no such frame, not owner's, being freed, or count full.
- * Any CPU, no lock: the owner is looked at again when the reference holds
- * him still.
+ * Takes a general reference on p if it belongs to owner; false: it does not,
+ * is being freed, or its count is full.  Any CPU, no lock: the owner is looked
+ * at again when the reference holds him still.
  */
-static inline struct page *page_get(mfn_t m, const struct domain *owner)
+static inline bool page_ref(struct page *p, const struct domain *owner)
 {
-	struct page *p;
 	u32 x;
 
-	if (unlikely(!mfn_valid(m)))
-		return NULL;
-	p = page_of(m);
 	if (unlikely(READ_ONCE(p->owner) != owner))
-		return NULL;
+		return false;
 	x = READ_ONCE(p->refs);
 	do {
 		if (unlikely(!(x & (PGC_ALLOCATED | PGC_SHARED)) ||
 			     (x & PGC_COUNT_MASK) >= PGC_COUNT_MASK - 1024))
-			return NULL;
+			return false;
 	} while (unlikely(!atomic_cas(&p->refs, &x, x + 1)));
-	if (unlikely(READ_ONCE(p->owner) != owner)) {
-		page_put(p);
+	if (likely(READ_ONCE(p->owner) == owner))
+		return true;
+	page_put(p);
+	return false;
+}
+
+/* The same by frame number; returns the page, or NULL. */
+static inline struct page *page_get(mfn_t m, const struct domain *owner)
+{
+	if (unlikely(!mfn_valid(m)) || unlikely(!page_ref(page_of(m), owner)))
 		return NULL;
-	}
-	return p;
+	return page_of(m);
 }
 
 /*

@@ -49,7 +49,7 @@ static inline int pt_l1_get(const struct domain *d, const struct domain *fd,
 			return -XEN_EINVAL;
 		new = pt_cache_ram(new);
 	}
-	if (unlikely(!page_get(pte_mfn(new), fd)))
+	if (unlikely(!page_ref(p, fd)))
 		return -XEN_EINVAL;
 	if (new & PTE_RW) {
 		if (unlikely(fd == &dom_xen) ||
