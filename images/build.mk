@@ -6,3 +6,18 @@ EXTRA_DIST += quickstart images/prepare images/packages images/unpack-kernel \
 	images/dom0-init images/guest-init images/motd \
 	images/cpio.py images/debian.py images/image.py images/initramfs.py \
 	images/iso.py images/machine.py images/quickstart.py check .ci/run
+
+# For installed systems: boot entries, and the tool that unpacks their kernels.
+grubdir = $(sysconfdir)/grub.d
+grub_SCRIPTS = images/20_bulkhead
+sbin_SCRIPTS += images/bulkhead-unpack-kernel
+EXTRA_DIST += images/20_bulkhead.in
+CLEANFILES += images/20_bulkhead images/bulkhead-unpack-kernel
+
+images/20_bulkhead: $(srcdir)/images/20_bulkhead.in
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)sed -e 's|@prefix@|$(prefix)|g' -e 's|@sbindir@|$(sbindir)|g' $< > $@ && chmod +x $@
+
+images/bulkhead-unpack-kernel: $(srcdir)/images/unpack-kernel
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)cp $< $@ && chmod +x $@
