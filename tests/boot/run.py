@@ -44,12 +44,13 @@ def shapes(question):
             lines = [l for l in lines if l]
     for line in lines:
         d = {"smp": "1", "machine": "pc", "memory": "2048", "uefi": "no", "limit": "300", "kernel": "linux-image-amd64",
-             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "name": line or "default"}
+             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "name": ""}
         for word in shlex.split(line):
             key, _, value = word.partition("=")
             if key not in d:
                 raise SystemExit("%s: %s: no such key" % (path, key))
             d[key] = value
+        d["name"] = "%s, %s CPU%s, %s" % (d["machine"], d["smp"], "" if d["smp"] == "1" else "s", "UEFI" if d["uefi"] == "yes" else "BIOS")
         yield d
 
 
@@ -115,6 +116,9 @@ def one_boot(question, d, build, score, images, echo, logs):
                 bad[name.strip()] = reason.strip() or "no reason given"
         seconds = m.seconds()
         last = m.last_lines()
+        cpus = re.search(r"^CPUs online: (\d+)$", m.text, re.M)
+        if cpus and cpus[1] != d["smp"]:
+            bad["cpus"] = "%s of %s CPUs are online" % (cpus[1], d["smp"])
     failed_before = score.failed
     for name in planned:
         if name in bad:
@@ -142,7 +146,8 @@ def main():
     if unknown:
         p.error("no such question: %s (there are: %s)" % (" ".join(unknown), " ".join(every)))
     score, images = Score(), {}
-    subprocess.call(["make", "-s", "-C", a.build, "tests/boot/tiny"])
+    if not a.list:
+        subprocess.call(["make", "-s", "-C", a.build, "tests/boot/tiny"])
     try:
         for q in a.question or every:
             for d in shapes(q):
