@@ -203,11 +203,6 @@ void arch_guest_cpuid(u32 leaf, u32 subleaf, u32 regs[4])
 	regs[2] = regs[3] = 0;
 }
 
-void arch_fill_hypercall_page(void *page)
-{
-	memset(page, 0xcc, PAGE_SIZE);
-}
-
 /* ---- Devices ---- */
 
 void arch_clear_page(void *p)

@@ -17,18 +17,9 @@
 #define ABSENT(name, ...) \
 	long name(__VA_ARGS__) { return -XEN_ENOSYS; }
 
-ABSENT(do_set_trap_table, u64 a)
 ABSENT(do_set_gdt, u64 a, u64 b)
-ABSENT(do_stack_switch, u64 a, u64 b)
-ABSENT(do_set_callbacks, u64 a, u64 b, u64 c)
-ABSENT(do_fpu_taskswitch, u64 a)
 ABSENT(do_platform_op, u64 a)
-ABSENT(do_set_debugreg, u64 a, u64 b)
-ABSENT(do_get_debugreg, u64 a)
 ABSENT(do_update_descriptor, u64 a, u64 b)
-ABSENT(do_iret, void)
-ABSENT(do_set_segment_base, u64 a, u64 b)
-ABSENT(do_callback_op, u64 a, u64 b)
 ABSENT(do_physdev_op, u64 a, u64 b)
 
 int pv_set_ldt(struct vcpu *v, u64 base, u32 entries)

@@ -107,12 +107,6 @@ static u64 *own_gdt_page(u64 area)
 	return (u64 *)(area + PERCPU_GDT + GDT_PAGES * PAGE_SIZE);
 }
 
-/* The image is not in the direct map, so ask the tables for its frames. */
-static u64 zero_entry(void)
-{
-	return (*hyp_map_entry((u64)zero_page) & PTE_ADDR) | HYP_RODATA;
-}
-
 static void make_gdt(struct cpu *c, u64 area)
 {
 	u64 *gdt = own_gdt_page(area), *window = hyp_map_entry(area + PERCPU_GDT);
@@ -123,8 +117,12 @@ static void make_gdt(struct cpu *c, u64 area)
 
 	if (m == MFN_NONE)
 		panic("CPU %u: no memory for its GDT", c->id);
+	c->arch.gdt_window = window;
+	c->arch.ldt_window = hyp_map_entry(area + PERCPU_LDT);
+	c->arch.gdt_empty = (*hyp_map_entry((u64)zero_page) & PTE_ADDR) |
+			    HYP_RODATA;
 	for (i = 0; i < GDT_PAGES; i++)
-		window[i] = zero_entry();
+		window[i] = c->arch.gdt_empty;
 	window[GDT_PAGES] = pte_make(m, HYP_DATA);
 	write_cr3(read_cr3());
 	/* Accessed bits are set, so the processor writes none. */
@@ -201,28 +199,27 @@ void enter_guest(void)
 
 /* ---- The windows ---- */
 
-void desc_load_windows(struct vcpu *old, struct vcpu *v)
+void desc_load_windows(const struct vcpu *v)
 {
-	const u64 area = percpu_area(this_cpu()->id);
-	u64 *window = hyp_map_entry(area + PERCPU_GDT);
+	struct arch_cpu *c = &this_cpu()->arch;
 	unsigned i;
 
+	/* What the windows show now is in them: the vCPU that they were made
+	 * for may have changed its tables on another CPU since. */
 	for (i = 0; i < GDT_PAGES; i++) {
 		const struct page *p = v->arch.gdt_page[i];
 
-		/* Most guests have one page: skip what is empty on both sides. */
-		if (old && !p && !old->arch.gdt_page[i])
-			continue;
-		window[i] = p ? pte_make(page_mfn(p), HYP_DATA) : zero_entry();
+		c->gdt_window[i] = p ? pte_make(page_mfn(p), HYP_DATA) :
+				       c->gdt_empty;
 	}
-	if (!v->arch.ldt_mapped && old && !old->arch.ldt_mapped)
+	if (!v->arch.ldt_mapped && !c->ldt_shown)
 		return;
-	window = hyp_map_entry(area + PERCPU_LDT);
 	for (i = 0; i < ARRAY_SIZE(v->arch.ldt_page); i++) {
 		const struct page *p = v->arch.ldt_page[i];
 
-		window[i] = p ? pte_make(page_mfn(p), HYP_DATA) : 0;
+		c->ldt_window[i] = p ? pte_make(page_mfn(p), HYP_DATA) : 0;
 	}
+	c->ldt_shown = v->arch.ldt_mapped;
 }
 
 void desc_load_ldt(const struct vcpu *v)
@@ -241,8 +238,9 @@ void desc_load_ldt(const struct vcpu *v)
 
 void desc_map_ldt(unsigned page, mfn_t m)
 {
-	const u64 va = desc_ldt_window() + page * PAGE_SIZE;
+	struct arch_cpu *c = &this_cpu()->arch;
 
-	*hyp_map_entry(va) = m == MFN_NONE ? 0 : pte_make(m, HYP_DATA);
-	invlpg(va);
+	c->ldt_window[page] = m == MFN_NONE ? 0 : pte_make(m, HYP_DATA);
+	c->ldt_shown = true;
+	invlpg(desc_ldt_window() + page * PAGE_SIZE);
 }

@@ -120,7 +120,7 @@ long do_set_gdt(u64 list, u64 entries)
 	rc = pv_gdt_set(v, frames, (u32)entries);
 	if (rc)
 		return rc;
-	desc_load_windows(NULL, v);
+	desc_load_windows(v);
 	arch_load_tables(v);		/* flushes the windows */
 	return 0;
 }

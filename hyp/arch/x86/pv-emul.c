@@ -29,12 +29,7 @@ unsigned pv_fetch(u64 rip, u8 bytes[15])
 
 bool pv_is_64bit(const struct regs *r)
 {
-	u32 rights = 0;
-
-	if (r->cs == SEL_USER_CS64)
-		return true;
-	__asm__("lar %1, %0" : "+r"(rights) : "r"((u32)r->cs) : "cc");
-	return rights & BIT(21);
+	return r->cs == SEL_USER_CS64 || (segment_rights(r->cs) & BIT(21));
 }
 
 void pv_advance(struct vcpu *v, struct regs *r, unsigned length)

@@ -87,7 +87,7 @@ static void load(struct cpu *c, struct vcpu *v)
 	/* First seen, then used: a flush between the two reaches us. */
 	if (!cpumask_test(&d->dirty, c->id))
 		cpumask_set(&d->dirty, c->id);
-	desc_load_windows(old, v);
+	desc_load_windows(v);
 	c->loaded = v;
 	stack_top()->vcpu = v;
 	v->arch.loaded_on = c->id;

@@ -215,6 +215,13 @@ void trap_guest(struct regs *r)
 	case TRAP_DB:
 		debug(v, r);
 		return;
+	case TRAP_INT80:
+		/* Open in hardware for every guest; this one may not want it. */
+		if (TI_GET_DPL(&v->arch.traps[TRAP_INT80]) == 3)
+			break;
+		r->rip -= 2;
+		pv_inject(v, r, TRAP_GP, TRAP_INT80 << 3 | ERROR_IDT);
+		return;
 	}
 	pv_inject(v, r, r->vector, r->error_code);
 }

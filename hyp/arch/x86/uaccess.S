@@ -78,6 +78,13 @@ FUNCTION wrmsr_safe
 	ret
 	FIXUP	1b, failed
 
+/* u32 segment_rights(u16 sel): the LDT's page may be gone. */
+FUNCTION segment_rights
+	xor	%eax, %eax
+1:	lar	%edi, %eax
+	ret
+	FIXUP	1b, failed
+
 failed:
 	xor	%eax, %eax
 	ret

@@ -11,6 +11,18 @@ struct cpu;
 extern __thread struct cpu *machine_cpu;
 extern __thread struct regs machine_regs;
 
+/* As the code of the guest's ways in and out sees it. */
+struct stack_top {
+	struct vcpu *vcpu;
+};
+
+extern __thread struct stack_top machine_top;
+
+static inline struct stack_top *stack_top(void)
+{
+	return &machine_top;
+}
+
 static inline struct cpu *this_cpu(void)
 {
 	return machine_cpu;

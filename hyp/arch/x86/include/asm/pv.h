@@ -94,7 +94,7 @@ int pv_gdt_set(struct vcpu *v, const u64 *frames, u32 entries);
 void pv_gdt_drop(struct vcpu *v);
 
 /* This CPU's windows show v's GDT and LDT; the caller flushes the TLB. */
-void desc_load_windows(struct vcpu *old, struct vcpu *v);
+void desc_load_windows(const struct vcpu *v);
 void desc_load_ldt(const struct vcpu *v);
 /* Maps one page of a window of this CPU (MFN_NONE: nothing) and flushes it. */
 void desc_map_ldt(unsigned page, mfn_t m);
@@ -126,6 +126,8 @@ static inline void switch_forget(struct vcpu *v)
 
 /* ---- uaccess.S ---- */
 
+/* Access rights of a descriptor as LAR gives them; 0: none. */
+u32 segment_rights(u16 sel);
 bool load_ds(u16 sel);
 bool load_es(u16 sel);
 bool load_fs(u16 sel);
