@@ -8,6 +8,7 @@
 #include <hyp/domain.h>
 #include <hyp/guest.h>
 #include <hyp/hypercall.h>
+#include <hyp/lib.h>
 
 #define NR_HYPERCALLS	64		/* entry.S */
 #define REST_BUDGET	4096		/* units of work before a rest */
@@ -100,7 +101,7 @@ long hypercall_restart(unsigned nr, unsigned n, ...)
 	}
 	va_end(ap);
 	if (c->in_multicall)
-		c->restart = true;
+		c->restart = n;
 	else
 		r->rip -= SYSCALL_LENGTH;
 	/* Outside a multicall this is rax when the guest executes syscall again. */
@@ -110,17 +111,14 @@ long hypercall_restart(unsigned nr, unsigned n, ...)
 /* One entry; false: it must run again with the arguments now in e. */
 static bool run_entry(struct cpu *c, struct multicall_entry *e)
 {
-	unsigned i;
-
-	for (i = 0; i < 6; i++)
-		c->restart_args[i] = e->args[i];
 	c->in_multicall = true;
-	c->restart = false;
-	e->result = (u64)hypercall_run(e->op, c->restart_args);
+	c->restart = 0;
+	e->result = (u64)hypercall_run(e->op, e->args);
 	c->in_multicall = false;
-	for (i = 0; c->restart && i < 6; i++)
-		e->args[i] = c->restart_args[i];
-	return !c->restart;
+	if (likely(!c->restart))
+		return true;
+	memcpy(e->args, c->restart_args, c->restart * sizeof(e->args[0]));
+	return false;
 }
 
 /* These change whose hypercall it is. */

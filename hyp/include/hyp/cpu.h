@@ -39,7 +39,7 @@ struct cpu {
 
 	/* Hypercall in progress (o). */
 	bool in_multicall;	/* args of a restart go to the entry */
-	bool restart;		/* the handler asked to be restarted */
+	u8 restart;		/* the handler asked for a restart: arguments, or 0 */
 	u64 restart_args[6];
 	u32 rest_budget;	/* units of work left before resting */
 
