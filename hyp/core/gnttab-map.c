@@ -76,25 +76,34 @@ static u32 track_take(struct domain *d)
 	return h;
 }
 
-static void track_set(struct domain *d, u32 h, const struct gnttab_track *v)
+/* Nobody looks at a taken track before its flags are there: no lock. */
+static void track_set(struct domain *d, u32 h, struct domain *granter,
+		      const struct gnttab_map_grant_ref *op, mfn_t m)
 {
-	lock(&d->gnttab.lock);
-	*track_at(d, h) = *v;
-	unlock(&d->gnttab.lock);
+	struct gnttab_track *t = track_at(d, h);
+
+	t->granter = granter;
+	t->mfn = m;
+	t->ref = op->ref;
+	atomic_store(&t->flags, op->flags & TRACK_FLAGS);
+}
+
+/* Lock: g. */
+static void track_free_locked(struct domain *d, u32 h)
+{
+	struct gnttab_track *track = track_at(d, h);
+
+	track->flags = 0;
+	track->ref = d->gnttab.track_free;
+	d->gnttab.track_free = h;
+	d->gnttab.maps--;
 }
 
 static void track_free(struct domain *d, u32 h)
 {
-	struct domain_gnttab *t = &d->gnttab;
-	struct gnttab_track *track;
-
-	lock(&t->lock);
-	track = track_at(d, h);
-	track->flags = 0;
-	track->ref = t->track_free;
-	t->track_free = h;
-	t->maps--;
-	unlock(&t->lock);
+	lock(&d->gnttab.lock);
+	track_free_locked(d, h);
+	unlock(&d->gnttab.lock);
 }
 
 /* ---- Mapping ---- */
@@ -140,7 +149,6 @@ static int map_one(struct domain *granter, struct gnttab_map_grant_ref *op)
 {
 	struct domain *d = current_domain();
 	const bool write = !(op->flags & GNTMAP_readonly);
-	struct gnttab_track track;
 	u32 handle;
 	mfn_t m;
 	int rc;
@@ -159,10 +167,7 @@ static int map_one(struct domain *granter, struct gnttab_map_grant_ref *op)
 		goto err_use;
 
 	domain_get(granter);
-	track = (struct gnttab_track){ .granter = granter, .mfn = m,
-				       .ref = op->ref,
-				       .flags = op->flags & TRACK_FLAGS };
-	track_set(d, handle, &track);
+	track_set(d, handle, granter, op, m);
 	op->handle = handle;
 	op->dev_bus_addr = m << PAGE_SHIFT;
 	return GNTST_okay;
@@ -262,28 +267,37 @@ static int unmap_one(struct domain *d, const struct gnttab_unmap_grant_ref *op,
 	return GNTST_okay;
 }
 
-/* TLBs are clean: ends the use, and the handle with its last map. */
-static void finish(struct domain *d, const struct unmapped *u)
+/* Was that the mapping's last map? */
+static bool is_last(const struct unmapped *u)
 {
-	struct domain *granter = u->track.granter;
+	return (u->track.flags & MAPS) == (u->drop & MAPS);
+}
 
-	if ((u->track.flags & MAPS) != (u->drop & MAPS))
-		return;		/* the other map goes on */
-	gnttab_unuse(granter, u->track.ref,
-		     !(u->track.flags & GNTMAP_readonly));
-	track_free(d, u->handle);
-	domain_put(granter);
+/* TLBs are clean: ends the uses, and the handles with their last map. */
+static void finish(struct domain *d, const struct unmapped *u, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		if (is_last(&u[i]))
+			gnttab_unuse(u[i].track.granter, u[i].track.ref,
+				     !(u[i].track.flags & GNTMAP_readonly));
+	lock(&d->gnttab.lock);
+	for (i = 0; i < n; i++)
+		if (is_last(&u[i]))
+			track_free_locked(d, u[i].handle);
+	unlock(&d->gnttab.lock);
+	for (i = 0; i < n; i++)
+		if (is_last(&u[i]))
+			domain_put(u[i].track.granter);
 }
 
 static void finish_batch(struct domain *d, const struct unmapped *u, u32 n)
 {
-	u32 i;
-
 	if (!n)
 		return;
 	arch_flush_tlb(&d->dirty, FLUSH_ALL);
-	for (i = 0; i < n; i++)
-		finish(d, &u[i]);
+	finish(d, u, n);
 }
 
 long gnttab_unmap_batch(u64 uop, u32 count)
@@ -336,7 +350,7 @@ int gnttab_domain_release(struct domain *d)
 		if (!(t->flags & MAPS))
 			continue;
 		u = (struct unmapped){ *t, h, t->flags & MAPS };
-		finish(d, &u);
+		finish(d, &u, 1);
 		if (hypercall_should_rest(1) && d->gnttab.maps)
 			return -XEN_ERESTART;
 	}
