@@ -6,4 +6,5 @@ HYP_CORE_SRC += $(filter-out hyp/core/main.c hyp/core/panic.c \
 	$(filter hyp/core/%,$(HYP_C)))
 HYP_PURE_SRC += hyp/lib/printf.c hyp/lib/text.c
 # Rules and frames of the guest's ways in and out.
-HYP_PURE_SRC += hyp/arch/x86/pv-decode.c hyp/arch/x86/pv-trap.c hyp/arch/x86/pv-call.c
+HYP_PURE_SRC += hyp/arch/x86/pv-decode.c hyp/arch/x86/pv-trap.c hyp/arch/x86/pv-call.c \
+	hyp/arch/x86/pv-desc-check.c hyp/arch/x86/pv-cpuid.c

@@ -16,3 +16,12 @@ void fpu_set_ts(struct vcpu *v, bool set)
 {
 	v->arch.ts = machine_insns.ts = set;
 }
+
+u64 fpu_xcr0_mask;
+struct cpu_features cpu_features;
+
+/* The standard layout: legacy area and header, then AVX. */
+u32 fpu_size(u64 xcr0)
+{
+	return xcr0 & 4 ? 832 : 576;
+}

@@ -196,13 +196,6 @@ void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
 	c->ctrlreg[3] = v->mmu.kernel << PAGE_SHIFT;
 }
 
-void arch_guest_cpuid(u32 leaf, u32 subleaf, u32 regs[4])
-{
-	regs[0] = leaf == 0 ? 0xd : leaf == 0x80000000 ? 0x80000008 : leaf;
-	regs[1] = subleaf;
-	regs[2] = regs[3] = 0;
-}
-
 /* ---- Devices ---- */
 
 void arch_clear_page(void *p)

@@ -42,14 +42,3 @@ void panic(const char *fmt, ...)
 	va_end(ap);
 	abort();
 }
-
-/* Here every descriptor is fine but one that is all ones. */
-bool desc_page_fix(u64 *slots)
-{
-	unsigned i;
-
-	for (i = 0; i < PAGE_SIZE / sizeof(*slots); i++)
-		if (slots[i] == ~0ULL)
-			return false;
-	return true;
-}
