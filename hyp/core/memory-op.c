@@ -207,10 +207,10 @@ static int exchange_check(struct exchange *e)
 	return 0;
 }
 
-static void give_back(struct exchange *e)
+static void give_back(struct exchange *e, struct domain *d)
 {
 	while (e->nr_taken)
-		memory_unsteal(e->taken[--e->nr_taken]);
+		memory_unsteal(d, e->taken[--e->nr_taken]);
 }
 
 static void free_given(struct exchange *e)
@@ -287,7 +287,7 @@ static int exchange_unit(struct exchange *e, struct domain *d)
 	if (!rc)
 		rc = exchange_take(e, d);
 	if (rc) {
-		give_back(e);
+		give_back(e, d);
 		free_given(e);
 		return rc;
 	}

@@ -171,15 +171,24 @@ bool memory_steal(struct domain *d, mfn_t m)
 	       atomic_cas(&page_of(m)->refs, &only, 0);
 }
 
-void memory_unsteal(mfn_t m)
-{
-	atomic_store(&page_of(m)->refs, PGC_ALLOCATED | 1);
-}
-
 void memory_free_stolen(struct domain *d, mfn_t m)
 {
 	memory_forget(d, page_of(m));
 	frame_free(m, 0);
+}
+
+void memory_unsteal(struct domain *d, mfn_t m)
+{
+	bool alive;
+
+	/* Whoever destroys d passes over frames that are in a thief's hands. */
+	lock(&d->lock);
+	alive = d->life == DOMAIN_ALIVE;
+	if (alive)
+		atomic_store(&page_of(m)->refs, PGC_ALLOCATED | 1);
+	unlock(&d->lock);
+	if (!alive)
+		memory_free_stolen(d, m);
 }
 
 bool memory_replace(struct domain *d, mfn_t first, u64 n)
@@ -234,6 +243,18 @@ static void run_add(struct run *r, mfn_t m)
 	r->n++;
 }
 
+/* Drops the owner's own reference; true: it was the last. */
+static bool owner_put(struct page *p)
+{
+	u32 x = READ_ONCE(p->refs);
+
+	do {
+		if (!(x & PGC_ALLOCATED))
+			return false;
+	} while (!atomic_cas(&p->refs, &x, x - (PGC_ALLOCATED | 1)));
+	return (x & PGC_COUNT_MASK) == 1;
+}
+
 /*
  * Takes up to RELINQUISH_STEP pages off the list.  Those with no reference
  * but the owner's are freed; others lose it.  Stops at a pinned page: *pinned.
@@ -254,12 +275,9 @@ static u64 relinquish_step(struct domain *d, struct page **pinned)
 			break;
 		}
 		list_remove(d, p);
-		if (!memory_steal(d, page_mfn(p))) {
-			/* The last of the others frees it, or we do now. */
-			if (atomic_sub(&p->refs, PGC_ALLOCATED | 1) &
-			    PGC_COUNT_MASK)
-				continue;
-		}
+		/* The last of those who hold it frees it; is that us? */
+		if (!memory_steal(d, page_mfn(p)) && !owner_put(p))
+			continue;
 		freed++;
 		reset(p);
 		run_add(&run, page_mfn(p));

@@ -41,7 +41,7 @@ void memory_adopt(struct domain *d, mfn_t first, u64 n);
  * that it can be freed or given back; false: it may not be taken.
  */
 bool memory_steal(struct domain *d, mfn_t m);
-void memory_unsteal(mfn_t m);
+void memory_unsteal(struct domain *d, mfn_t m);
 void memory_free_stolen(struct domain *d, mfn_t m);
 /* n zeroed frames become d's, whatever its limit; false: d is dying. */
 bool memory_replace(struct domain *d, mfn_t first, u64 n);
