@@ -59,3 +59,6 @@ clean-local: hyp-clean
 hyp: hyp-obj/bulkhead
 hyp-clean:
 	rm -rf hyp-obj
+
+# Parsers of what the firmware and the boot loader left: the tests have them too.
+HYP_PURE_SRC += hyp/arch/x86/multiboot2.c hyp/arch/x86/acpi.c

@@ -63,6 +63,9 @@ static void add_range(struct boot_info *bi, u64 start, u64 size, u32 type)
 {
 	struct boot_range *r;
 
+	/* Kinds that E820 does not know (EFI's own among them) are not for us. */
+	if (type < BOOT_RAM || type > BOOT_UNUSABLE)
+		type = BOOT_RESERVED;
 	if (!size || start + size < start ||
 	    bi->range_count == BOOT_RANGES_MAX)
 		return;
