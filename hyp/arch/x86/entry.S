@@ -389,7 +389,19 @@ exception_of_guest:
 	GUEST_CLOSE
 	mov	%rsp, %rdi
 	call	trap_guest
-	jmp	exit_to_guest
+
+	/* Nothing to do first?  Else, and after a change of guest: C. */
+leave:
+	mov	TOP_CPU + REGS_SIZE(%rsp), %rcx
+	cmpl	$0, CPU_WORK(%rcx)
+	jne	exit_to_guest
+	mov	TOP_VCPU + REGS_SIZE(%rsp), %rdx
+	mov	VCPU_INFO(%rdx), %rdx
+	cmpb	$0, INFO_PENDING(%rdx)
+	jne	exit_to_guest
+	RESTORE_REGS
+	add	$8, %rsp
+	jmp	iret_insn
 
 	/* The hypervisor's own: go on where C says. */
 exception_here:
@@ -497,7 +509,7 @@ interrupt:
 	GUEST_CLOSE
 	mov	REGS_VECTOR(%rsp), %edi
 	call	interrupt_handle
-	jmp	exit_to_guest
+	jmp	leave
 1:	SAVE_REGS			/* the idle loop was interrupted */
 	cld
 	mov	REGS_VECTOR(%rsp), %edi

@@ -6,6 +6,7 @@
  * of the hypervisor's own must be at an instruction that has a fix-up;
  * anything else is the end.
  */
+#include <hyp/guest.h>
 #include <hyp/lib.h>
 #include <hyp/printk.h>
 
@@ -162,16 +163,22 @@ static void page_fault(struct vcpu *v, struct regs *r)
 	pv_inject_page_fault(v, r, va, error);
 }
 
-/* INT n whose gate is not open in hardware; the trap table decides. */
+/*
+ * INT n whose gate is not open in hardware; the trap table decides.  The
+ * instruction says which, because some emulators get the error code wrong.
+ */
 static bool software_interrupt(struct vcpu *v, struct regs *r)
 {
-	const unsigned vector = r->error_code >> 3 & 0xff;
-	const unsigned dpl = TI_GET_DPL(&v->arch.traps[vector]);
+	const struct trap_info *t;
+	u8 insn[2];
 
-	if (dpl < (v->arch.kernel_mode ? 1 : 3) || !v->arch.traps[vector].address)
+	if (copy_from_guest(insn, r->rip, sizeof(insn)) || insn[0] != 0xcd)
 		return false;
-	r->rip += 2;
-	pv_inject(v, r, vector, 0);
+	t = &v->arch.traps[insn[1]];
+	if (TI_GET_DPL(t) < (v->arch.kernel_mode ? 1 : 3) || !t->address)
+		return false;
+	r->rip += sizeof(insn);
+	pv_inject(v, r, insn[1], 0);
 	return true;
 }
 
