@@ -421,6 +421,9 @@ static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next,
 		WRITE_ONCE(c->rq.curr_vruntime, NOBODY);
 	}
 	c->current = next;
+	/* Who flags an event sees running and sends an IPI, or we see the
+	 * event on the way to the guest: vcpu_kick(). */
+	memory_barrier();
 	arch_switch_vcpu(prev, next);
 	if (prev)
 		atomic_store(&prev->sched.running, false);
