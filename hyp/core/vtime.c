@@ -175,11 +175,6 @@ void vtime_update_wallclock(struct domain *d)
 	WRITE_ONCE(s->wc_version, version + 1);
 }
 
-u64 vtime_wallclock_at_boot(void)
-{
-	return wallclock_at_boot;
-}
-
 void vtime_set_wallclock(u64 ns_at_boot)
 {
 	struct domain *d;

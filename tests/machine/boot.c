@@ -125,6 +125,8 @@ void machine_boot(void)
 		destroy_all();
 		frames_at_rest = frame_free_count();
 	}
+	for (i = 0; i < MACHINE_CPUS; i++)
+		cpu_get(i)->work = 0;
 	destroy_all();
 	machine_guest_fault_at(0);
 	if (frame_free_count() != frames_at_rest) {
