@@ -102,8 +102,10 @@ static bool sock_flush(struct sock *s)
 			 MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (r < 0 && errno == EINTR)
 			continue;
-		if (r < 0 && errno == EAGAIN)
+		if (r < 0 && errno == EAGAIN) {
+			shell_stalled(s->d, c);
 			return true;
+		}
 		if (r < 0)
 			c->broken = true;
 		else

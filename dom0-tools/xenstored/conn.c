@@ -215,8 +215,16 @@ void conn_stalled(struct conn *c, uint64_t now_ms)
 		c->stalled_ms = now_ms;
 		return;
 	}
-	if (c->priv || now_ms - c->stalled_ms < c->xs->quota.event_age_ms)
+	if (now_ms - c->stalled_ms < c->xs->quota.event_age_ms)
 		return;
+	/*
+	 * A stopped program of the control domain keeps its events, but the
+	 * guests that caused them shall not stand still with it.
+	 */
+	if (c->priv) {
+		causes_settle(c, UINT64_MAX);
+		return;
+	}
 	if (!c->complained)
 		log_msg("domain %u: its unread watch events are dropped after %u s",
 			c->dom->domid, c->xs->quota.event_age_ms / 1000);

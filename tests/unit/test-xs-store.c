@@ -745,6 +745,15 @@ static void unread_events_hold_their_cause(void)
 	/* Read by one: the guest is looked at again. */
 	CU_ASSERT(!link_empty(&g->dirty));
 	CU_ASSERT(conn_may_read(g, 1));
+	/* Or the reader sleeps for too long: then it is his problem alone. */
+	OK(g, 0, XS_WRITE, "k%d|", n);
+	CU_ASSERT(!conn_may_read(g, 1));
+	conn_stalled(&root, 1);
+	conn_stalled(&root, 20000);
+	CU_ASSERT(!conn_may_read(g, 1));
+	conn_stalled(&root, 20001);
+	CU_ASSERT(conn_may_read(g, 1));
+	CU_ASSERT(buf_len(&root.out) > 19 * WIRE_HEAD);
 }
 
 static void a_guest_that_does_not_read_loses_events(void)
