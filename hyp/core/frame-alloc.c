@@ -12,9 +12,6 @@
  *
  * Zones: memory below 4 GiB is kept for those who need it; others get it
  * last.
- *
- * Until the frame table stands, frame_alloc() cuts from the ranges that were
- * added, lowest address first.
  */
 #include <hyp/frame-alloc.h>
 
@@ -28,7 +25,6 @@
 #define ORDERS		(FRAME_ORDER_MAX + 1)
 #define ZONE_SHIFT	(32 - PAGE_SHIFT)
 #define SCRUB_ORDER	6
-#define EARLY_RANGES	160
 
 enum { CLEAN, DIRTY };
 enum { ZONE_LOW, ZONE_HIGH, ZONES };
@@ -40,9 +36,6 @@ static struct lock frames_lock = LOCK_INIT(RANK_FRAMES);
 /* All FRAMES: protected by frames_lock. */
 static u32 free_list[ZONES][2][ORDERS];		/* mfn, 0: empty */
 static u64 free_frames, total_frames, claimed_frames;
-static bool started;
-static struct { mfn_t first, end; } early[EARLY_RANGES];
-static unsigned early_count;
 
 static u64 free_type(unsigned order, unsigned state)
 {
@@ -161,37 +154,6 @@ static mfn_t take_block(unsigned want, mfn_t limit, bool zero,
 	return 0;
 }
 
-static bool early_cut(unsigned i, mfn_t m, u64 n)
-{
-	mfn_t end = early[i].end;
-
-	if (early_count == EARLY_RANGES)
-		return false;
-	early[i].end = m;
-	early[early_count].first = m + n;
-	early[early_count++].end = end;
-	return true;
-}
-
-static mfn_t early_alloc(unsigned order, mfn_t limit)
-{
-	mfn_t m, best = MFN_NONE;
-	unsigned i, at = 0;
-	u64 n = 1ULL << order;
-
-	for (i = 0; i < early_count; i++) {
-		m = ALIGN_UP(early[i].first, n);
-		if (m + n <= MIN(early[i].end, limit) && m < best) {
-			best = m;
-			at = i;
-		}
-	}
-	if (best == MFN_NONE || !early_cut(at, best, n))
-		return MFN_NONE;
-	free_frames -= n;
-	return best;
-}
-
 static void all_cpus(struct cpumask *m)
 {
 	unsigned i;
@@ -216,7 +178,7 @@ static void block_prepare(mfn_t m, unsigned order, unsigned state, u32 stamp,
 		arch_clear_page(frame_to_virt(m + i));
 }
 
-static mfn_t alloc_started(struct domain *d, unsigned order, mfn_t limit,
+static mfn_t alloc_block(struct domain *d, unsigned order, mfn_t limit,
 			   enum frame_flags f)
 {
 	u64 n = 1ULL << order, mine = d ? d->mem.claim : 0, eaten;
@@ -241,16 +203,6 @@ static mfn_t alloc_started(struct domain *d, unsigned order, mfn_t limit,
 	return m;
 }
 
-static mfn_t alloc_early(unsigned order, mfn_t limit, enum frame_flags f)
-{
-	mfn_t m = early_alloc(order, limit);
-	u64 i;
-
-	for (i = 0; m != MFN_NONE && f & FRAME_ZERO && i < 1ULL << order; i++)
-		memset(frame_to_virt(m + i), 0, PAGE_SIZE);
-	return m;
-}
-
 mfn_t frame_alloc_for(struct domain *d, unsigned order, unsigned address_bits,
 		      enum frame_flags f)
 {
@@ -261,15 +213,13 @@ mfn_t frame_alloc_for(struct domain *d, unsigned order, unsigned address_bits,
 	if (address_bits && address_bits < 64)
 		limit = address_bits < PAGE_SHIFT ? 0 :
 			1ULL << (address_bits - PAGE_SHIFT);
-	if (!started)
-		return alloc_early(order, limit, f);
-	m = alloc_started(d, order, limit, f);
+	m = alloc_block(d, order, limit, f);
 	/* Clean and dirty neighbours do not join: make all clean, try again. */
 	if (m == MFN_NONE && order && limit == MFN_NONE &&
 	    frame_free_count() >= frame_claimed_count() + (1ULL << order)) {
 		while (frame_scrub_some())
 			;
-		m = alloc_started(d, order, limit, f);
+		m = alloc_block(d, order, limit, f);
 	}
 	return m;
 }
@@ -288,22 +238,16 @@ static unsigned run_order(mfn_t m, u64 n)
 	return MIN(MIN(size, align), (unsigned)FRAME_ORDER_MAX);
 }
 
-static void insert_run(mfn_t m, u64 n, unsigned state, u32 stamp)
+void frame_free_run(mfn_t m, u64 n)
 {
+	const u32 stamp = arch_tlb_clock();
 	unsigned order;
 
+	lock(&frames_lock);
 	for (; n; m += 1ULL << order, n -= 1ULL << order) {
 		order = run_order(m, n);
-		block_insert(m, order, state, stamp);
+		block_insert(m, order, DIRTY, stamp);
 	}
-}
-
-void frame_free_run(mfn_t first, u64 n)
-{
-	u32 stamp = arch_tlb_clock();
-
-	lock(&frames_lock);
-	insert_run(first, n, DIRTY, stamp);
 	unlock(&frames_lock);
 }
 
@@ -317,33 +261,8 @@ void frame_alloc_add(mfn_t first, mfn_t end)
 	first = MAX(first, (mfn_t)1);	/* 0 is the end of every list */
 	if (first >= end)
 		return;
-	total_frames += end - first;
-	if (started) {
-		frame_free_run(first, end - first);
-		return;
-	}
-	if (early_count == EARLY_RANGES) {
-		total_frames -= end - first;
-		log_warn("memory: too many ranges, %lu frames left unused",
-			 end - first);
-		return;
-	}
-	free_frames += end - first;
-	early[early_count].first = first;
-	early[early_count++].end = end;
-}
-
-void frame_alloc_start(void)
-{
-	unsigned i;
-
-	free_frames = 0;
-	started = true;
-	for (i = 0; i < early_count; i++)
-		if (early[i].first < early[i].end)
-			frame_free_run(early[i].first,
-				       early[i].end - early[i].first);
-	early_count = 0;
+	frame_alloc_adopt(end - first);
+	frame_free_run(first, end - first);
 }
 
 void frame_alloc_adopt(u64 n)

@@ -21,7 +21,6 @@
 
 #define CMD_BITS	6
 #define CMD_MASK	((1u << CMD_BITS) - 1)
-#define CHUNK		64
 /* 2^order frames in one piece: 2 MiB for guests, 16 MiB for the control. */
 #define ORDER_GUEST	9
 #define ORDER_CONTROL	12
@@ -49,42 +48,19 @@ static unsigned order_max(void)
 
 /* ---- Reservations ---- */
 
-/*
- * A walk over a guest's array of frame numbers: read and written in chunks.
- */
-struct frames_walk {
-	u64 array;		/* guest address of the whole array */
-	u64 total, at;		/* extents; the next one */
-	u64 first;		/* index of frame[0] */
-	u32 count;		/* in frame[] */
-	xen_pfn_t frame[CHUNK];
-};
-
-static int walk_fill(struct frames_walk *w)
+/* Gives d one extent; *frame: its pfn in (where M2P is set), mfn out. */
+static bool give_extent(struct domain *d, unsigned op,
+			const struct xen_memory_reservation *r,
+			xen_pfn_t *frame)
 {
-	w->first = w->at;
-	w->count = MIN(w->total - w->at, (u64)CHUNK);
-	return copy_from_guest(w->frame, w->array + w->first * 8,
-			       w->count * 8);
-}
-
-/* Writes back what was changed since walk_fill(): up to w->at. */
-static int walk_flush(struct frames_walk *w)
-{
-	return copy_to_guest(w->array + w->first * 8, w->frame,
-			     (w->at - w->first) * 8);
-}
-
-/* Gives one extent; *frame: pfn in (if `set` asks for M2P), mfn out. */
-static bool give_extent(struct domain *d, unsigned order, unsigned bits,
-			bool set, xen_pfn_t *frame)
-{
-	mfn_t m = memory_alloc(d, order, bits);
+	mfn_t m = memory_alloc(d, r->extent_order,
+			       XENMEMF_get_address_bits(r->mem_flags));
 	u64 i;
 
 	if (m == MFN_NONE)
 		return false;
-	for (i = 0; set && i < 1ULL << order; i++)
+	for (i = 0; op == XENMEM_populate_physmap &&
+		    i < 1ULL << r->extent_order; i++)
 		m2p_set(m + i, *frame + i);
 	*frame = m;
 	return true;
@@ -102,70 +78,58 @@ static bool take_extent(struct domain *d, unsigned order, xen_pfn_t frame)
 	return true;
 }
 
-/* Extents from w->at on; ends at the first that fails, or to rest. */
-static bool change_extents(struct domain *d, unsigned op, unsigned order,
-			   unsigned bits, struct frames_walk *w)
+/* False: this extent failed, those before it are done. */
+static bool change_extent(struct domain *d, unsigned op,
+			  const struct xen_memory_reservation *r, u64 i)
 {
-	bool ok = true;
-	u32 i;
+	const u64 at = (u64)r->extent_start.p + i * sizeof(xen_pfn_t);
+	xen_pfn_t frame = 0;
 
-	for (i = 0; ok && i < w->count; i++) {
-		if (op == XENMEM_decrease_reservation)
-			ok = take_extent(d, order, w->frame[i]);
-		else
-			ok = give_extent(d, order, bits,
-					 op == XENMEM_populate_physmap,
-					 &w->frame[i]);
-		w->at += ok;
-		if (hypercall_should_rest(1u << order))
-			break;
-	}
-	return ok;
+	/* increase_reservation reads nothing and need not say where. */
+	if (op != XENMEM_increase_reservation &&
+	    copy_from_guest(&frame, at, sizeof(frame)))
+		return false;
+	if (op == XENMEM_decrease_reservation)
+		return take_extent(d, r->extent_order, frame);
+	if (!give_extent(d, op, r, &frame))
+		return false;
+	if (!r->extent_start.p)
+		return true;
+	if (!copy_to_guest(at, &frame, sizeof(frame)))
+		return true;
+	take_extent(d, r->extent_order, frame);
+	return false;
 }
 
-static long reservation_op(unsigned op, u64 start, u64 arg)
+static long reservation_op(unsigned op, u64 i, u64 arg)
 {
 	struct xen_memory_reservation r;
-	struct frames_walk w;
-	struct domain *d;
-	unsigned bits;
 	bool ok = true, rest = false;
+	struct domain *d;
 	int rc;
 
 	if (copy_from_guest(&r, arg, sizeof(r)))
 		return -XEN_EFAULT;
-	if (start >= r.nr_extents || r.extent_order > order_max() ||
+	if (i >= r.nr_extents || r.extent_order > order_max() ||
 	    r.nr_extents > ~0ULL >> (CMD_BITS + 1))
-		return start;
+		return i;
+	if (op != XENMEM_increase_reservation && !r.extent_start.p)
+		return i;
 	rc = target_find(r.domid, &d);
 	if (rc)
-		return start ? (long)start : rc;
-	bits = XENMEMF_get_address_bits(r.mem_flags);
-	w.array = (u64)r.extent_start.p;
-	w.total = r.nr_extents;
-	w.at = start;
-	while (ok && !rest && w.at < w.total) {
-		if (w.array && walk_fill(&w))
+		return i ? (long)i : rc;
+	while (!rest && i < r.nr_extents) {
+		ok = change_extent(d, op, &r, i);
+		if (!ok)
 			break;
-		/* increase_reservation need not say where. */
-		if (!w.array && op != XENMEM_increase_reservation)
-			break;
-		if (!w.array) {
-			w.first = w.at;
-			w.count = MIN(w.total - w.at, (u64)CHUNK);
-		}
-		ok = change_extents(d, op, r.extent_order, bits, &w);
-		if (op != XENMEM_decrease_reservation && w.array &&
-		    walk_flush(&w))
-			break;
-		rest = w.at < w.first + w.count ||
-		       (w.at < w.total && hypercall_should_rest(1));
+		i++;
+		rest = hypercall_should_rest(1u << r.extent_order);
 	}
 	target_put(d);
-	if (ok && rest && w.at < w.total)
+	if (ok && i < r.nr_extents)
 		return hypercall_restart(__HYPERVISOR_memory_op, 2,
-					 op | w.at << CMD_BITS, arg);
-	return w.at;
+					 op | i << CMD_BITS, arg);
+	return i;
 }
 
 /* ---- Exchange ---- */

@@ -16,24 +16,19 @@
 #include <hyp/page.h>
 #include <hyp/priv.h>
 
-#define CHUNK 8
-
 /* ---- Pins ---- */
 
 static int pin(struct domain *d, mfn_t m, enum page_kind kind)
 {
-	struct page *p = page_get(m, d);
 	int rc;
 
-	if (!p)
+	if (mfn_valid(m) && page_of(m)->owner == d &&
+	    page_of(m)->type & PGT_PINNED)
 		return -XEN_EINVAL;
-	rc = p->type & PGT_PINNED ? -XEN_EINVAL : page_type_get(p, kind);
-	if (rc) {
-		page_put(p);
-		return rc == -XEN_EBUSY ? -XEN_EINVAL : rc;
-	}
-	atomic_or64(&p->type, PGT_PINNED);
-	return 0;
+	rc = mmu_table_get(d, m, kind);
+	if (!rc)
+		atomic_or64(&page_of(m)->type, PGT_PINNED);
+	return rc;
 }
 
 static int unpin(struct domain *d, mfn_t m)
@@ -56,14 +51,14 @@ static int new_base(struct vcpu *v, mfn_t m)
 	int rc;
 
 	if (m != old) {
-		rc = mmu_base_get(v->domain, m);
+		rc = mmu_table_get(v->domain, m, PGT_L4);
 		if (rc)
 			return rc;
 		v->mmu.kernel = m;
 	}
 	arch_load_tables(v);
 	if (m != old && old != MFN_NONE)
-		mmu_base_put(old);
+		mmu_table_put(old);
 	return 0;
 }
 
@@ -75,13 +70,13 @@ static int new_user_base(struct vcpu *v, mfn_t m)
 	if (m == old)
 		return 0;
 	if (m) {
-		rc = mmu_base_get(v->domain, m);
+		rc = mmu_table_get(v->domain, m, PGT_L4);
 		if (rc)
 			return rc;
 	}
 	v->mmu.user = m ? m : MFN_NONE;
 	if (old != MFN_NONE)
-		mmu_base_put(old);
+		mmu_table_put(old);
 	return 0;
 }
 
@@ -185,62 +180,35 @@ static int ext_one(struct vcpu *v, struct domain *d,
 	return -XEN_ENOSYS;
 }
 
-static int ext_chunk(struct vcpu *v, struct domain *d,
-		     const struct mmuext_op *op, u32 count, u32 *n)
+static int ext_chunk(struct mmu_batch *b, const void *ops, u32 count, u32 *n)
 {
-	int rc = mmu_enter(d);
-	u32 i = 0;
+	const struct mmuext_op *op = ops;
+	struct vcpu *v = current_vcpu();
+	int rc = 0;
+	u32 i;
 
-	*n = 0;
-	if (unlikely(rc))
-		return rc;
-	if (unlikely(d->life != DOMAIN_ALIVE))
-		rc = -XEN_ESRCH;
-	while (!rc && i < count) {
-		rc = ext_one(v, d, &op[i]);
+	for (i = 0; !rc && i < count && !mmu_has_job(&b->d->mmu);) {
+		rc = ext_one(v, b->d, &op[i]);
 		if (!rc)
 			i++;
-		if (unlikely(mmu_has_job(&d->mmu)))
-			rc = -XEN_ERESTART;
 	}
-	mmu_leave(d);
 	*n = i;
 	return rc;
 }
 
-long do_mmuext_op(u64 ops, u64 ucount, u64 done, u64 foreigndom)
+long do_mmuext_op(u64 ops, u64 count, u64 done, u64 foreigndom)
 {
-	const bool again = ucount & MMU_UPDATE_PREEMPTED;
-	u32 count = (u32)ucount & ~MMU_UPDATE_PREEMPTED, n = 0, step, i;
-	struct vcpu *v = current_vcpu();
-	struct mmuext_op op[CHUNK];
-	struct domain *d;
-	int rc;
+	struct mmu_batch b = {
+		.hypercall = __HYPERVISOR_mmuext_op, .chunk = ext_chunk,
+		.size = sizeof(struct mmuext_op),
+		.per_chunk = MMU_BATCH_WORDS * 8 / sizeof(struct mmuext_op),
+		.fd = current_domain(),
+	};
+	int rc = mmu_foreign_find(foreigndom, &b.d);
 
-	rc = mmu_foreign_find(foreigndom, &d);
 	if (unlikely(rc))
 		return rc;
-	if (d == &dom_io || d == &dom_xen)
+	if (b.d == &dom_io || b.d == &dom_xen)
 		return -XEN_EINVAL;
-	do {
-		step = MIN(count - n, (u32)CHUNK);
-		rc = copy_from_guest(op, ops + n * sizeof(*op),
-				     step * sizeof(*op));
-		if (unlikely(rc))
-			break;
-		rc = ext_chunk(v, d, op, step, &i);
-		n += i;
-		if (!rc && n < count && hypercall_should_rest(step))
-			rc = -XEN_ERESTART;
-	} while (!rc && n < count);
-	mmu_foreign_put(d);
-
-	if (mmu_report_done(done, n, again) && (!rc || rc == -XEN_ERESTART))
-		rc = -XEN_EFAULT;
-	if (rc != -XEN_ERESTART)
-		return rc;
-	return hypercall_restart(__HYPERVISOR_mmuext_op, 4,
-				 ops + n * sizeof(*op),
-				 (u64)(count - n) | MMU_UPDATE_PREEMPTED,
-				 done, foreigndom);
+	return mmu_batch_run(&b, ops, count, done, foreigndom);
 }

@@ -23,8 +23,6 @@
 #include <hyp/priv.h>
 #include <hyp/pt-entry.h>
 
-#define CHUNK 32
-
 void mmu_domain_init(struct domain *d)
 {
 	lock_init(&d->mmu.lock, RANK_MMU, d->id);
@@ -47,59 +45,72 @@ int pt_device_get(const struct domain *d, const struct domain *fd, u64 *e)
 
 /* ---- One entry ---- */
 
-/* Writes an entry; keep_ad adds the A and D bits that it had. */
-static inline u64 pte_swap(u64 *slot, u64 new, bool keep_ad)
-{
-	u64 old;
+/* How an entry is written: whatever it was; adding the A and D bits that it
+ * had; or only if it still is what it was. */
+enum how { SWAP, KEEP_AD, EXACT };
 
-	if (likely(!keep_ad))
-		return atomic_xchg(slot, new);
-	old = READ_ONCE(*slot);
-	while (!atomic_cas(slot, &old, new | (old & (PTE_A | PTE_D))))
-		;
-	return old;
+/* *old is what we think it is; gets what it was.  False: EXACT, and it was not. */
+static __always_inline bool pte_write(u64 *slot, u64 *old, u64 new,
+				      enum how how)
+{
+	if (how == EXACT)
+		return atomic_cas(slot, old, new);
+	if (likely(how == SWAP))
+		*old = atomic_xchg(slot, new);
+	else
+		while (!atomic_cas(slot, old, new | (*old & (PTE_A | PTE_D))))
+			;
+	return true;
 }
 
 /* The same frame, but RW changes: only the writable use comes or goes. */
-static int l1_set_rw(const struct domain *d, const struct domain *fd,
-		     u64 *slot, struct page *p, u64 new, bool keep_ad)
+static __always_inline int l1_set_rw(const struct domain *d,
+				     const struct domain *fd, u64 *slot,
+				     u64 old, u64 new, enum how how)
 {
-	if (new & PTE_RW) {
-		/* Who may only read a foreign frame gets no further by this. */
-		if (p->owner != fd || fd == &dom_xen || !page_writable_get(p))
-			return -XEN_EINVAL;
-		pte_swap(slot, new, keep_ad);
-		return 0;
+	struct page *p = page_of(pte_mfn(new));
+
+	/* Who may only read a foreign frame gets no further by this. */
+	if (new & PTE_RW && (p->owner != fd || fd == &dom_xen ||
+			     !page_writable_get(p)))
+		return -XEN_EINVAL;
+	if (!pte_write(slot, &old, new, how)) {
+		if (new & PTE_RW)
+			page_writable_put(p, p->owner != d);
+		return -XEN_EAGAIN;
 	}
-	pte_swap(slot, new, keep_ad);
-	page_writable_put(p, p->owner != d);
+	if (!(new & PTE_RW))
+		page_writable_put(p, p->owner != d);
 	return 0;
 }
 
-static inline int l1_set(const struct domain *d, const struct domain *fd,
-			 u64 *slot, u64 new, bool keep_ad)
+/* An L1 entry of d, which maps frames of fd.  -XEN_EAGAIN: EXACT failed. */
+static __always_inline int l1_set(const struct domain *d,
+				  const struct domain *fd, u64 *slot, u64 old,
+				  u64 new, enum how how)
 {
-	u64 old = READ_ONCE(*slot), diff;
-	struct page *p;
+	u64 diff;
 	int rc;
 
 	if (new & PTE_P) {
-		diff = old ^ pt_adjust_l1(new);
+		new = pt_adjust_l1(new);
+		diff = old ^ new;
 		if (old & PTE_P && !(diff & ~(PT_FLAGS_L1 | PTE_RW))) {
-			new = pt_adjust_l1(new);
-			if (!(diff & PTE_RW)) {
-				pte_swap(slot, new, keep_ad);
-				return 0;
-			}
-			p = pt_entry_page(new);
-			if (likely(p))
-				return l1_set_rw(d, fd, slot, p, new, keep_ad);
+			if (!(diff & PTE_RW))
+				return pte_write(slot, &old, new, how) ?
+				       0 : -XEN_EAGAIN;
+			if (likely(pt_entry_page(new)))
+				return l1_set_rw(d, fd, slot, old, new, how);
 		}
 		rc = pt_l1_get(d, fd, &new);
 		if (unlikely(rc))
 			return rc;
 	}
-	old = pte_swap(slot, new, keep_ad);
+	if (!pte_write(slot, &old, new, how)) {
+		if (new & PTE_P)
+			pt_l1_put(d, new);
+		return -XEN_EAGAIN;
+	}
 	if (old & PTE_P)
 		pt_l1_put(d, old);
 	return 0;
@@ -107,10 +118,9 @@ static inline int l1_set(const struct domain *d, const struct domain *fd,
 
 /* An entry of level 2 to 4; -XEN_ERESTART: nothing changed, come again. */
 static int table_set(struct domain *d, unsigned level, u64 *slot, u64 new,
-		     bool keep_ad)
+		     enum how how)
 {
 	u64 old = READ_ONCE(*slot);
-	struct page *p;
 	int rc;
 
 	if (new & PTE_P) {
@@ -118,35 +128,69 @@ static int table_set(struct domain *d, unsigned level, u64 *slot, u64 new,
 			return -XEN_EINVAL;
 		new = pt_adjust_table(level, new);
 		if (old & PTE_P && !((old ^ new) & ~PT_FLAGS_TABLE)) {
-			pte_swap(slot, new, keep_ad);
+			pte_write(slot, &old, new, how);
 			return 0;
 		}
-		p = page_get(pte_mfn(new), d);
-		if (!p)
-			return -XEN_EINVAL;
-		rc = page_type_get(p, level - 1);
-		if (rc) {
-			page_put(p);
+		rc = mmu_table_get(d, pte_mfn(new), level - 1);
+		if (rc)
 			return rc;
-		}
 	}
-	old = pte_swap(slot, new, keep_ad);
+	pte_write(slot, &old, new, how);
 	if (old & PTE_P) {
 		arch_flush_tlb(&d->dirty, FLUSH_ALL);
-		p = page_of(pte_mfn(old));
-		page_type_put(p);
-		page_put(p);
+		mmu_table_put(pte_mfn(old));
 	}
 	return 0;
 }
 
-/* A word in a frame that is no table: the guest could write it itself. */
-static int plain_set(struct page *p, u64 *slot, u64 val)
+int mmu_table_get(struct domain *d, mfn_t m, enum page_kind kind)
 {
-	if (!page_writable_get(p))
+	struct page *p = page_get(m, d);
+	int rc;
+
+	if (!p)
 		return -XEN_EINVAL;
-	atomic_store(slot, val);
+	rc = page_type_get(p, kind);
+	if (rc)
+		page_put(p);
+	return rc == -XEN_EBUSY ? -XEN_EINVAL : rc;
+}
+
+void mmu_table_put(mfn_t m)
+{
+	page_type_put(page_of(m));
+	page_put(page_of(m));
+}
+
+/*
+ * The kind of table that frame m is in use as by d, under d's mmu.lock; then
+ * it stays that while we hold the lock.  PGT_NONE: no table of d.
+ */
+static enum page_kind table_kind(const struct domain *d, mfn_t m)
+{
+	const struct page *p = page_of(m);
+	u64 type;
+
+	if (!mfn_valid(m) || READ_ONCE(p->owner) != d)
+		return PGT_NONE;
+	type = READ_ONCE(p->type);
+	/* It has not become ours between the two looks. */
+	if (!type_count(type) || type_kind(type) > PGT_L4 ||
+	    READ_ONCE(p->owner) != d)
+		return PGT_NONE;
+	return type_kind(type);
+}
+
+/* A word in a frame that is no table: the guest could write it itself. */
+static int plain_set(const struct domain *d, mfn_t m, unsigned slot, u64 val)
+{
+	struct page *p = page_get_writable(m, d);
+
+	if (!p)
+		return -XEN_EINVAL;
+	atomic_store((u64 *)frame_to_virt(m) + slot, val);
 	page_writable_put(p, false);
+	page_put(p);
 	return 0;
 }
 
@@ -180,141 +224,8 @@ void mmu_foreign_put(struct domain *fd)
 		domain_put(fd);
 }
 
-/* What do the requests of one mmu_update have in common? */
-struct batch {
-	struct domain *d;	/* owner of the tables */
-	struct domain *fd;	/* owner of what they map */
-	struct page *page;	/* the table in hand: we hold a reference */
-	mfn_t mfn;
-};
-
-static int batch_open(struct batch *b, u32 foreigndom)
-{
-	u16 owner = foreigndom >> 16;
-	int rc;
-
-	*b = (struct batch){ .d = current_domain(), .mfn = MFN_NONE };
-	rc = mmu_foreign_find(foreigndom, &b->fd);
-	if (rc || likely(!owner))
-		return rc;
-	rc = mmu_foreign_find(owner - 1, &b->d);
-	if (!rc && (b->d == &dom_io || b->d == &dom_xen))
-		rc = -XEN_EINVAL;
-	if (rc)
-		mmu_foreign_put(b->fd);
-	return rc;
-}
-
-static void batch_close(struct batch *b)
-{
-	mmu_foreign_put(b->fd);
-	mmu_foreign_put(b->d);
-}
-
-static void batch_drop_table(struct batch *b)
-{
-	if (b->page)
-		page_put(b->page);
-	b->page = NULL;
-	b->mfn = MFN_NONE;
-}
-
-static bool batch_take_table(struct batch *b, mfn_t m)
-{
-	batch_drop_table(b);
-	b->page = page_get(m, b->d);
-	if (!b->page)
-		return false;
-	b->mfn = m;
-	return true;
-}
-
-static inline int update_entry(struct batch *b, paddr_t at, u64 val,
-			       bool keep_ad)
-{
-	mfn_t m = at >> PAGE_SHIFT;
-	u64 type, *slot;
-
-	if (unlikely(m != b->mfn) && !batch_take_table(b, m))
-		return -XEN_EINVAL;
-	slot = (u64 *)frame_to_virt(m) + (at & ~PAGE_MASK) / 8;
-	type = READ_ONCE(b->page->type);
-	if (unlikely(!type_count(type)))
-		return plain_set(b->page, slot, val);
-	switch (type_kind(type)) {
-	case PGT_L1:
-		return l1_set(b->d, b->fd, slot, val, keep_ad);
-	case PGT_L4:
-		if (pt_slot_reserved(4, (at & ~PAGE_MASK) / 8))
-			return -XEN_EINVAL;
-		/* fall through */
-	case PGT_L2:
-	case PGT_L3:
-		return table_set(b->d, type_kind(type), slot, val, keep_ad);
-	case PGT_WRITABLE:
-		return plain_set(b->page, slot, val);
-	default:
-		return -XEN_EINVAL;
-	}
-}
-
-/* The guest says which of its pfns frame m is. */
-static int update_m2p(struct batch *b, mfn_t m, u64 pfn)
-{
-	struct page *p = page_get(m, b->fd);
-
-	if (!p)
-		return -XEN_EINVAL;
-	if (p->refs & PGC_ALLOCATED)
-		m2p_set(m, pfn);
-	page_put(p);
-	return 0;
-}
-
-static inline int update_one(struct batch *b, const mmu_update_t *r)
-{
-	switch (r->ptr & 7) {
-	case MMU_NORMAL_PT_UPDATE:
-	case MMU_PT_UPDATE_NO_TRANSLATE:
-		return update_entry(b, r->ptr & ~7ULL, r->val, false);
-	case MMU_PT_UPDATE_PRESERVE_AD:
-		return update_entry(b, r->ptr & ~7ULL, r->val, true);
-	case MMU_MACHPHYS_UPDATE:
-		return update_m2p(b, r->ptr >> PAGE_SHIFT, r->val);
-	}
-	return -XEN_EINVAL;
-}
-
-/*
- * One chunk under the lock; *n gets the number of requests that are done.
- * -XEN_ERESTART: a job was left, or must be finished first.
- */
-static int update_chunk(struct batch *b, const mmu_update_t *req, u32 count,
-			u32 *n)
-{
-	int rc = mmu_enter(b->d);
-	u32 i = 0;
-
-	*n = 0;
-	if (unlikely(rc))
-		return rc;
-	if (unlikely(b->d->life != DOMAIN_ALIVE))
-		rc = -XEN_ESRCH;
-	while (!rc && i < count) {
-		rc = update_one(b, &req[i]);
-		if (!rc)
-			i++;
-		if (unlikely(mmu_has_job(&b->d->mmu)))
-			rc = -XEN_ERESTART;
-	}
-	batch_drop_table(b);
-	mmu_leave(b->d);
-	*n = i;
-	return rc;
-}
-
-/* Adds to the guest's count of requests done; the first call starts it at 0. */
-int mmu_report_done(u64 done, u32 n, bool again)
+/* Writes n to the guest's count of requests done, or adds it later on. */
+static int report_done(u64 done, u32 n, bool again)
 {
 	u32 v = 0;
 
@@ -326,38 +237,150 @@ int mmu_report_done(u64 done, u32 n, bool again)
 	return copy_to_guest(done, &v, sizeof(v));
 }
 
-long do_mmu_update(u64 reqs, u64 ucount, u64 done, u64 foreigndom)
+/* One chunk under the lock; -XEN_ERESTART: a job is to be finished first. */
+static int run_chunk(struct mmu_batch *b, const void *req, u32 count, u32 *n)
 {
-	const bool again = ucount & MMU_UPDATE_PREEMPTED;
-	u32 count = (u32)ucount & ~MMU_UPDATE_PREEMPTED, n = 0, step, i;
-	mmu_update_t req[CHUNK];
-	struct batch b;
-	int rc;
+	int rc = mmu_enter(b->d);
 
-	rc = batch_open(&b, foreigndom);
+	*n = 0;
 	if (unlikely(rc))
 		return rc;
+	b->table = MMU_NO_TABLE;
+	rc = unlikely(b->d->life != DOMAIN_ALIVE) ? -XEN_ESRCH :
+	     b->chunk(b, req, count, n);
+	if (unlikely(mmu_has_job(&b->d->mmu)))
+		rc = -XEN_ERESTART;
+	mmu_leave(b->d);
+	return rc;
+}
+
+long mmu_batch_run(struct mmu_batch *b, u64 reqs, u64 ucount, u64 done,
+		   u64 foreigndom)
+{
+	const bool again = ucount & MMU_UPDATE_PREEMPTED;
+	const u32 count = (u32)ucount & ~MMU_UPDATE_PREEMPTED;
+	u64 req[MMU_BATCH_WORDS];
+	u32 n = 0, step, i;
+	int rc;
+
 	do {
-		step = MIN(count - n, (u32)CHUNK);
-		rc = copy_from_guest(req, reqs + n * sizeof(*req),
-				     step * sizeof(*req));
+		step = MIN(count - n, b->per_chunk);
+		rc = copy_from_guest(req, reqs + n * b->size, step * b->size);
 		if (unlikely(rc))
 			break;
-		rc = update_chunk(&b, req, step, &i);
+		rc = run_chunk(b, req, step, &i);
 		n += i;
 		if (!rc && n < count && hypercall_should_rest(step))
 			rc = -XEN_ERESTART;
 	} while (!rc && n < count);
-	batch_close(&b);
+	mmu_foreign_put(b->fd);
+	mmu_foreign_put(b->d);
 
-	if (mmu_report_done(done, n, again) && (!rc || rc == -XEN_ERESTART))
+	if (report_done(done, n, again) && (!rc || rc == -XEN_ERESTART))
 		rc = -XEN_EFAULT;
 	if (rc != -XEN_ERESTART)
 		return rc;
-	return hypercall_restart(__HYPERVISOR_mmu_update, 4,
-				 reqs + n * sizeof(*req),
+	return hypercall_restart(b->hypercall, 4, reqs + n * b->size,
 				 (u64)(count - n) | MMU_UPDATE_PREEMPTED,
 				 done, foreigndom);
+}
+
+/* ---- mmu_update ---- */
+
+/* The guest says which of its pfns frame m is. */
+static int update_m2p(const struct domain *fd, mfn_t m, u64 pfn)
+{
+	struct page *p = page_get(m, fd);
+
+	if (!p)
+		return -XEN_EINVAL;
+	if (p->refs & PGC_ALLOCATED)
+		m2p_set(m, pfn);
+	page_put(p);
+	return 0;
+}
+
+/* Any request but another one for the L1 table in hand. */
+static __noinline int update_slow(struct mmu_batch *b, u64 ptr, u64 val)
+{
+	const mfn_t m = ptr >> PAGE_SHIFT;
+	const unsigned slot = (ptr & ~PAGE_MASK) / 8;
+	enum page_kind kind;
+	enum how how = SWAP;
+	u64 *t;
+
+	b->table = MMU_NO_TABLE;
+	switch (ptr & 7) {
+	case MMU_MACHPHYS_UPDATE:
+		return update_m2p(b->fd, m, val);
+	case MMU_PT_UPDATE_PRESERVE_AD:
+		how = KEEP_AD;
+		break;
+	case MMU_NORMAL_PT_UPDATE:
+	case MMU_PT_UPDATE_NO_TRANSLATE:
+		break;
+	default:
+		return -XEN_EINVAL;
+	}
+	kind = table_kind(b->d, m);
+	if (kind == PGT_NONE)
+		return plain_set(b->d, m, slot, val);
+	t = frame_to_virt(m);
+	if (kind != PGT_L1)
+		return pt_slot_reserved(kind, slot) ? -XEN_EINVAL :
+		       table_set(b->d, kind, &t[slot], val, how);
+	b->table = m << PAGE_SHIFT;
+	return l1_set(b->d, b->fd, &t[slot], READ_ONCE(t[slot]), val, how);
+}
+
+static int update_chunk(struct mmu_batch *b, const void *reqs, u32 count,
+			u32 *n)
+{
+	const mmu_update_t *r = reqs;
+	u64 *slot, in;
+	int rc = 0;
+	u32 i;
+
+	for (i = 0; i < count; i++, r++) {
+		in = (r->ptr & ~0xff8ULL) ^ b->table;
+		if (likely(!(in & ~(u64)MMU_PT_UPDATE_PRESERVE_AD))) {
+			slot = paddr_to_virt(r->ptr & ~7ULL);
+			rc = l1_set(b->d, b->fd, slot, READ_ONCE(*slot),
+				    r->val, in ? KEEP_AD : SWAP);
+		} else {
+			rc = update_slow(b, r->ptr, r->val);
+		}
+		if (unlikely(rc))
+			break;
+		/* A table that was let go of may need a rest. */
+		if (unlikely(mmu_has_job(&b->d->mmu))) {
+			i++;
+			break;
+		}
+	}
+	*n = i;
+	return rc;
+}
+
+long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom)
+{
+	struct mmu_batch b = {
+		.hypercall = __HYPERVISOR_mmu_update, .chunk = update_chunk,
+		.size = sizeof(mmu_update_t),
+		.per_chunk = MMU_BATCH_WORDS * 8 / sizeof(mmu_update_t),
+		.d = current_domain(),
+	};
+	const u16 owner = (u32)foreigndom >> 16;
+	int rc = mmu_foreign_find(foreigndom, &b.fd);
+
+	if (!rc && unlikely(owner)) {
+		rc = mmu_foreign_find(owner - 1, &b.d);
+		if (!rc && (b.d == &dom_io || b.d == &dom_xen))
+			rc = -XEN_EINVAL;
+		if (rc)
+			mmu_foreign_put(b.fd);
+	}
+	return rc ? rc : mmu_batch_run(&b, reqs, count, done, foreigndom);
 }
 
 /* ---- One virtual address ---- */
@@ -468,18 +491,36 @@ static int flush_flags(u64 va, u64 flags)
 	return rc;
 }
 
-static long update_va(u64 va, u64 val, u64 flags, const struct domain *fd)
+/*
+ * Changes the L1 entry for a virtual address of v, or at a machine address of
+ * its domain, if of its bits those in mask are as wanted; if not: `mismatch`.
+ */
+static int change(struct vcpu *v, u64 at, bool is_machine,
+		  const struct domain *fd, u64 mask, u64 want, int mismatch,
+		  u64 new, enum how how)
 {
-	struct vcpu *v = current_vcpu();
 	struct domain *d = v->domain;
-	int rc = -XEN_EINVAL, rc2;
-	u64 *slot;
+	u64 *slot = NULL, old;
+	int rc = -XEN_EINVAL;
 
 	lock(&d->mmu.lock);
-	slot = walk(v->mmu.kernel, va);
-	if (likely(slot))
-		rc = l1_set(d, fd, slot, val, false);
+	if (!is_machine)
+		slot = walk(v->mmu.kernel, at);
+	else if (!(at & 7) && table_kind(d, at >> PAGE_SHIFT) == PGT_L1)
+		slot = paddr_to_virt(at);
+	if (likely(slot)) {
+		old = READ_ONCE(*slot);
+		rc = (old & mask) == want ?
+		     l1_set(d, fd, slot, old, new, how) : mismatch;
+	}
 	unlock(&d->mmu.lock);
+	return rc;
+}
+
+static long update_va(u64 va, u64 val, u64 flags, const struct domain *fd)
+{
+	int rc = change(current_vcpu(), va, false, fd, 0, 0, 0, val, SWAP), rc2;
+
 	if (likely(!flags))
 		return rc;
 	rc2 = flush_flags(va, flags);
@@ -503,117 +544,27 @@ long do_update_va_mapping_otherdomain(u64 va, u64 pte, u64 flags, u64 domid)
 	return rc;
 }
 
-/* ---- For the emulator and for grants ---- */
-
-/* The slot of an L1 table of d at this machine address; *page: a reference. */
-static u64 *slot_at(struct domain *d, paddr_t at, struct page **page)
-{
-	struct page *p;
-
-	*page = NULL;
-	if (at & 7)
-		return NULL;
-	p = page_get(at >> PAGE_SHIFT, d);
-	if (!p)
-		return NULL;
-	if (type_kind(p->type) != PGT_L1 || !type_count(p->type)) {
-		page_put(p);
-		return NULL;
-	}
-	*page = p;
-	return (u64 *)frame_to_virt(at >> PAGE_SHIFT) + (at & ~PAGE_MASK) / 8;
-}
-
 int mmu_emulated_write(struct vcpu *v, paddr_t pte_addr, u64 old, u64 new)
 {
-	struct domain *d = v->domain;
-	int rc = -XEN_EINVAL;
-	struct page *p;
-	u64 *slot;
-
-	lock(&d->mmu.lock);
-	slot = slot_at(d, pte_addr, &p);
-	if (slot) {
-		/* A stale value may differ from the true one in A and D only. */
-		if (READ_ONCE(*slot) != old)
-			rc = -XEN_EAGAIN;
-		else
-			rc = l1_set(d, d, slot, new, false);
-		page_put(p);
-	}
-	unlock(&d->mmu.lock);
-	return rc;
-}
-
-/* Where a grant mapping's entry is, under the lock. */
-static u64 *grant_slot(struct vcpu *v, u64 addr, bool contains_pte,
-		       struct page **p)
-{
-	*p = NULL;
-	if (contains_pte)
-		return slot_at(v->domain, addr, p);
-	return walk(v->mmu.kernel, addr);
+	return change(v, pte_addr, true, v->domain, ~0ULL, old, -XEN_EAGAIN,
+		      new, EXACT);
 }
 
 int mmu_grant_set(struct vcpu *v, u64 addr, bool contains_pte, u64 pte,
 		  struct domain *owner)
 {
-	struct domain *d = v->domain;
-	int rc = -XEN_EINVAL;
-	struct page *p;
-	u64 *slot;
-
-	lock(&d->mmu.lock);
-	slot = grant_slot(v, addr, contains_pte, &p);
-	if (slot)
-		rc = l1_set(d, owner, slot, pte, false);
-	if (p)
-		page_put(p);
-	unlock(&d->mmu.lock);
-	return rc;
+	return change(v, addr, contains_pte, owner, 0, 0, 0, pte, SWAP);
 }
 
 int mmu_grant_clear(struct vcpu *v, u64 addr, bool contains_pte, mfn_t m,
 		    bool readonly, u64 new_pte)
 {
-	struct domain *d = v->domain;
-	int rc = -XEN_ENOENT;
-	struct page *p;
-	u64 *slot, old;
-
-	lock(&d->mmu.lock);
-	slot = grant_slot(v, addr, contains_pte, &p);
-	old = slot ? READ_ONCE(*slot) : 0;
-	if (old & PTE_P && pte_mfn(old) == m && !(readonly && old & PTE_RW))
-		rc = l1_set(d, d, slot, new_pte, false);
-	if (p)
-		page_put(p);
-	unlock(&d->mmu.lock);
-	return rc;
+	return change(v, addr, contains_pte, v->domain,
+		      PTE_P | PTE_ADDR | (readonly ? PTE_RW : 0),
+		      pte_make(m, PTE_P), -XEN_ENOENT, new_pte, SWAP);
 }
 
 /* ---- A vCPU's address spaces ---- */
-
-int mmu_base_get(struct domain *d, mfn_t m)
-{
-	struct page *p = page_get(m, d);
-	int rc;
-
-	if (!p)
-		return -XEN_EINVAL;
-	rc = page_type_get(p, PGT_L4);
-	if (rc)
-		page_put(p);
-	return rc == -XEN_EBUSY ? -XEN_EINVAL : rc;
-}
-
-void mmu_base_put(mfn_t m)
-{
-	struct page *p = page_of(m);
-
-	page_type_put(p);
-	page_put(p);
-}
 
 static bool is_base(mfn_t m)
 {
@@ -636,7 +587,7 @@ static int base_get_now(struct domain *d, mfn_t m)
 
 	if (is_l4(d, m))
 		do
-			rc = mmu_base_get(d, m);
+			rc = mmu_table_get(d, m, PGT_L4);
 		while (rc == -XEN_ERESTART);
 	return rc;
 }
@@ -654,7 +605,7 @@ int mmu_vcpu_set_bases(struct vcpu *v, mfn_t kernel, mfn_t user)
 	if (!rc && is_base(user)) {
 		rc = base_get_now(d, user);
 		if (rc)
-			mmu_base_put(kernel);
+			mmu_table_put(kernel);
 	}
 	if (!rc) {
 		v->mmu.kernel = kernel;
@@ -676,7 +627,7 @@ static int drop_base(struct domain *d, mfn_t *base)
 	if (rc)
 		return rc;
 	*base = MFN_NONE;
-	mmu_base_put(m);
+	mmu_table_put(m);
 	rc = mmu_has_job(&d->mmu) ? -XEN_ERESTART : 0;
 	mmu_leave(d);
 	return rc;

@@ -11,61 +11,40 @@
 #include <hyp/memory.h>
 #include <hyp/printk.h>
 
-u64 page_groups[PAGE_GROUPS / 64];
 mfn_t page_mfn_end;
 
-#define GROUP_FRAMES (1ULL << PAGE_GROUP_SHIFT)
-
-/* The whole frames inside a range of RAM; false: none, or not RAM. */
-static bool ram_frames(const struct boot_range *r, mfn_t *first, mfn_t *end)
-{
-	*first = DIV_UP(r->start, PAGE_SIZE);
-	*end = (r->start + r->size) >> PAGE_SHIFT;
-	*end = MIN(*end, (mfn_t)PAGE_GROUPS << PAGE_GROUP_SHIFT);
-	return r->type == 1 && *first < *end;
-}
-
-static void add_groups(mfn_t first, mfn_t end)
-{
-	mfn_t g;
-
-	for (g = first >> PAGE_GROUP_SHIFT;
-	     g <= (end - 1) >> PAGE_GROUP_SHIFT; g++)
-		bit_test_and_set(page_groups, g);
-	page_mfn_end = MAX(page_mfn_end, end);
-}
+/* What one 2 MiB page of the frame table describes. */
+#define PIECE_FRAMES (0x200000 / sizeof(struct page))
 
 /* Frames [first, end) are not RAM: device memory, as far as they are known. */
 static void mark_hole(mfn_t first, mfn_t end)
 {
 	while (first < end) {
-		if (!mfn_valid(first)) {
-			first = (first | (GROUP_FRAMES - 1)) + 1;
-			continue;
-		}
-		page_of(first)->owner = &dom_io;
-		first++;
+		/* All pieces without RAM are one. */
+		if (!(first % PIECE_FRAMES) && end - first >= PIECE_FRAMES &&
+		    page_of(first)->owner)
+			first += PIECE_FRAMES;
+		else
+			page_of(first++)->owner = &dom_io;
 	}
 }
 
 void page_init(void)
 {
 	const struct boot_range *r = boot_info.range;
-	mfn_t first, end, at = 0;
+	mfn_t first, end;
 	u32 i;
 
-	for (i = 0; i < boot_info.range_count; i++)
-		if (ram_frames(&r[i], &first, &end))
-			add_groups(first, end);
-	for (i = 0; i < boot_info.range_count; i++) {
-		if (!ram_frames(&r[i], &first, &end))
+	for (i = 0; i < boot_info.range_count; i++, r++) {
+		first = DIV_UP(r->start, PAGE_SIZE);
+		end = MIN(r->start + r->size, HYP_END - DIRECT_START) >>
+		      PAGE_SHIFT;
+		if (r->type != 1 || first >= end)
 			continue;
-		mark_hole(at, first);
-		at = end;
+		mark_hole(page_mfn_end, first);
+		page_mfn_end = end;
 	}
-	mark_hole(at, ALIGN_UP(page_mfn_end, GROUP_FRAMES));
 	m2p_share();
-	frame_alloc_start();
 }
 
 void page_free(struct page *p)

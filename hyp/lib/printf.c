@@ -12,10 +12,9 @@ struct out {
 };
 
 struct spec {
-	bool left, zero, upper, negative;
-	unsigned width, base;
-	int precision;	/* -1: not given */
-	int length;	/* 'h' counts down, 'l' counts up */
+	bool left, zero;
+	int width, precision;	/* -1: not given */
+	int length;		/* h counts down, l and z count up */
 };
 
 static void put(struct out *o, char c)
@@ -25,150 +24,119 @@ static void put(struct out *o, char c)
 	o->len++;
 }
 
-static void pad(struct out *o, char c, unsigned n)
+/* A sign (or nothing) and n bytes, filled up to the width. */
+static void put_field(struct out *o, const struct spec *f, char sign,
+		      const char *s, size_t n)
 {
+	int fill = f->width - (int)n - !!sign;
+
+	for (; !f->left && !f->zero && fill > 0; fill--)
+		put(o, ' ');
+	if (sign)
+		put(o, sign);
+	for (; !f->left && fill > 0; fill--)
+		put(o, '0');
 	while (n--)
-		put(o, c);
+		put(o, *s++);
+	for (; fill > 0; fill--)
+		put(o, ' ');
 }
 
-static void put_text(struct out *o, const struct spec *f, const char *s)
+static void put_number(struct out *o, const struct spec *f, char conv, u64 v)
 {
-	size_t i, n;
-	unsigned fill;
+	const char *digits = conv == 'X' ? "0123456789ABCDEF"
+					 : "0123456789abcdef";
+	const unsigned base = conv == 'u' || conv == 'd' ? 10 : 16;
+	const bool negative = conv == 'd' && (s64)v < 0;
+	char tmp[24], *p = tmp + sizeof(tmp);
 
-	if (!s)
-		s = "(null)";
-	n = f->precision < 0 ? strlen(s) : strnlen(s, f->precision);
-	fill = n < f->width ? f->width - n : 0;
-	if (!f->left)
-		pad(o, ' ', fill);
-	for (i = 0; i < n; i++)
-		put(o, s[i]);
-	if (f->left)
-		pad(o, ' ', fill);
+	if (negative)
+		v = -v;
+	do
+		*--p = digits[v % base];
+	while (v /= base);
+	put_field(o, f, negative ? '-' : 0, p, tmp + sizeof(tmp) - p);
 }
 
-static void put_number(struct out *o, const struct spec *f, u64 v)
+/* An argument of the size that h, hh, l, ll and z name. */
+static u64 integer(const struct spec *f, bool is_signed, va_list *ap)
 {
-	const char *digits = f->upper ? "0123456789ABCDEF" : "0123456789abcdef";
-	char tmp[24];
-	unsigned n = 0, fill;
+	const u64 v = f->length > 0 ? va_arg(*ap, u64) : va_arg(*ap, u32);
+	const unsigned unused = f->length > 0 ? 0 : f->length == 0 ? 32 :
+				f->length == -1 ? 48 : 56;
 
-	do {
-		tmp[n++] = digits[v % f->base];
-		v /= f->base;
-	} while (v);
-	fill = n + f->negative < f->width ? f->width - n - f->negative : 0;
-	if (!f->left && !f->zero)
-		pad(o, ' ', fill);
-	if (f->negative)
-		put(o, '-');
-	if (!f->left && f->zero)
-		pad(o, '0', fill);
-	while (n)
-		put(o, tmp[--n]);
-	if (f->left)
-		pad(o, ' ', fill);
+	return is_signed ? (u64)((s64)(v << unused) >> unused)
+			 : v << unused >> unused;
 }
 
-/* Cuts an argument to the size that h and hh name. */
-static u64 fit(u64 v, int length, bool is_signed)
+/* A number in the format, or * for an argument. */
+static int read_number(const char **p, va_list *ap)
 {
-	if (length >= 1)
-		return v;
-	if (is_signed)
-		return length == 0 ? (u64)(s64)(s32)v :
-		       length == -1 ? (u64)(s64)(s16)v : (u64)(s64)(s8)v;
-	return length == 0 ? (u32)v : length == -1 ? (u16)v : (u8)v;
-}
+	int n = 0;
 
-static unsigned read_number(const char **p)
-{
-	unsigned n = 0;
-
+	if (**p == '*') {
+		++*p;
+		n = va_arg(*ap, int);
+		return MIN(n, 1000);
+	}
 	for (; **p >= '0' && **p <= '9'; ++*p)
-		n = MIN(n * 10 + (**p - '0'), 1000u);
+		n = MIN(n * 10 + (**p - '0'), 1000);
 	return n;
 }
 
 static const char *read_spec(const char *p, struct spec *f, va_list *ap)
 {
-	int width;
-
-	*f = (struct spec){ .precision = -1, .base = 10 };
-	for (;; p++) {
-		if (*p == '-')
-			f->left = true;
-		else if (*p == '0')
-			f->zero = true;
-		else if (*p != '#' && *p != '+' && *p != ' ')
-			break;
+	*f = (struct spec){ .precision = -1 };
+	for (; *p == '-' || *p == '0' || *p == '#' || *p == '+' || *p == ' '; p++) {
+		f->left |= *p == '-';
+		f->zero |= *p == '0';
 	}
-	if (*p == '*') {
-		width = va_arg(*ap, int);
-		f->width = width < 0 ? 0 : MIN(width, 1000);
-		p++;
-	} else {
-		f->width = read_number(&p);
-	}
+	f->width = read_number(&p, ap);
 	if (*p == '.') {
 		p++;
-		if (*p == '*') {
-			f->precision = va_arg(*ap, int);
-			p++;
-		} else {
-			f->precision = read_number(&p);
-		}
+		f->precision = read_number(&p, ap);
 	}
-	for (;; p++) {
-		if (*p == 'h')
-			f->length--;
-		else if (*p == 'l' || *p == 'z')
-			f->length++;
-		else
-			return p;
-	}
+	for (; *p == 'h' || *p == 'l' || *p == 'z'; p++)
+		f->length += *p == 'h' ? -1 : 1;
+	f->zero &= !f->left;
+	return p;
 }
 
-static void convert(struct out *o, struct spec *f, char c, va_list *ap)
+static void convert(struct out *o, struct spec *f, char conv, va_list *ap)
 {
-	char one[2] = { 0, 0 };
-	u64 v;
+	const char *s;
+	char c;
 
-	switch (c) {
+	switch (conv) {
 	case 'c':
-		one[0] = va_arg(*ap, int);
-		if (one[0])
-			put_text(o, f, one);
-		else
-			put(o, 0);
+		c = va_arg(*ap, int);
+		f->zero = false;
+		put_field(o, f, 0, &c, 1);
 		break;
 	case 's':
-		put_text(o, f, va_arg(*ap, const char *));
+		s = va_arg(*ap, const char *);
+		s = s ? s : "(null)";
+		f->zero = false;
+		put_field(o, f, 0, s, f->precision < 0 ? strlen(s) :
+				      strnlen(s, f->precision));
+		break;
+	case 'p':
+		put(o, '0');
+		put(o, 'x');
+		put_number(o, f, 'x', va_arg(*ap, u64));
 		break;
 	case 'd':
 	case 'i':
-		v = f->length > 0 ? va_arg(*ap, u64) : va_arg(*ap, u32);
-		v = fit(v, f->length, true);
-		f->negative = (s64)v < 0;
-		put_number(o, f, f->negative ? -v : v);
+		put_number(o, f, 'd', integer(f, true, ap));
 		break;
-	case 'p':
-		put_text(o, &(struct spec){ .precision = -1 }, "0x");
-		f->length = 1;
-		/* fall through */
+	case 'u':
 	case 'x':
 	case 'X':
-		f->base = 16;
-		f->upper = c == 'X';
-		/* fall through */
-	case 'u':
-		v = f->length > 0 ? va_arg(*ap, u64) : va_arg(*ap, u32);
-		put_number(o, f, fit(v, f->length, false));
+		put_number(o, f, conv, integer(f, false, ap));
 		break;
 	default:
 		put(o, '%');
-		put(o, c);
+		put(o, conv);
 		break;
 	}
 }

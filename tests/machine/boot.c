@@ -21,7 +21,7 @@ u64 *hyp_l4;
 mfn_t hyp_l4_mfn;
 u32 cpu_count = MACHINE_CPUS;
 
-#define GROUP_FRAMES (1ULL << PAGE_GROUP_SHIFT)
+#define GROUP_FRAMES 65536ULL
 
 static u64 frames_at_rest;
 
@@ -55,8 +55,8 @@ static void first_boot(void)
 	/* Frame 1 plays the hypervisor's own L4. */
 	hyp_l4_mfn = 1;
 	hyp_l4 = frame_to_virt(hyp_l4_mfn);
-	frame_alloc_add(2, MACHINE_FRAMES);
 	page_init();
+	frame_alloc_add(2, MACHINE_FRAMES);
 	for (i = 0; i < MACHINE_CPUS; i++) {
 		machine_as(i, NULL);
 		this_cpu()->id = i;

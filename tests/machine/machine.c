@@ -123,24 +123,19 @@ void arch_pvclock(u64 *tsc, u64 *system_ns, u32 *mul, s8 *shift, bool *stable)
 
 /* ---- TLB and switching ---- */
 
-static u32 tlb_clock = 1;
+u32 arch_tlb_time = 1;
 
 void arch_flush_tlb(const struct cpumask *m, u64 va)
 {
 	(void)m;
 	(void)va;
 	machine_log.flushes++;
-	tlb_clock++;
-}
-
-u32 arch_tlb_clock(void)
-{
-	return tlb_clock;
+	arch_tlb_time++;
 }
 
 void arch_flush_tlb_since(const struct cpumask *m, u32 stamp)
 {
-	if (stamp == tlb_clock)
+	if (stamp == arch_tlb_time)
 		arch_flush_tlb(m, FLUSH_ALL);
 }
 

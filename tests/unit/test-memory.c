@@ -130,8 +130,8 @@ static void a_fault_half_way_loses_nothing(void)
 	setup(false);
 	pfns(100, 0);
 	r = reservation(100, 0, DOMID_SELF);
-	/* The struct and the first chunk are read; writing it back faults. */
-	machine_guest_fault_at(sizeof(r) + 64 * 8 + 1);
+	/* The 65th frame's number cannot be written back. */
+	machine_guest_fault_at(sizeof(r) + 64 * 16 + 9);
 	CU_ASSERT_EQUAL(memory_op(XENMEM_populate_physmap, &r), 64);
 	CU_ASSERT_EQUAL(d->mem.tot_pages, 64);
 }

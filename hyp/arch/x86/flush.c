@@ -21,7 +21,7 @@
 #include <asm/irq.h>
 #include <asm/machine.h>
 
-static u32 tlb_clock = 1;
+u32 arch_tlb_time = 1;
 static u32 request_busy;	/* a: one requester at a time */
 static u64 request_va;		/* what it wants flushed */
 
@@ -50,7 +50,7 @@ void flush_this(u64 va)
 		invlpg(va);
 		return;
 	}
-	now = atomic_add(&tlb_clock, 1);
+	now = atomic_add(&arch_tlb_time, 1);
 	write_cr3(read_cr3());
 	atomic_store(&this_cpu()->arch.flush_epoch, now);
 	if (unlikely(now % CLOCK_LAP == 0))
@@ -126,11 +126,6 @@ void arch_flush_tlb(const struct cpumask *m, u64 va)
 		flush_this(va);
 	if (others_of(m, &others))
 		request(&others, va);
-}
-
-u32 arch_tlb_clock(void)
-{
-	return atomic_load(&tlb_clock);
 }
 
 static bool is_stale(const struct cpu *c, u32 stamp)

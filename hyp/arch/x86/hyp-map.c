@@ -260,10 +260,28 @@ static void map_frame_tables(mfn_t first, mfn_t end)
 	}
 }
 
+/* All stretches of the frame table without RAM share one page of it. */
+static void map_frame_holes(mfn_t end)
+{
+	const u64 per_frames = LARGE / sizeof(struct page);
+	mfn_t m, page = 0;
+	u64 va;
+
+	for (m = 0; m < end; m += per_frames) {
+		va = FRAMES_START + m * sizeof(struct page);
+		if (*entry_at(va, 2) & PTE_P)
+			continue;
+		if (!page)
+			page = boot_alloc(LARGE_FRAMES, LARGE_FRAMES);
+		map_large(va, page, HYP_DATA);
+	}
+}
+
 /* CPU 0 comes first, so its area makes the tables of slot 259; the slots for
  * devices and per-CPU areas must exist before the first guest L4 copies them. */
 void hyp_map_init(void)
 {
+	mfn_t end = 0;
 	u64 va;
 	u32 i;
 
@@ -281,11 +299,12 @@ void hyp_map_init(void)
 	for (i = 0; i < boot_info.range_count; i++) {
 		const struct boot_range *r = &boot_info.range[i];
 
-		if (r->type == BOOT_RAM)
-			map_frame_tables(r->start >> PAGE_SHIFT,
-					 MIN(r->start + r->size, MAX_PADDR) >>
-					 PAGE_SHIFT);
+		if (r->type != BOOT_RAM)
+			continue;
+		end = MIN(r->start + r->size, MAX_PADDR) >> PAGE_SHIFT;
+		map_frame_tables(r->start >> PAGE_SHIFT, end);
 	}
+	map_frame_holes(end);
 }
 
 void hyp_map_cpu(unsigned id)

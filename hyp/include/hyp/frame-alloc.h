@@ -16,7 +16,7 @@ enum frame_flags {
 	FRAME_UNCLAIMED = 2,	/* may not eat into other domains' claims */
 };
 
-/* Hands memory to the allocator at boot; first <= m < end, any alignment. */
+/* Hands memory to the allocator, after page_init(); first <= m < end, any alignment. */
 void frame_alloc_add(mfn_t first, mfn_t end);
 
 /*
@@ -30,10 +30,8 @@ mfn_t frame_alloc_for(struct domain *d, unsigned order, unsigned address_bits,
 		      enum frame_flags f);
 void frame_free(mfn_t m, unsigned order);
 /* Frees n frames in a row, whatever sizes they came in. */
-void frame_free_run(mfn_t first, u64 n);
+void frame_free_run(mfn_t m, u64 n);
 
-/* page_init(): the frame table is there, from now on buddies rule. */
-void frame_alloc_start(void);
 /* n frames that were never added now belong to a domain; for the total. */
 void frame_alloc_adopt(u64 n);
 

@@ -3,6 +3,7 @@
 #ifndef HYP_MMU_BATCH_H
 #define HYP_MMU_BATCH_H
 
+#include <hyp/page.h>
 #include <hyp/types.h>
 
 struct cpumask;
@@ -18,8 +19,23 @@ struct domain;
 int mmu_foreign_find(u16 id, struct domain **fd);
 void mmu_foreign_put(struct domain *fd);
 
-/* Writes n to the guest's `done` word, or adds it when called again. */
-int mmu_report_done(u64 done, u32 n, bool again);
+/* mmu_update and mmuext_op: an array of requests, done in chunks. */
+#define MMU_BATCH_WORDS	64	/* of a chunk */
+#define MMU_NO_TABLE	(~0ULL)
+
+struct mmu_batch {
+	unsigned hypercall;
+	u32 size, per_chunk;	/* bytes of a request, requests in a chunk */
+	/* Does requests under d's mmu.lock; *n: those that are done. */
+	int (*chunk)(struct mmu_batch *b, const void *req, u32 count, u32 *n);
+	struct domain *d;	/* owner of the tables; a reference */
+	struct domain *fd;	/* owner of what they map; a reference */
+	u64 table;		/* address of the L1 table in hand */
+};
+
+/* Runs them all, rests, reports `done`; gives back d and fd. */
+long mmu_batch_run(struct mmu_batch *b, u64 reqs, u64 count, u64 done,
+		   u64 foreigndom);
 
 /* The CPUs that may cache mappings of the vCPUs in a guest's bitmap. */
 int mmu_vcpus_cpus(const struct domain *d, u64 bitmap, struct cpumask *m);
@@ -27,8 +43,8 @@ int mmu_vcpus_cpus(const struct domain *d, u64 bitmap, struct cpumask *m);
 void mmu_flush(const struct cpumask *m, u64 va);
 void mmu_flush_local(u64 va);
 
-/* A reference and PGT_L4 on a base; mmu.lock; as page_type_get(). */
-int mmu_base_get(struct domain *d, mfn_t m);
-void mmu_base_put(mfn_t m);
+/* A reference and a table kind at once; mmu.lock; as page_type_get(). */
+int mmu_table_get(struct domain *d, mfn_t m, enum page_kind kind);
+void mmu_table_put(mfn_t m);
 
 #endif

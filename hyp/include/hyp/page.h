@@ -53,23 +53,18 @@ struct page {
 };
 
 /*
- * The frame table has room for the frames of each group that holds RAM; what
- * is not RAM in such a group belongs to dom_io.
+ * The frame table is there for all frames below the end of RAM.  What is not
+ * RAM there belongs to dom_io; the stretches without RAM share one piece.
  */
-#define PAGE_GROUP_SHIFT	16	/* 65536 frames: 2 MiB of frame table */
-#define PAGE_GROUPS		65536	/* 16 TiB of RAM at most */
-
-extern u64 page_groups[PAGE_GROUPS / 64];	/* I: groups with RAM */
 extern mfn_t page_mfn_end;			/* I: behind the last RAM */
 
-/* Fills the frame table and the M2P from boot_info; both are mapped. */
+/* Fills the frame table from boot_info; it is mapped. */
 void page_init(void);
 
 /* True when m has a struct page. */
 static inline bool mfn_valid(mfn_t m)
 {
-	return m < (mfn_t)PAGE_GROUPS << PAGE_GROUP_SHIFT &&
-	       bit_test(page_groups, m >> PAGE_GROUP_SHIFT);
+	return m < page_mfn_end;
 }
 
 static inline struct page *page_of(mfn_t m)
