@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct insn_effect e;
 	struct insn i;
-	u64 gpr[16] = { 0 }, old = 0, rflags = 0;
+	struct regs r = { 0 };
+	u64 old = 0;
 	size_t n = size < INSN_MAX ? size : INSN_MAX;
 
 	if (!insn_decode(&i, data, (unsigned)n))
@@ -29,14 +30,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	PROMISE(i.reg < 16 && i.rm < 16 && i.scale < 4);
 	data += n;
 	size -= n;
-	memcpy(gpr, data, size < sizeof(gpr) ? size : sizeof(gpr));
-	old = gpr[3] ^ gpr[7];
-	rflags = gpr[5];
-	(void)insn_address(&i, gpr, gpr[9]);
-	insn_store(&i, old, gpr, rflags, &e);
+	memcpy(&r, data, size < sizeof(r) ? size : sizeof(r));
+	old = r.rbx ^ r.rdi;
+	(void)insn_address(&i, &r);
+	insn_store(&i, old, &r, &e);
 	PROMISE(i.op >= INSN_FIRST_STORE || !e.store);
 	PROMISE(i.size == 8 || !(e.value >> (8 * i.size)));
-	PROMISE(!((e.rflags ^ rflags) & ~ARITHMETIC));
+	PROMISE(!((e.rflags ^ r.rflags) & ~ARITHMETIC));
 	PROMISE(!e.set_reg || e.reg < 16);
 	/* Decoding is a function of the bytes that it says it took. */
 	data -= n;

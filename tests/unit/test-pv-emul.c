@@ -69,10 +69,21 @@ static u64 random64(void)
 	}
 }
 
+static struct regs regs_of(const struct context *c, u64 rip)
+{
+	struct regs r = { .rip = rip, .rflags = c->rflags };
+	unsigned i;
+
+	for (i = 0; i < 16; i++)
+		*insn_reg(&r, i) = c->gpr[i];
+	return r;
+}
+
 static void compare(const u8 *bytes, unsigned n, u64 flags)
 {
 	struct context start, native;
 	struct insn_effect e;
+	struct regs regs;
 	struct insn i;
 	u64 memory, old, mask;
 	unsigned r;
@@ -95,8 +106,9 @@ static void compare(const u8 *bytes, unsigned n, u64 flags)
 		native = start;
 		run_native(bytes, n, &native);
 
-		CU_ASSERT_EQUAL(insn_address(&i, start.gpr, 0), (u64)&memory);
-		insn_store(&i, old, start.gpr, start.rflags, &e);
+		regs = regs_of(&start, 0);
+		CU_ASSERT_EQUAL(insn_address(&i, &regs), (u64)&memory);
+		insn_store(&i, old, &regs, &e);
 		if (e.store)
 			old = (old & ~mask) | e.value;
 		if (e.set_reg)
@@ -243,16 +255,18 @@ static void addresses_are_computed(void)
 		{ { 0x48, 0xa3, 1, 2, 3, 4, 5, 6, 7, 8 }, 10, 0x0807060504030201 },
 		{ { 0x67, 0x48, 0x89, 0x43, 0x01 }, 5, 0x3001 },
 	};
+	struct context c = { .rflags = 0 };
+	struct regs r;
 	struct insn i;
-	u64 gpr[16];
 	unsigned k;
 
 	for (k = 0; k < 16; k++)
-		gpr[k] = k * 0x1000;
+		c.gpr[k] = k * 0x1000;
+	r = regs_of(&c, 0x100000);
 	for (k = 0; k < ARRAY_SIZE(f); k++) {
 		CU_ASSERT_TRUE(insn_decode(&i, f[k].b, f[k].n));
 		CU_ASSERT_EQUAL(i.length, f[k].n);
-		CU_ASSERT_EQUAL(insn_address(&i, gpr, 0x100000), f[k].at);
+		CU_ASSERT_EQUAL(insn_address(&i, &r), f[k].at);
 	}
 }
 

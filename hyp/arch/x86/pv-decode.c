@@ -319,16 +319,16 @@ bool insn_decode(struct insn *i, const u8 *bytes, unsigned n)
 	return known && r.ok;
 }
 
-u64 insn_address(const struct insn *i, const u64 gpr[16], u64 rip)
+u64 insn_address(const struct insn *i, const struct regs *r)
 {
 	u64 a = (u64)i->disp;
 
 	if (i->base == INSN_RIP)
-		a += rip + i->length;
+		a += r->rip + i->length;
 	else if (i->base != INSN_NO_REG)
-		a += gpr[i->base];
+		a += *insn_reg(r, i->base);
 	if (i->index != INSN_NO_REG)
-		a += gpr[i->index] << i->scale;
+		a += *insn_reg(r, i->index) << i->scale;
 	return i->address32 ? (u32)a : a;
 }
 
@@ -402,30 +402,31 @@ static u64 sub_flags(u64 a, u64 b, unsigned borrow, unsigned size, u64 *diff)
 	return f;
 }
 
-static u64 register_value(const struct insn *i, const u64 gpr[16], u8 reg)
+static u64 register_value(const struct insn *i, const struct regs *r, u8 reg)
 {
 	if (i->high_byte && reg >= 4 && reg < 8)
-		return gpr[reg - 4] >> 8 & 0xff;
-	return gpr[reg] & size_mask(i->size);
+		return *insn_reg(r, reg - 4u) >> 8 & 0xff;
+	return *insn_reg(r, reg) & size_mask(i->size);
 }
 
-static void set_register(const struct insn *i, const u64 gpr[16], u8 reg, u64 v,
-			 struct insn_effect *e)
+static void set_register(const struct insn *i, const struct regs *r, u8 reg,
+			 u64 v, struct insn_effect *e)
 {
 	const bool high = i->high_byte && reg >= 4 && reg < 8;
 
 	e->set_reg = true;
 	e->reg = high ? reg - 4 : reg;
-	e->reg_value = insn_merge(gpr[e->reg], v, i->size, high);
+	e->reg_value = insn_merge(*insn_reg(r, e->reg), v, i->size, high);
 }
 
-void insn_store(const struct insn *i, u64 old, const u64 gpr[16], u64 rflags,
+void insn_store(const struct insn *i, u64 old, const struct regs *r,
 		struct insn_effect *e)
 {
 	const u64 all = CF | PF | AF | ZF | SF | OF;
 	const u64 mask = size_mask(i->size);
 	const u64 src = i->has_imm ? i->imm & mask :
-				     register_value(i, gpr, i->reg & 15);
+				     register_value(i, r, i->reg);
+	const u64 rflags = r->rflags;
 	const unsigned carry = rflags & CF;
 	u64 bit, f = 0, touched = all, acc, ignored;
 
@@ -438,14 +439,14 @@ void insn_store(const struct insn *i, u64 old, const u64 gpr[16], u64 rflags,
 		break;
 	case INSN_XCHG:
 		e->value = src;
-		set_register(i, gpr, i->reg, old, e);
+		set_register(i, r, i->reg, old, e);
 		touched = 0;
 		break;
 	case INSN_ADD:
 	case INSN_XADD:
 		f = add_flags(old, src, 0, i->size, &e->value);
 		if (i->op == INSN_XADD)
-			set_register(i, gpr, i->reg, old, e);
+			set_register(i, r, i->reg, old, e);
 		break;
 	case INSN_ADC:
 		f = add_flags(old, src, carry, i->size, &e->value);
@@ -493,13 +494,13 @@ void insn_store(const struct insn *i, u64 old, const u64 gpr[16], u64 rflags,
 		touched = CF;
 		break;
 	case INSN_CMPXCHG:
-		acc = gpr[0] & mask;
+		acc = r->rax & mask;
 		f = sub_flags(acc, old, 0, i->size, &ignored);
 		e->value = src;
 		if (acc != old) {
 			e->store = false;
 			e->set_reg = true;
-			e->reg_value = insn_merge(gpr[0], old, i->size, false);
+			e->reg_value = insn_merge(r->rax, old, i->size, false);
 		}
 		break;
 	default:

@@ -42,17 +42,6 @@ void pv_advance(struct vcpu *v, struct regs *r, unsigned length)
 	}
 }
 
-u64 *pv_gpr(struct regs *r, unsigned number)
-{
-	u64 *const gpr[16] = {
-		&r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp, &r->rsi,
-		&r->rdi, &r->r8, &r->r9, &r->r10, &r->r11, &r->r12, &r->r13,
-		&r->r14, &r->r15,
-	};
-
-	return gpr[number & 15];
-}
-
 static void set_edx_eax(struct regs *r, u64 v)
 {
 	r->rax = (u32)v;
@@ -167,7 +156,7 @@ static bool read_cr(struct vcpu *v, struct regs *r, const struct insn *i)
 	default:
 		return false;
 	}
-	*pv_gpr(r, i->rm) = value;
+	*insn_reg(r, i->rm) = value;
 	return true;
 }
 
@@ -212,14 +201,14 @@ static bool privileged(struct vcpu *v, struct regs *r, const struct insn *i)
 	case INSN_MOV_FROM_CR:
 		return read_cr(v, r, i);
 	case INSN_MOV_TO_CR:
-		return write_cr(v, i, *pv_gpr(r, i->rm));
+		return write_cr(v, i, *insn_reg(r, i->rm));
 	case INSN_MOV_FROM_DR:
 		if (i->reg > 7)
 			return false;
-		*pv_gpr(r, i->rm) = (u64)do_get_debugreg(i->reg);
+		*insn_reg(r, i->rm) = (u64)do_get_debugreg(i->reg);
 		return true;
 	case INSN_MOV_TO_DR:
-		return !do_set_debugreg(i->reg, *pv_gpr(r, i->rm));
+		return !do_set_debugreg(i->reg, *insn_reg(r, i->rm));
 	case INSN_RDMSR:
 		if (!pv_rdmsr(v, (u32)r->rcx, &value))
 			return false;

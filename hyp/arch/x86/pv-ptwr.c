@@ -6,22 +6,54 @@
  * guest simply executes its instruction again.
  */
 #include <hyp/domain.h>
+#include <hyp/guest.h>
 
 #include <asm/pv-decode.h>
 #include <asm/pv.h>
 
-/* The store must be the one that faulted, within one entry. */
-static bool store_fits(const struct insn *i, const u64 gpr[16], u64 rip, u64 va)
-{
-	u64 at = insn_address(i, gpr, rip);
+/*
+ * A kernel does it with a handful of instructions, so each CPU remembers
+ * what the last ones decoded to, by their bytes.
+ */
+#define MEMORY	8
 
-	if (i->op < INSN_FIRST_STORE || !i->memory || i->segment)
-		return false;
+static struct decoded {
+	u64 bytes;		/* the first 8; 0: nothing here */
+	struct insn insn;
+} decoded[MAX_CPUS][MEMORY];
+
+static const struct insn *decode(const struct regs *r, struct insn *scratch)
+{
+	struct decoded *known;
+	u8 bytes[INSN_MAX];
+	u64 first;
+
+	if (copy_from_guest(&first, r->rip, sizeof(first)))
+		first = 0;
+	known = &decoded[this_cpu()->id][(first ^ first >> 16 ^ first >> 24) % MEMORY];
+	if (first && known->bytes == first)
+		return &known->insn;
+	if (!insn_decode(scratch, bytes, pv_fetch(r->rip, bytes)) ||
+	    scratch->op < INSN_FIRST_STORE || !scratch->memory ||
+	    scratch->segment)
+		return NULL;
+	if (first && scratch->length <= sizeof(first)) {
+		known->insn = *scratch;
+		known->bytes = first;
+	}
+	return scratch;
+}
+
+/* The store must be the one that faulted, within one entry. */
+static bool store_fits(const struct insn *i, const struct regs *r, u64 va)
+{
+	u64 at = insn_address(i, r);
+
 	/* A bit number in a register reaches beyond the operand. */
 	if (i->op >= INSN_BTS && i->op <= INSN_BTC && !i->has_imm) {
-		const s64 bit = i->size == 8 ? (s64)gpr[i->reg] :
-				i->size == 4 ? (s32)gpr[i->reg] :
-					       (s16)gpr[i->reg];
+		const u64 reg = *insn_reg(r, i->reg);
+		const s64 bit = i->size == 8 ? (s64)reg :
+				i->size == 4 ? (s32)reg : (s16)reg;
 
 		at += (u64)(bit >> (i->size == 8 ? 6 : i->size == 4 ? 5 : 4)) *
 		      i->size;
@@ -31,15 +63,11 @@ static bool store_fits(const struct insn *i, const u64 gpr[16], u64 rip, u64 va)
 
 bool pv_ptwr(struct vcpu *v, struct regs *r, u64 va)
 {
-	const u64 gpr[16] = {
-		r->rax, r->rcx, r->rdx, r->rbx, r->rsp, r->rbp, r->rsi, r->rdi,
-		r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15,
-	};
+	const unsigned shift = 8 * (va & 7);
+	const struct insn *i;
+	struct insn scratch;
 	struct insn_effect e;
-	struct insn i;
-	u8 bytes[INSN_MAX];
 	const struct page *p;
-	unsigned shift = 8 * (va & 7);
 	u64 pte, old, mask;
 	paddr_t at;
 	int rc;
@@ -50,16 +78,16 @@ bool pv_ptwr(struct vcpu *v, struct regs *r, u64 va)
 		return false;
 	p = page_of(pte_mfn(pte));
 	if (READ_ONCE(p->owner) != v->domain ||
-	    READ_ONCE(p->type) >> PGT_KIND_SHIFT != PGT_L1)
+	    READ_ONCE(p->type) >> PGT_KIND_SHIFT != PGT_L1 || !pv_is_64bit(r))
 		return false;
-	if (!pv_is_64bit(r) || !insn_decode(&i, bytes, pv_fetch(r->rip, bytes)) ||
-	    !store_fits(&i, gpr, r->rip, va))
+	i = decode(r, &scratch);
+	if (!i || !store_fits(i, r, va))
 		return false;
 
 	at = (pte & PTE_ADDR) | (va & 0xff8);
 	old = READ_ONCE(*(u64 *)paddr_to_virt(at));
-	mask = (i.size == 8 ? ~0ULL : BIT(8 * i.size) - 1) << shift;
-	insn_store(&i, old >> shift, gpr, r->rflags, &e);
+	mask = (i->size == 8 ? ~0ULL : BIT(8 * i->size) - 1) << shift;
+	insn_store(i, old >> shift, r, &e);
 	if (e.store) {
 		rc = mmu_emulated_write(v, at, old,
 					(old & ~mask) | e.value << shift);
@@ -69,8 +97,8 @@ bool pv_ptwr(struct vcpu *v, struct regs *r, u64 va)
 			return false;
 	}
 	if (e.set_reg)
-		*pv_gpr(r, e.reg) = e.reg_value;
+		*insn_reg(r, e.reg) = e.reg_value;
 	r->rflags = e.rflags;
-	pv_advance(v, r, i.length);
+	pv_advance(v, r, i->length);
 	return true;
 }

@@ -8,6 +8,8 @@
 
 #include <hyp/types.h>
 
+#include <asm/regs.h>
+
 #define INSN_MAX	15
 #define INSN_NO_REG	0xff
 #define INSN_RIP	16	/* base of rip-relative addresses */
@@ -45,8 +47,22 @@ struct insn {
 /* Decodes 64-bit code; false: not one of ours, or longer than n bytes. */
 bool insn_decode(struct insn *i, const u8 *bytes, unsigned n);
 
-/* Address of the memory operand; gpr in the processor's order. */
-u64 insn_address(const struct insn *i, const u64 gpr[16], u64 rip);
+/* Where struct regs keeps the register that the processor calls number. */
+static inline u64 *insn_reg(const struct regs *r, unsigned number)
+{
+#define AT(reg) offsetof(struct regs, reg)
+	static const u8 at[16] = {
+		AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp), AT(rsi),
+		AT(rdi), AT(r8), AT(r9), AT(r10), AT(r11), AT(r12), AT(r13),
+		AT(r14), AT(r15),
+	};
+#undef AT
+
+	return (u64 *)((u64)r + at[number & 15]);
+}
+
+/* Address of the memory operand of the instruction at r->rip. */
+u64 insn_address(const struct insn *i, const struct regs *r);
 
 /* What a store does besides: a register and the arithmetic flags. */
 struct insn_effect {
@@ -59,7 +75,7 @@ struct insn_effect {
 };
 
 /* Computes a store whose memory operand holds old.  Pure. */
-void insn_store(const struct insn *i, u64 old, const u64 gpr[16], u64 rflags,
+void insn_store(const struct insn *i, u64 old, const struct regs *r,
 		struct insn_effect *e);
 
 /* Register value after writing size bytes of v into it. */

@@ -56,7 +56,6 @@ unsigned pv_fetch(u64 rip, u8 bytes[15]);
 bool pv_is_64bit(const struct regs *r);
 /* Ends an emulated instruction. */
 void pv_advance(struct vcpu *v, struct regs *r, unsigned length);
-u64 *pv_gpr(struct regs *r, unsigned number);
 
 bool pv_io_permitted(struct vcpu *v, u16 port, unsigned size);
 u32 pv_port_read(struct vcpu *v, u16 port, unsigned size);
