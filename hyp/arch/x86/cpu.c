@@ -57,6 +57,18 @@ static void find_features(struct cpu_features *f)
 	}
 }
 
+/*
+ * QEMU's TCG (7.2 at least) reads the frame of a ring-3 IRET as if the
+ * hypervisor did, so that with SMAP on no guest could execute one.
+ */
+static bool iret_breaks_smap(void)
+{
+	u32 a, b, c, d;
+
+	cpuid(0x40000000, 0, &a, &b, &c, &d);
+	return b == 0x54474354 && c == 0x43544743;	/* "TCGTCGTCGTCG" */
+}
+
 void cpu_features_init(void)
 {
 	struct cpu_features *f = &cpu_features;
@@ -67,6 +79,10 @@ void cpu_features_init(void)
 	if (!f->nx)
 		panic("this processor cannot mark pages no-execute (NX); switch it on in the firmware");
 	f->smep &= !params.no_smep;
+	if (f->smap && !params.no_smap && iret_breaks_smap()) {
+		log_info("SMAP is not used: this is QEMU's TCG, which would fault each IRET of a guest");
+		f->smap = false;
+	}
 	f->smap &= !params.no_smap;
 	f->umip &= !params.no_umip;
 	f->x2apic &= !params.no_x2apic;
