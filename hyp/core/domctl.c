@@ -137,70 +137,53 @@ static int op_subscribe(struct domain *d, struct xen_domctl *op)
 
 static int load_context(struct vcpu *v, const struct vcpu_guest_context *c)
 {
-	int rc;
+	int rc = v->initialised ? arch_vcpu_set_context(v, c) :
+				  vcpu_initialise(v, c);
 
-	if (!atomic_load(&v->initialised)) {
-		rc = vcpu_initialise(v, c);
-	} else {
-		rc = arch_vcpu_set_context(v, c);
-		if (!rc)
-			vtime_refresh(v);
-	}
 	if (rc)
 		return rc;
+	vtime_refresh(v);
 	atomic_store(&v->down, !(c->flags & VGCF_online));
 	return 0;
 }
 
-static int op_setvcpucontext(struct domain *d, struct xen_domctl *op)
+static int save_context(struct vcpu *v, struct vcpu_guest_context *c)
+{
+	if (!v->initialised)
+		return -XEN_ENODATA;
+	arch_vcpu_get_context(v, c);
+	c->flags &= ~VGCF_online;
+	c->flags |= v->down ? 0 : VGCF_online;
+	return 0;
+}
+
+/* Both ways; the domain stands still meanwhile. */
+static int op_vcpucontext(struct domain *d, struct xen_domctl *op)
 {
 	struct vcpu *v = domain_vcpu(d, op->u.vcpucontext.vcpu);
-	u64 from = (u64)op->u.vcpucontext.ctxt.p;
+	u64 at = (u64)op->u.vcpucontext.ctxt.p;
+	bool set = op->cmd == XEN_DOMCTL_setvcpucontext;
 	struct vcpu_guest_context *c;
-	int rc;
+	int rc = 0;
 
 	if (d == current_domain())
 		return -XEN_EINVAL;
 	if (!v)
 		return -XEN_ESRCH;
-	if (!from)
+	if (!at)
 		return -XEN_EOPNOTSUPP;
 	c = heap_alloc(sizeof(*c));
 	if (!c)
 		return -XEN_ENOMEM;
-	rc = copy_from_guest(c, from, sizeof(*c));
+	if (set)
+		rc = copy_from_guest(c, at, sizeof(*c));
 	if (!rc) {
 		domain_pause(d);
-		rc = load_context(v, c);
+		rc = set ? load_context(v, c) : save_context(v, c);
 		domain_unpause(d);
 	}
-	heap_free(c);
-	return rc;
-}
-
-static int op_getvcpucontext(struct domain *d, struct xen_domctl *op)
-{
-	struct vcpu *v = domain_vcpu(d, op->u.vcpucontext.vcpu);
-	struct vcpu_guest_context *c;
-	int rc;
-
-	if (d == current_domain())
-		return -XEN_EINVAL;
-	if (!v)
-		return -XEN_ESRCH;
-	if (!atomic_load(&v->initialised))
-		return -XEN_ENODATA;
-	c = heap_alloc(sizeof(*c));
-	if (!c)
-		return -XEN_ENOMEM;
-	vcpu_pause(v);
-	arch_vcpu_get_context(v, c);
-	if (v->down)
-		c->flags &= ~VGCF_online;
-	else
-		c->flags |= VGCF_online;
-	vcpu_unpause(v);
-	rc = copy_to_guest((u64)op->u.vcpucontext.ctxt.p, c, sizeof(*c));
+	if (!rc && !set)
+		rc = copy_to_guest(at, c, sizeof(*c));
 	heap_free(c);
 	return rc;
 }
@@ -220,11 +203,28 @@ static int op_getvcpuinfo(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-static int op_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
+/* One mask; what comes back to a setter is what of it counts. */
+static int affinity(struct vcpu *v, bool set, bool hard,
+		    struct xenctl_bitmap *map)
+{
+	struct cpumask *ours = hard ? v->sched.affinity : v->sched.soft, m;
+	int rc = 0;
+
+	if (set)
+		rc = bitmap_read(map, m.bits, MAX_CPUS);
+	if (set && !rc && hard)
+		rc = sched_set_affinity(v, &m);
+	else if (set && !rc)
+		*ours = m;
+	return rc ? rc : bitmap_write(map, ours->bits,
+				      set ? cpu_count : MAX_CPUS);
+}
+
+static int op_vcpuaffinity(struct domain *d, struct xen_domctl *op)
 {
 	struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
 	struct vcpu *v = domain_vcpu(d, a->vcpu);
-	struct cpumask m;
+	bool set = op->cmd == XEN_DOMCTL_setvcpuaffinity;
 	int rc = 0;
 
 	if (!v)
@@ -233,59 +233,24 @@ static int op_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
 				      XEN_VCPUAFFINITY_SOFT |
 				      XEN_VCPUAFFINITY_FORCE))
 		return -XEN_EINVAL;
-	if (a->flags & XEN_VCPUAFFINITY_HARD) {
-		rc = bitmap_read(&a->cpumap_hard, m.bits, MAX_CPUS);
-		if (!rc)
-			rc = sched_set_affinity(v, &m);
-		if (!rc)
-			rc = bitmap_write(&a->cpumap_hard,
-					  v->sched.affinity->bits, cpu_count);
-	}
-	if (!rc && a->flags & XEN_VCPUAFFINITY_SOFT) {
-		rc = bitmap_read(&a->cpumap_soft, m.bits, MAX_CPUS);
-		if (!rc) {
-			*v->sched.soft = m;
-			rc = bitmap_write(&a->cpumap_soft, m.bits, cpu_count);
-		}
-	}
-	return rc;
-}
-
-static int op_getvcpuaffinity(struct domain *d, struct xen_domctl *op)
-{
-	struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-	struct vcpu *v = domain_vcpu(d, a->vcpu);
-	int rc = 0;
-
-	if (!v)
-		return -XEN_ESRCH;
-	if (!a->flags)
-		return -XEN_EINVAL;
 	if (a->flags & XEN_VCPUAFFINITY_HARD)
-		rc = bitmap_write(&a->cpumap_hard, v->sched.affinity->bits,
-				  MAX_CPUS);
+		rc = affinity(v, set, true, &a->cpumap_hard);
 	if (!rc && a->flags & XEN_VCPUAFFINITY_SOFT)
-		rc = bitmap_write(&a->cpumap_soft, v->sched.soft->bits,
-				  MAX_CPUS);
+		rc = affinity(v, set, false, &a->cpumap_soft);
 	return rc;
 }
 
 /* There is one node. */
-static int op_setnodeaffinity(struct domain *d, struct xen_domctl *op)
+static int op_nodeaffinity(struct domain *d, struct xen_domctl *op)
 {
-	u64 node = 0;
-	int rc = bitmap_read(&op->u.nodeaffinity.nodemap, &node, 64);
+	struct xenctl_bitmap *map = &op->u.nodeaffinity.nodemap;
+	u64 node = 1;
+	int rc;
 
-	if (rc)
-		return rc;
-	return node & 1 ? 0 : -XEN_EINVAL;
-}
-
-static int op_getnodeaffinity(struct domain *d, struct xen_domctl *op)
-{
-	const u64 node = 1;
-
-	return bitmap_write(&op->u.nodeaffinity.nodemap, &node, 64);
+	if (op->cmd == XEN_DOMCTL_getnodeaffinity)
+		return bitmap_write(map, &node, 64);
+	rc = bitmap_read(map, &node, 64);
+	return rc ? rc : node & 1 ? 0 : -XEN_EINVAL;
 }
 
 static int op_scheduler(struct domain *d, struct xen_domctl *op)
@@ -409,13 +374,11 @@ static int op_gettscinfo(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-static int op_set_address_size(struct domain *d, struct xen_domctl *op)
+static int op_address_size(struct domain *d, struct xen_domctl *op)
 {
-	return op->u.address_size.size == 64 ? 0 : -XEN_EINVAL;
-}
-
-static int op_get_address_size(struct domain *d, struct xen_domctl *op)
-{
+	if (op->cmd == XEN_DOMCTL_set_address_size &&
+	    op->u.address_size.size != 64)
+		return -XEN_EINVAL;
 	op->u.address_size.size = 64;
 	return 0;
 }
@@ -452,27 +415,6 @@ static int op_set_cpu_policy(struct domain *d, struct xen_domctl *op)
 	return p->nr_leaves > 1024 || p->nr_msrs > 1024 ? -XEN_E2BIG : 0;
 }
 
-static int op_get_ext_context(struct domain *d, struct xen_domctl *op)
-{
-	u32 vcpu = op->u.ext_vcpucontext.vcpu;
-
-	if (!domain_vcpu(d, vcpu))
-		return -XEN_ESRCH;
-	memset(&op->u.ext_vcpucontext, 0, sizeof(op->u.ext_vcpucontext));
-	op->u.ext_vcpucontext.vcpu = vcpu;
-	op->u.ext_vcpucontext.size = sizeof(op->u.ext_vcpucontext);
-	return 0;
-}
-
-/* No MSR of a PV guest has state that a save would have to carry. */
-static int op_get_vcpu_msrs(struct domain *d, struct xen_domctl *op)
-{
-	if (!domain_vcpu(d, op->u.vcpu_msrs.vcpu))
-		return -XEN_ESRCH;
-	op->u.vcpu_msrs.msr_count = 0;
-	return 0;
-}
-
 /* ---- The table ---- */
 
 enum how {
@@ -493,29 +435,27 @@ static const struct {
 	OP(pausedomain, op_pause, LOCKED),
 	OP(unpausedomain, op_unpause, LOCKED),
 	OP(getdomaininfo, op_getdomaininfo, ANSWERS | NEXT),
-	OP(setvcpuaffinity, op_setvcpuaffinity, LOCKED | ANSWERS),
+	OP(setvcpuaffinity, op_vcpuaffinity, LOCKED | ANSWERS),
 	OP(max_mem, op_max_mem, LOCKED),
-	OP(setvcpucontext, op_setvcpucontext, LOCKED),
-	OP(getvcpucontext, op_getvcpucontext, LOCKED),
+	OP(setvcpucontext, op_vcpucontext, LOCKED),
+	OP(getvcpucontext, op_vcpucontext, LOCKED),
 	OP(getvcpuinfo, op_getvcpuinfo, ANSWERS),
 	OP(max_vcpus, op_max_vcpus, LOCKED),
 	OP(scheduler_op, op_scheduler, LOCKED | ANSWERS),
 	OP(setdomainhandle, op_sethandle, LOCKED),
 	OP(hypercall_init, op_hypercall_init, LOCKED),
 	OP(settimeoffset, op_settimeoffset, LOCKED),
-	OP(getvcpuaffinity, op_getvcpuaffinity, ANSWERS),
+	OP(getvcpuaffinity, op_vcpuaffinity, LOCKED | ANSWERS),
 	OP(resumedomain, op_resume, LOCKED),
 	OP(subscribe, op_subscribe, LOCKED),
-	OP(set_address_size, op_set_address_size, LOCKED),
-	OP(get_address_size, op_get_address_size, ANSWERS),
-	OP(get_ext_vcpucontext, op_get_ext_context, ANSWERS),
+	OP(set_address_size, op_address_size, 0),
+	OP(get_address_size, op_address_size, ANSWERS),
 	OP(gettscinfo, op_gettscinfo, ANSWERS),
 	OP(settscinfo, op_settscinfo, LOCKED),
 	OP(getpageframeinfo3, op_getpageframeinfo3, 0),
 	OP(set_virq_handler, op_set_virq_handler, LOCKED),
-	OP(setnodeaffinity, op_setnodeaffinity, LOCKED),
-	OP(getnodeaffinity, op_getnodeaffinity, ANSWERS),
-	OP(get_vcpu_msrs, op_get_vcpu_msrs, ANSWERS),
+	OP(setnodeaffinity, op_nodeaffinity, LOCKED),
+	OP(getnodeaffinity, op_nodeaffinity, ANSWERS),
 	OP(get_cpu_policy, op_get_cpu_policy, ANSWERS),
 	OP(set_cpu_policy, op_set_cpu_policy, LOCKED | ANSWERS),
 #undef OP

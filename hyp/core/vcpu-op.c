@@ -81,8 +81,8 @@ static long register_area(struct vcpu *v, u64 cmd, u64 arg)
 		return -XEN_EFAULT;
 	if (other && !vcpu_try_pause(v))
 		return -XEN_EBUSY;
-	rc = cmd == VCPUOP_register_runstate_memory_area ?
-	     vtime_set_runstate_area(v, gva) : vtime_set_time_area(v, gva);
+	rc = vtime_set_area(v, cmd == VCPUOP_register_runstate_memory_area,
+			    gva);
 	if (other)
 		vcpu_unpause(v);
 	return rc;

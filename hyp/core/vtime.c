@@ -313,22 +313,17 @@ long vtime_set_periodic(struct vcpu *v, u64 period_ns)
 	return 0;
 }
 
-long vtime_set_runstate_area(struct vcpu *v, u64 gva)
+long vtime_set_area(struct vcpu *v, bool runstate, u64 gva)
 {
-	int rc = area_set(v, &v->time.runstate_area, gva,
-			  sizeof(struct vcpu_runstate_info));
-
-	if (!rc)
-		vtime_publish_runstate(v);
-	return rc;
-}
-
-long vtime_set_time_area(struct vcpu *v, u64 gva)
-{
-	int rc = area_set(v, &v->time.time_area, gva,
+	int rc = runstate ?
+		 area_set(v, &v->time.runstate_area, gva,
+			  sizeof(struct vcpu_runstate_info)) :
+		 area_set(v, &v->time.time_area, gva,
 			  sizeof(struct vcpu_time_info));
 
-	if (!rc)
+	if (!rc && runstate)
+		vtime_publish_runstate(v);
+	else if (!rc)
 		vtime_refresh(v);
 	return rc;
 }

@@ -71,7 +71,6 @@ void vtime_update_wallclock(struct domain *d);
 long vtime_set_singleshot(struct vcpu *v, u64 deadline);
 void vtime_stop_singleshot(struct vcpu *v);
 long vtime_set_periodic(struct vcpu *v, u64 period_ns);
-long vtime_set_runstate_area(struct vcpu *v, u64 gva);
-long vtime_set_time_area(struct vcpu *v, u64 gva);
+long vtime_set_area(struct vcpu *v, bool runstate, u64 gva);
 
 #endif
