@@ -11,9 +11,10 @@
  * table has one reference, each other user one, and memory.c one for as long
  * as the domain owns any frame.
  *
- * struct domain comes from a pool and goes back there, never to the heap, so
- * a pointer read from the table may be looked at without a lock: when its
- * count can be raised and its id is still the one wanted, it is that domain.
+ * Finding takes no lock: a pointer read from the table may be looked at until
+ * this CPU next answers other CPUs, because a domain that left the table is
+ * freed only when every CPU has answered once (reap()).  When its count can
+ * be raised and its id is the one wanted, it is that domain.
  */
 #include <hyp/domain.h>
 
@@ -38,7 +39,6 @@ static struct lock list_lock = LOCK_INIT(RANK_DOMLIST);
 static struct domain *table[DOMIDS];	/* list_lock to write */
 static u64 used[DOMIDS / 64 + 1];	/* list_lock to write: ids that are taken */
 static u32 rover = 1;			/* list_lock: next id to try */
-static struct domain *pool;		/* list_lock: to be used again */
 
 /* ---- Finding ---- */
 
@@ -239,30 +239,6 @@ static void free_domain(struct domain *d)
 	d->shared = NULL;
 }
 
-static struct domain *pool_take(void)
-{
-	struct domain *d;
-
-	lock(&list_lock);
-	d = pool;
-	if (d)
-		pool = d->next_free;
-	unlock(&list_lock);
-	if (!d)
-		return heap_alloc(sizeof(*d));
-	/* Finders may be looking at it: refs is zero and stays so. */
-	memset(d, 0, sizeof(*d));
-	return d;
-}
-
-static void pool_give(struct domain *d)
-{
-	lock(&list_lock);
-	d->next_free = pool;
-	pool = d;
-	unlock(&list_lock);
-}
-
 /* Reserves an id for d, which is not in the table yet. */
 static int take_id(domid_t id, struct domain *d)
 {
@@ -296,14 +272,20 @@ static void give_id(struct domain *d)
 	unlock(&list_lock);
 }
 
-/* Nobody refers to d any more: it leaves the table and goes to the pool. */
+/* Nobody refers to d any more: it leaves the table and is freed. */
 static void reap(void *arg)
 {
 	struct domain *d = arg;
+	struct cpumask all = { { 0 } };
+	u32 i;
 
 	give_id(d);
 	free_domain(d);
-	pool_give(d);
+	/* A finder may still look at its count: any request that all answer. */
+	for (i = 0; i < cpu_count; i++)
+		cpumask_set(&all, i);
+	arch_flush_tlb(&all, 0);
+	heap_free(d);
 	/* The toolstack learns that the last of it is gone. */
 	evtchn_global_virq(VIRQ_DOM_EXC);
 }
@@ -354,12 +336,12 @@ int domain_create(domid_t id, const struct domain_params *p,
 
 	if (!p->max_vcpus || p->max_vcpus > MAX_VCPUS)
 		return -XEN_EINVAL;
-	d = pool_take();
+	d = heap_alloc(sizeof(*d));
 	if (!d)
 		return -XEN_ENOMEM;
 	rc = take_id(id, d);
 	if (rc) {
-		pool_give(d);
+		heap_free(d);
 		return rc;
 	}
 	rc = fill_domain(d, p);
@@ -367,7 +349,7 @@ int domain_create(domid_t id, const struct domain_params *p,
 		free_domain(d);
 		d->refs = 0;
 		give_id(d);
-		pool_give(d);
+		heap_free(d);
 		return rc;
 	}
 	if (p->is_control)

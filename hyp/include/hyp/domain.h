@@ -64,7 +64,6 @@ struct domain {
 	u32 watchdogs;			/* d: mask of those in use */
 	int teardown;			/* DOMCTL: progress of destroy */
 	struct timer reaper;		/* frees it when nobody holds it */
-	struct domain *next_free;	/* DOMLIST: in the pool */
 };
 
 struct vcpu {
