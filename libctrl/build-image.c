@@ -23,6 +23,8 @@
 
 #include <ctrl-config.h>
 
+#include "bytes.h"
+
 #define WINDOW_PAGES	128
 #define WINDOW_BYTES	(WINDOW_PAGES * CTRL_PAGE_SIZE)
 
@@ -42,6 +44,7 @@ struct piece {
 
 struct loader {
 	struct build *b;
+	const char *what, *path;	/* the file that is read */
 	uint8_t *window;		/* WINDOW_BYTES */
 	size_t used;
 	uint32_t nr;
@@ -103,11 +106,6 @@ static int flush(struct loader *l)
 
 /* ---- Bytes from files ---------------------------------------------------- */
 
-static bool is_zero(const uint8_t *p, size_t n)
-{
-	return !p[0] && (n < 2 || !memcmp(p, p + 1, n - 1));
-}
-
 /* Cut what was read into pieces; forget those that are zero. */
 static void add_pieces(struct loader *l, uint64_t paddr, size_t n)
 {
@@ -119,7 +117,7 @@ static void add_pieces(struct loader *l, uint64_t paddr, size_t n)
 		size_t k = CTRL_PAGE_SIZE - offset;
 
 		k = k < n ? k : n;
-		if (!is_zero(p, k)) {
+		if (!bytes_are_zero(p, k)) {
 			l->piece[l->nr++] = (struct piece){
 				.from = p, .pfn = paddr / CTRL_PAGE_SIZE,
 				.offset = offset, .len = (uint32_t)k,
@@ -148,20 +146,13 @@ static size_t next_step(const struct loader *l, uint64_t paddr, uint64_t n)
 	return end > paddr ? (size_t)(end - paddr) : 0;
 }
 
-static int read_step(int fd, uint8_t *to, size_t n, uint64_t at)
+/* The next k bytes of the file into the window. */
+static int read_step(struct loader *l, int fd, size_t k, uint64_t at)
 {
-	while (n) {
-		ssize_t r = pread(fd, to, n, (off_t)at);
+	int rc = bytes_read(fd, l->window + l->used, k, at);
 
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			return r ? -errno : -ENODATA;
-		to += r;
-		n -= (size_t)r;
-		at += (uint64_t)r;
-	}
-	return 0;
+	return rc ? ctrl_fail(l->b->c, rc, "%s %s: %s", l->what, l->path,
+			      ctrl_cause(rc)) : 0;
 }
 
 /* How much of the file from `at` on is a hole, at most n? */
@@ -188,8 +179,7 @@ static int load_data(struct loader *l, int fd, uint64_t at, uint64_t paddr,
 {
 	while (n) {
 		size_t k = next_step(l, paddr, n);
-		int rc = k ? read_step(fd, l->window + l->used, k, at) :
-			     flush(l);
+		int rc = k ? read_step(l, fd, k, at) : flush(l);
 
 		if (rc)
 			return rc;
@@ -227,29 +217,24 @@ static int load_files(struct loader *l)
 	struct build *b = l->b;
 	const struct elf_image *e = &b->kernel.elf;
 	uint32_t i;
-	int rc;
+	int rc = 0;
 
-	for (i = 0; i < e->nr_segments; i++) {
+	l->what = "kernel";
+	l->path = b->g->kernel;
+	for (i = 0; !rc && i < e->nr_segments; i++) {
 		const struct elf_segment *s = &e->segment[i];
 
 		rc = load(l, b->kernel.fd, s->offset, s->paddr, s->filesz);
-		if (rc == -EIO)
-			return rc;
-		if (rc)
-			return ctrl_fail(b->c, rc, "kernel %s: %s",
-					 b->g->kernel, ctrl_cause(rc));
 	}
-	if (b->initrd < 0)
-		return 0;
-	rc = load(l, b->initrd, 0, b->layout.initrd.pfn * CTRL_PAGE_SIZE,
-		  b->initrd_bytes);
-	if (rc && rc != -EIO)
-		ctrl_fail(b->c, rc, "initrd %s: %s", b->g->initrd,
-			  ctrl_cause(rc));
-	return rc;
+	if (rc || b->initrd < 0)
+		return rc;
+	l->what = "initrd";
+	l->path = b->g->initrd;
+	return load(l, b->initrd, 0, b->layout.initrd.pfn * CTRL_PAGE_SIZE,
+		    b->initrd_bytes);
 }
 
-/* ---- Pages that we compute ------------------------------------------------ */
+/* ---- Pages that we compute ---------------------------------------------- */
 
 /* They are mapped side by side in this order. */
 struct made {
@@ -419,7 +404,7 @@ static int make_pages(struct loader *l)
 	return 0;
 }
 
-/* ---- The first processor --------------------------------------------------- */
+/* ---- The first processor ------------------------------------------------ */
 
 static int set_context(struct build *b, uint64_t l4_mfn)
 {

@@ -224,7 +224,7 @@ static int start(struct build *b)
 						      (uint16_t)b->domid);
 }
 
-/* ---- The steps ------------------------------------------------------------ */
+/* ---- The steps ---------------------------------------------------------- */
 
 static const struct step {
 	const char *name;

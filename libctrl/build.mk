@@ -8,7 +8,7 @@ LIBCTRL_PURE = libctrl/store-wire.c libctrl/bzimage.c libctrl/hash.c \
 
 lib_LTLIBRARIES += libctrl.la
 libctrl_la_SOURCES = $(LIBCTRL_PURE) \
-	libctrl/private.h libctrl/store-wire.h \
+	libctrl/private.h libctrl/bytes.h libctrl/store-wire.h \
 	libctrl/handle.c libctrl/error.c libctrl/privcmd.c libctrl/system.c \
 	libctrl/domain.c libctrl/memory.c libctrl/foreign.c libctrl/evtchn.c \
 	libctrl/grant.c libctrl/store.c libctrl/guest.c \

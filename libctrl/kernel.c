@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "bzimage.h"
 #include "hash.h"
 #include "unpack.h"
@@ -38,25 +39,6 @@ static int bad(struct ctrl *c, const char *path, const char *sentence)
 static int bad_file(struct ctrl *c, const char *path, int rc)
 {
 	return ctrl_fail(c, rc, "kernel %s: %s", path, ctrl_cause(rc));
-}
-
-/* Exactly n bytes, or -errno; -ENODATA at the end. */
-static int read_at(int fd, void *to, size_t n, uint64_t at)
-{
-	char *p = to;
-
-	while (n) {
-		ssize_t r = pread(fd, p, n, (off_t)at);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			return r ? -errno : -ENODATA;
-		p += r;
-		n -= (size_t)r;
-		at += (uint64_t)r;
-	}
-	return 0;
 }
 
 static int open_file(struct ctrl *c, const char *path, uint64_t *size)
@@ -90,7 +72,7 @@ static int read_notes(struct ctrl *c, const char *path, struct kernel *k,
 
 	if (!bytes)
 		return bad_file(c, path, -ENOMEM);
-	rc = read_at(k->fd, bytes, r->size, r->offset);
+	rc = bytes_read(k->fd, bytes, r->size, r->offset);
 	if (rc) {
 		free(bytes);
 		return bad_file(c, path, rc);
@@ -136,9 +118,9 @@ static int find_packed(struct ctrl *c, const void *head, size_t n,
 		sentence = "is neither an ELF file nor a Linux boot image";
 	if (sentence)
 		return bad(c, p->path, sentence);
-	rc = read_at(p->fd, magic, sizeof(magic), b.offset);
+	rc = bytes_read(p->fd, magic, sizeof(magic), b.offset);
 	if (!rc)
-		rc = read_at(p->fd, tail, sizeof(tail),
+		rc = bytes_read(p->fd, tail, sizeof(tail),
 			     b.offset + b.length - sizeof(tail));
 	if (rc)
 		return bad_file(c, p->path, rc);
@@ -171,7 +153,7 @@ static int name_packed(struct ctrl *c, struct packed *p)
 	hash_init(&h);
 	for (; !rc && left; at += n, left -= n) {
 		n = left < HASH_STEP ? (size_t)left : HASH_STEP;
-		rc = read_at(p->fd, step, n, at);
+		rc = bytes_read(p->fd, step, n, at);
 		if (!rc)
 			hash_add(&h, step, n);
 	}
@@ -209,7 +191,7 @@ static int read_unpacked(struct ctrl *c, const char *path, uint64_t size,
 {
 	uint8_t head[ELF_HEAD_BYTES];
 	size_t n = size < sizeof(head) ? (size_t)size : sizeof(head);
-	int rc = read_at(k->fd, head, n, 0);
+	int rc = bytes_read(k->fd, head, n, 0);
 
 	return rc ? bad_file(c, path, rc) :
 	       read_elf(c, path, head, n, size, k);
@@ -256,7 +238,7 @@ int kernel_open(struct ctrl *c, const char *path, const char *cache,
 	if (p.fd < 0)
 		return p.fd;
 	n = size < sizeof(head) ? (size_t)size : sizeof(head);
-	rc = read_at(p.fd, head, n, 0);
+	rc = bytes_read(p.fd, head, n, 0);
 	if (rc) {
 		rc = bad_file(c, path, rc);
 	} else if (elf_is_elf(head, n)) {

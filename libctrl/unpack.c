@@ -20,6 +20,8 @@
 #include <lz4.h>
 #endif
 
+#include "bytes.h"
+
 #define IN_BYTES	(64 * 1024)
 #define OUT_BYTES	(256 * 1024)
 #define PAGE		4096
@@ -67,11 +69,6 @@ static ssize_t source_read(struct stream *s, void *to, size_t room)
 	return r;
 }
 
-static bool is_zero(const uint8_t *p, size_t n)
-{
-	return !p[0] && !memcmp(p, p + 1, n - 1);
-}
-
 static bool write_all(int fd, const uint8_t *p, size_t n, uint64_t at)
 {
 	while (n) {
@@ -87,7 +84,8 @@ static bool write_all(int fd, const uint8_t *p, size_t n, uint64_t at)
 }
 
 /* Write runs of pages that have something in them. */
-static enum unpack_verdict sink_write(struct stream *s, const uint8_t *p, size_t n)
+static enum unpack_verdict sink_write(struct stream *s, const uint8_t *p,
+				      size_t n)
 {
 	struct unpack *u = s->u;
 	size_t i, run = 0;
@@ -97,7 +95,7 @@ static enum unpack_verdict sink_write(struct stream *s, const uint8_t *p, size_t
 	for (i = 0; i < n; i += PAGE) {
 		size_t k = n - i < PAGE ? n - i : PAGE;
 
-		if (!is_zero(p + i, k))
+		if (!bytes_are_zero(p + i, k))
 			continue;
 		if (!write_all(u->out, p + run, i - run, u->size + run))
 			return UNPACK_UNWRITABLE;
