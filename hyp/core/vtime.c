@@ -124,8 +124,9 @@ void vtime_update(struct vcpu *v)
 	bool stable;
 
 	arch_pvclock(&tsc, &ns, &mul, &shift, &stable);
-	if (likely(tsc == v->time.tsc && ns == v->time.system_ns &&
-		   mul == v->time.mul && shift == v->time.shift))
+	/* With one scale every (tsc, ns) pair lies on the same line. */
+	if (likely(mul == v->time.mul && shift == v->time.shift &&
+		   stable == v->time.stable))
 		return;
 	v->time.tsc = tsc;
 	v->time.system_ns = ns;
