@@ -7,9 +7,19 @@ tests/boot/tiny: $(srcdir)/tests/boot/tiny.S
 		-Wl,--no-warn-rwx-segments,--section-start=.note.Xen=0x101000 \
 		-o $@ $<
 
-check-boot: all tests/boot/tiny
+HOSTILE = $(srcdir)/tests/boot/hostile/start.S $(srcdir)/tests/boot/hostile/guest.c
+tests/boot/hostile-guest: $(HOSTILE)
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)$(HYP_CC) -O1 -Wall -Wextra -ffreestanding -fcf-protection=none \
+		-fno-stack-protector -fno-asynchronous-unwind-tables -mno-red-zone \
+		-mgeneral-regs-only -nostdlib -static -no-pie -Wl,-Ttext=0x100000 \
+		-Wl,--build-id=none,-z,noseparate-code,-z,max-page-size=4096,-N \
+		-Wl,--no-warn-rwx-segments,--section-start=.note.Xen=0x110000 \
+		-o $@ $(HOSTILE)
+
+check-boot: all tests/boot/tiny tests/boot/hostile-guest
 	$(srcdir)/tests/boot/run.py --build $(builddir) $(QUESTIONS)
 .PHONY: check-boot
 
 EXTRA_DIST += tests/boot
-CLEANFILES += tests/boot/tiny
+CLEANFILES += tests/boot/tiny tests/boot/hostile-guest

@@ -297,6 +297,10 @@ static void breakpoints_stay_off_the_hypervisor(void)
 	CU_ASSERT_EQUAL(machine_insns.dr[7], 0x401);
 	CU_ASSERT_EQUAL(do_get_debugreg(7), 0x401);
 	CU_ASSERT_EQUAL(do_get_debugreg(8), -XEN_ENODEV);
+	/* Numbers are 32 bits wide; an index is not. */
+	CU_ASSERT_EQUAL(do_get_debugreg(0xffff800000000000), BREAKPOINT);
+	CU_ASSERT_EQUAL(do_set_debugreg(0xffff800000000001, 0x2000), 0);
+	CU_ASSERT_EQUAL(do_get_debugreg(1), 0x2000);
 	CU_ASSERT_EQUAL(do_set_debugreg(7, 0), 0);
 	CU_ASSERT_EQUAL(machine_insns.dr[7], 0x400);
 }

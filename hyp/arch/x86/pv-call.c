@@ -258,13 +258,14 @@ void pv_load_debug(const struct vcpu *v)
 	write_dr7(dr[7]);
 }
 
-long do_set_debugreg(u64 reg, u64 value)
+long do_set_debugreg(u64 number, u64 value)
 {
 	struct vcpu *v = current_vcpu();
+	const u32 reg = (u32)number;
 	u64 *dr = v->arch.dr;
 	int rc;
 
-	switch ((u32)reg) {
+	switch (reg) {
 	case 0 ... 3:
 		rc = pv_check_breakpoint(value);
 		if (rc)
@@ -289,16 +290,17 @@ long do_set_debugreg(u64 reg, u64 value)
 	default:
 		return -XEN_EINVAL;
 	}
-	if (dr[7] & 0xff || (u32)reg >= 4)
+	if (dr[7] & 0xff || reg >= 4)
 		pv_load_debug(v);
 	return 0;
 }
 
-long do_get_debugreg(u64 reg)
+long do_get_debugreg(u64 number)
 {
 	const u64 *dr = current_vcpu()->arch.dr;
+	const u32 reg = (u32)number;
 
-	switch ((u32)reg) {
+	switch (reg) {
 	case 0 ... 3:
 	case 6:
 	case 7:
