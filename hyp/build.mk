@@ -51,7 +51,9 @@ hyp-obj/bulkhead: hyp-obj/bulkhead.elf
 
 hypdir = $(prefix)/lib/bulkhead
 hyp_DATA = hyp-obj/bulkhead
-EXTRA_DIST += hyp
+EXTRA_DIST += $(patsubst $(srcdir)/%,%,$(wildcard $(foreach d,hyp $(HYP_DIRS) \
+	hyp/include/hyp hyp/arch/x86/include/asm,\
+	$(addprefix $(srcdir)/$(d)/,*.c *.h *.S *.sh))))
 CLEANFILES += hyp-obj/bulkhead hyp-obj/bulkhead.elf hyp-obj/hyp.lds
 
 clean-local: hyp-clean

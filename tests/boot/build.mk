@@ -21,5 +21,7 @@ check-boot: all tests/boot/tiny tests/boot/hostile-guest
 	$(srcdir)/tests/boot/run.py --build $(builddir) $(QUESTIONS)
 .PHONY: check-boot
 
-EXTRA_DIST += tests/boot
+EXTRA_DIST += $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/boot/*.[chS] \
+	$(srcdir)/tests/boot/*.py $(srcdir)/tests/boot/*.sh \
+	$(addprefix $(srcdir)/tests/boot/*/,run shapes files *.[chS])))
 CLEANFILES += tests/boot/tiny tests/boot/hostile-guest
