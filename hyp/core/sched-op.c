@@ -123,32 +123,30 @@ static long note_code(u64 arg)
 static long watchdog(struct domain *d, u64 arg)
 {
 	struct sched_watchdog op;
-	long rc = -XEN_EEXIST;
+	long rc = 0;
 	u32 i;
 
 	if (copy_from_guest(&op, arg, sizeof(op)))
 		return -XEN_EFAULT;
-	if (op.id > ARRAY_SIZE(d->watchdog) || (!op.id && !op.timeout))
-		return -XEN_EINVAL;
 	lock(&d->lock);
-	for (i = 0; !op.id && i < ARRAY_SIZE(d->watchdog); i++) {
-		if (d->watchdogs & BIT(i))
-			continue;
-		d->watchdogs |= BIT(i);
-		op.id = i + 1;
-		rc = op.id;
-		break;
-	}
-	if (rc < 0 && op.id)
-		rc = d->watchdogs & BIT(op.id - 1) ? 0 : -XEN_EINVAL;
-	if (rc >= 0 && !op.timeout)
-		d->watchdogs &= ~BIT(op.id - 1);
-	unlock(&d->lock);
+	i = op.id ? op.id - 1 : (u32)__builtin_ctz(~d->watchdogs);
+	if (!op.id && (!op.timeout || i >= ARRAY_SIZE(d->watchdog)))
+		rc = op.timeout ? -XEN_EEXIST : -XEN_EINVAL;
+	else if (!op.id)
+		rc = i + 1;
+	else if (i >= ARRAY_SIZE(d->watchdog) || !(d->watchdogs & BIT(i)))
+		rc = -XEN_EINVAL;
 	if (rc >= 0 && op.timeout)
-		timer_set(&d->watchdog[op.id - 1],
+		d->watchdogs |= BIT(i);
+	else if (rc >= 0)
+		d->watchdogs &= ~BIT(i);
+	unlock(&d->lock);
+
+	if (rc >= 0 && op.timeout)
+		timer_set(&d->watchdog[i],
 			  arch_now() + op.timeout * 1000000000ULL);
 	else if (rc >= 0)
-		timer_cancel(&d->watchdog[op.id - 1]);
+		timer_cancel(&d->watchdog[i]);
 	return rc;
 }
 

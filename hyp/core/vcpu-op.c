@@ -63,26 +63,46 @@ static long get_runstate(const struct vcpu *v, u64 arg)
 	return copy_to_guest(arg, &r, sizeof(r));
 }
 
-/*
- * A guest may also register for a vCPU of its own that does not run: then
- * that one must not begin to while we change what is written at a switch.
- * The address is looked up in the tables of the vCPU that asks.
- */
+/* Both registrations are a union of one 64-bit address, which is looked up
+ * in the tables of the vCPU that asks. */
 static long register_area(struct vcpu *v, u64 cmd, u64 arg)
 {
-	bool other = v != current_vcpu();
-	long rc;
 	u64 gva;
 
-	/* Both registrations are a union of one 64-bit address. */
 	if (copy_from_guest(&gva, arg, sizeof(gva)))
 		return -XEN_EFAULT;
 	if (gva && !guest_range_ok(gva, 1, sizeof(struct vcpu_runstate_info)))
 		return -XEN_EFAULT;
+	return vtime_set_area(v, cmd == VCPUOP_register_runstate_memory_area,
+			      gva);
+}
+
+static long register_info(struct vcpu *v, u64 arg)
+{
+	struct vcpu_register_vcpu_info op;
+	long rc;
+
+	if (copy_from_guest(&op, arg, sizeof(op)))
+		return -XEN_EFAULT;
+	lock(&v->domain->lock);
+	rc = vcpu_register_info(v, op.mfn, op.offset);
+	unlock(&v->domain->lock);
+	return rc;
+}
+
+/*
+ * A guest may also register for a vCPU of its own that does not run: then
+ * that one must not begin to while we change what is written at a switch.
+ */
+static long register_any(struct vcpu *v, u64 cmd, u64 arg)
+{
+	bool other = v != current_vcpu();
+	long rc;
+
 	if (other && !vcpu_try_pause(v))
 		return -XEN_EBUSY;
-	rc = vtime_set_area(v, cmd == VCPUOP_register_runstate_memory_area,
-			    gva);
+	rc = cmd == VCPUOP_register_vcpu_info ? register_info(v, arg) :
+						register_area(v, cmd, arg);
 	if (other)
 		vcpu_unpause(v);
 	return rc;
@@ -116,24 +136,6 @@ static long stop_singleshot(struct vcpu *v)
 	return 0;
 }
 
-static long register_info(struct vcpu *v, u64 arg)
-{
-	struct vcpu_register_vcpu_info op;
-	bool other = v != current_vcpu();
-	long rc;
-
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	if (other && !vcpu_try_pause(v))
-		return -XEN_EBUSY;
-	lock(&v->domain->lock);
-	rc = vcpu_register_info(v, op.mfn, op.offset);
-	unlock(&v->domain->lock);
-	if (other)
-		vcpu_unpause(v);
-	return rc;
-}
-
 long do_vcpu_op(u64 cmd, u64 id, u64 arg)
 {
 	struct domain *d = current_domain();
@@ -154,7 +156,8 @@ long do_vcpu_op(u64 cmd, u64 id, u64 arg)
 		return get_runstate(v, arg);
 	case VCPUOP_register_runstate_memory_area:
 	case VCPUOP_register_vcpu_time_memory_area:
-		return register_area(v, cmd, arg);
+	case VCPUOP_register_vcpu_info:
+		return register_any(v, cmd, arg);
 	case VCPUOP_set_periodic_timer:
 		return set_periodic(v, arg);
 	case VCPUOP_stop_periodic_timer:
@@ -163,8 +166,6 @@ long do_vcpu_op(u64 cmd, u64 id, u64 arg)
 		return set_singleshot(v, arg);
 	case VCPUOP_stop_singleshot_timer:
 		return stop_singleshot(v);
-	case VCPUOP_register_vcpu_info:
-		return register_info(v, arg);
 	default:
 		return -XEN_ENOSYS;
 	}
