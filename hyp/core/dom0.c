@@ -23,6 +23,7 @@
 #define MEM_DEFAULT_MAX		(4ULL << 30)
 #define RESERVE_PAGES		4096	/* 16 MiB for tables and small things */
 #define NOTE_SUPPORTED_FEATURES	17
+#define LOW_PFNS		256ULL
 #define FEATURE_DOM0		BIT(11)
 
 /* What the steps hand to each other. */
@@ -145,7 +146,7 @@ static void take_memory(struct plan *p, struct domain *d, u64 pfn, u64 end)
 	while (pfn < end) {
 		while (order && (1ULL << order) > end - pfn)
 			order--;
-		m = memory_alloc(d, order, 0);
+		m = memory_alloc_dirty(d, order);
 		if (m == MFN_NONE && !order)
 			panic("no memory for the control domain: %lluM of dom0_mem=%lluM found",
 			      (unsigned long long)(pfn >> 8),
@@ -206,6 +207,41 @@ static void write_pfns(const struct plan *p, paddr_t at, const void *from,
 	}
 }
 
+static void clear_pfns(const struct plan *p, u64 pfn, u64 n)
+{
+	for (; n--; pfn++)
+		arch_clear_page(frame_to_virt(p->p2m[pfn]));
+}
+
+/*
+ * Memory comes as the firmware left it, as on a bare machine.  Zero is what
+ * the tables and start_info are written into, and the first MiB, where Linux
+ * looks for what a BIOS would have left.
+ */
+static void clear_what_counts(const struct plan *p)
+{
+	const struct pv_layout *l = &p->layout;
+
+	clear_pfns(p, 0, MIN(LOW_PFNS, l->nr_pages));
+	clear_pfns(p, l->start_info.pfn, l->start_info.nr);
+	clear_pfns(p, l->tables.pfn, l->tables.nr);
+	clear_pfns(p, l->stack.pfn, l->stack.nr);
+	clear_pfns(p, l->p2m.pfn, l->p2m.nr);
+	clear_pfns(p, l->p2m_tables.pfn, l->p2m_tables.nr);
+}
+
+/* Zeroes what a segment has behind the file's bytes. */
+static void clear_rest(const struct plan *p, paddr_t at, u64 size)
+{
+	u64 n;
+
+	for (; size; at += n, size -= n) {
+		n = MIN(size, PAGE_SIZE - (at & ~PAGE_MASK));
+		memset((u8 *)frame_to_virt(p->p2m[at >> PAGE_SHIFT]) +
+		       (at & ~PAGE_MASK), 0, n);
+	}
+}
+
 static void load_modules(const struct plan *p)
 {
 	const struct elf_segment *s;
@@ -217,6 +253,7 @@ static void load_modules(const struct plan *p)
 		write_pfns(p, s->paddr,
 			   (const u8 *)module_bytes(p->kernel) + s->offset,
 			   s->filesz);
+		clear_rest(p, s->paddr + s->filesz, s->memsz - s->filesz);
 	}
 	if (!p->initrd)
 		return;
@@ -373,6 +410,7 @@ void dom0_build(void)
 	d = create();
 	plan_layout(&plan);
 	take_all_memory(&plan, d);
+	clear_what_counts(&plan);
 	load_modules(&plan);
 	write_tables(&plan);
 	write_start_info(&plan, d);

@@ -106,15 +106,15 @@ static bool assign(struct domain *d, mfn_t first, u64 n)
 	return alive;
 }
 
-mfn_t memory_alloc(struct domain *d, unsigned order, unsigned address_bits)
+static mfn_t alloc(struct domain *d, unsigned order, unsigned address_bits,
+		   enum frame_flags flags)
 {
 	const u64 n = 1ULL << order;
 	mfn_t m;
 
 	if (order > FRAME_ORDER_MAX || !charge(d, n))
 		return MFN_NONE;
-	m = frame_alloc_for(d, order, address_bits,
-			    FRAME_ZERO | FRAME_UNCLAIMED);
+	m = frame_alloc_for(d, order, address_bits, flags | FRAME_UNCLAIMED);
 	if (m == MFN_NONE) {
 		uncharge(d, n);
 		return MFN_NONE;
@@ -125,6 +125,16 @@ mfn_t memory_alloc(struct domain *d, unsigned order, unsigned address_bits)
 		return MFN_NONE;
 	}
 	return m;
+}
+
+mfn_t memory_alloc(struct domain *d, unsigned order, unsigned address_bits)
+{
+	return alloc(d, order, address_bits, FRAME_ZERO);
+}
+
+mfn_t memory_alloc_dirty(struct domain *d, unsigned order)
+{
+	return alloc(d, order, 0, 0);
 }
 
 void memory_adopt(struct domain *d, mfn_t first, u64 n)

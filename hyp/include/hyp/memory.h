@@ -33,6 +33,9 @@ struct e820entry {
  * MFN_NONE: no memory, over max_pages, or d is dying.  Sets no M2P.
  */
 mfn_t memory_alloc(struct domain *d, unsigned order, unsigned address_bits);
+/* The same, not zeroed: for the control domain at boot, before any guest
+ * could have left something in memory. */
+mfn_t memory_alloc_dirty(struct domain *d, unsigned order);
 /* Frames that nobody had (a boot module) become d's; they are not scrubbed. */
 void memory_adopt(struct domain *d, mfn_t first, u64 n);
 
