@@ -14,9 +14,13 @@
 #include <xen/grant_table.h>
 #include <xen/io/xs_wire.h>
 
-#define PERIOD_MS	200	/* of the rate limit */
-#define PERIOD_EVENTS	1000	/* a kernel that replays its log must not wait */
-#define PERIOD_BYTES	262144
+/*
+ * The rate limit.  Its period is short, because a guest whose ring is full
+ * spins: Linux prints 16 bytes an event, and a full ring holds 128 of them.
+ */
+#define PERIOD_MS	2
+#define PERIOD_EVENTS	5
+#define PERIOD_BYTES	16384
 #define IN_MAX		4096
 
 struct guest *con_find(struct con *c, uint32_t domid)

@@ -191,6 +191,8 @@ static void guest_writes(struct guest *g, const char *text)
 
 	for (; *text; text++)
 		p->out[p->out_prod++ & 2047] = *text;
+	/* A new period, so that only one test is about the rate limit. */
+	g->events = g->bytes = 0;
 	con_event(&con, g->port);
 	rounds(1);
 }
@@ -352,6 +354,7 @@ static void anybody_may_type(void)
 	CU_ASSERT(!con_wants_input(g));
 	for (int i = 0; i < 20; i++) {
 		page[1].in_cons = page[1].in_prod;
+		g->events = g->bytes = 0;
 		con_event(&con, g->port);
 		rounds(5);
 	}
@@ -401,7 +404,7 @@ static void a_chatty_guest_has_to_wait(void)
 		page[1].out_prod++;
 		con_event(&con, g->port);
 	}
-	CU_ASSERT(n > 500 && n < 2000);
+	CU_ASSERT(n > 2 && n < 50);
 	rounds(1);
 	before = fake_xen.unmasked[g->port];
 	/* Its port stays shut; what comes is not even looked at. */
