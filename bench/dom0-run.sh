@@ -16,7 +16,8 @@ settle() { cat /payload/vmlinux /payload/tiny /payload/guest.ird /payload/bin/* 
 rss() { local p; for p in $1; do awk -v n="$(cat /proc/$p/comm)" '/^Rss/ { r = $2 } /^Pss:/ { s = $2 } END { print n, r, s }' /proc/$p/smaps_rollup; done; }
 
 seed
-t=$(us); mark 2; ts_start; mark 3; say "STEP 2 toolstack_start us $(($(us) - t)) rc 0"
+t=$(us); mark 2; ts_start; rc=$?; mark 3; say "STEP 2 toolstack_start us $(($(us) - t)) rc $rc"
+[ $rc = 0 ] || { say "the toolstack does not start"; exit 1; }
 settle; idle 5
 for i in 1 2 3; do step 4 nothing true; done
 
