@@ -73,6 +73,11 @@ void console_force(void)
 	no_lock = true;
 }
 
+bool console_is_forced(void)
+{
+	return no_lock;
+}
+
 void console_input(char c)
 {
 	if (input_in - atomic_load(&input_out) < INPUT_SIZE) {

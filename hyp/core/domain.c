@@ -26,6 +26,7 @@
 #include <hyp/lib.h>
 #include <hyp/page.h>
 #include <hyp/param.h>
+#include <hyp/panic.h>
 #include <hyp/printk.h>
 #include <hyp/priv.h>
 
@@ -194,6 +195,11 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 		va_end(ap);
 		/* Tools look for this form; see docs/abi.md. */
 		log_err("d%u killed: %s", d->id, d->death_reason);
+		/* Its own doing: where it was, and where we noticed. */
+		if (current_vcpu() && current_domain() == d) {
+			regs_show(guest_regs());
+			stack_show(0, (u64)__builtin_frame_address(0));
+		}
 	}
 	domain_shutdown(d, SHUTDOWN_crash);
 }

@@ -45,48 +45,30 @@ const char *ksym_find(u64 addr, u64 *offset)
 	return (const char *)&_ksyms.sym[_ksyms.count] + _ksyms.sym[low].name;
 }
 
-static void say(const char *fmt, ...)
-{
-	char line[160];
-	va_list ap;
-
-	va_start(ap, fmt);
-	hyp_vsnprintf(line, sizeof(line) - 1, fmt, ap);
-	va_end(ap);
-	str_copy(line + strlen(line), "\n", 2);
-	console_write_line(line, strlen(line));
-}
-
 static void say_address(u64 addr)
 {
 	u64 offset = 0;
 	const char *name = ksym_find(addr, &offset);
 
 	if (name)
-		say("(hyp)   %016llx %s+0x%llx", (unsigned long long)addr,
-		    name, (unsigned long long)offset);
+		log_err("  %016lx %s+0x%lx", addr, name, offset);
 	else
-		say("(hyp)   %016llx", (unsigned long long)addr);
+		log_err("  %016lx", addr);
 }
-
-#define REG(r) ((unsigned long long)(r))
 
 void regs_show(const struct regs *r)
 {
-	say("(hyp) rip %04x:%016llx rflags %08llx vector %u error %04x",
-	    r->cs, REG(r->rip), REG(r->rflags), r->vector, r->error_code);
-	say("(hyp) rsp %04x:%016llx rbp %016llx rax %016llx",
-	    r->ss, REG(r->rsp), REG(r->rbp), REG(r->rax));
-	say("(hyp) rbx %016llx rcx %016llx rdx %016llx",
-	    REG(r->rbx), REG(r->rcx), REG(r->rdx));
-	say("(hyp) rsi %016llx rdi %016llx r8  %016llx",
-	    REG(r->rsi), REG(r->rdi), REG(r->r8));
-	say("(hyp) r9  %016llx r10 %016llx r11 %016llx",
-	    REG(r->r9), REG(r->r10), REG(r->r11));
-	say("(hyp) r12 %016llx r13 %016llx r14 %016llx r15 %016llx",
-	    REG(r->r12), REG(r->r13), REG(r->r14), REG(r->r15));
-	say("(hyp) cr2 %016llx cr3 %016llx", REG(read_cr2()),
-	    REG(read_cr3()));
+	log_err("rip %04x:%016lx rsp %04x:%016lx rflags %08lx vector %u code %04x",
+		r->cs, r->rip, r->ss, r->rsp, r->rflags, r->vector,
+		r->error_code);
+	log_err("rax %016lx rbx %016lx rcx %016lx rdx %016lx",
+		r->rax, r->rbx, r->rcx, r->rdx);
+	log_err("rsi %016lx rdi %016lx rbp %016lx r8  %016lx",
+		r->rsi, r->rdi, r->rbp, r->r8);
+	log_err("r9  %016lx r10 %016lx r11 %016lx r12 %016lx",
+		r->r9, r->r10, r->r11, r->r12);
+	log_err("r13 %016lx r14 %016lx r15 %016lx cr2 %016lx cr3 %016lx",
+		r->r13, r->r14, r->r15, read_cr2(), read_cr3());
 }
 
 /* Frames are linked through rbp; we follow them inside this stack only. */
@@ -114,29 +96,26 @@ void stack_show(u64 rip, u64 rbp)
 static void __noreturn stop(void)
 {
 	if (params.noreboot) {
-		say("(hyp) stopped (noreboot)");
+		log_err("stopped (noreboot)");
 		arch_halt();
 	}
-	say("(hyp) rebooting");
+	log_err("rebooting");
 	arch_reboot();
 }
 
 static void begin(const char *fmt, va_list ap)
 {
 	static u32 panicking;
-	char line[200];
+	char reason[160];
 
 	irq_off();
 	if (atomic_add(&panicking, 1) > 1)
 		arch_halt();
 	console_force();
 	smp_stop_others();
-	hyp_snprintf(line, sizeof(line), "(hyp) PANIC on CPU %u: ",
-		     this_cpu() ? this_cpu()->id : 0);
-	hyp_vsnprintf(line + strlen(line), sizeof(line) - strlen(line) - 1,
-		      fmt, ap);
-	str_copy(line + strlen(line), "\n", 2);
-	console_write_line(line, strlen(line));
+	vga_give_away(false);
+	hyp_vsnprintf(reason, sizeof(reason), fmt, ap);
+	log_err("PANIC on CPU %u: %s", this_cpu()->id, reason);
 }
 
 void panic(const char *fmt, ...)
@@ -146,7 +125,7 @@ void panic(const char *fmt, ...)
 	va_start(ap, fmt);
 	begin(fmt, ap);
 	va_end(ap);
-	say("(hyp) called from:");
+	log_err("called from:");
 	stack_show(0, (u64)__builtin_frame_address(0));
 	stop();
 }
@@ -159,7 +138,7 @@ void panic_at(const struct regs *r, const char *fmt, ...)
 	begin(fmt, ap);
 	va_end(ap);
 	regs_show(r);
-	say("(hyp) called from:");
+	log_err("called from:");
 	stack_show(r->rip, r->rbp);
 	stop();
 }

@@ -24,95 +24,87 @@
 /* One map or unmap at a time: a number is looked for and then taken. */
 static struct lock pirq_lock = LOCK_INIT(RANK_DOMCTL);
 
-static long set_iopl(u64 arg)
-{
-	struct physdev_set_iopl op;
+/* Every argument that a command may have. */
+union physdev_arg {
+	struct physdev_set_iopl iopl;
+	struct physdev_set_iobitmap iobitmap;
+	struct physdev_irq_status_query status;
+	struct physdev_eoi eoi;
+	struct physdev_apic apic;
+	struct physdev_irq irq;
+	struct physdev_setup_gsi gsi;
+	struct physdev_map_pirq map;
+	struct physdev_unmap_pirq unmap;
+	struct physdev_get_free_pirq free;
+};
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	if (op.iopl > 3)
+static long set_iopl(union physdev_arg *a)
+{
+	if (a->iopl.iopl > 3)
 		return -XEN_EINVAL;
-	current_vcpu()->arch.iopl = op.iopl;
+	current_vcpu()->arch.iopl = a->iopl.iopl;
 	return 0;
 }
 
-static long set_iobitmap(u64 arg)
+static long set_iobitmap(union physdev_arg *a)
 {
-	struct physdev_set_iobitmap op;
-	struct arch_vcpu *a = &current_vcpu()->arch;
+	struct arch_vcpu *v = &current_vcpu()->arch;
+	const u64 at = (u64)a->iobitmap.bitmap.p;
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	if (op.nr_ports > IOBITMAP_PORTS ||
-	    !guest_range_ok((u64)op.bitmap.p, DIV_UP(op.nr_ports, 8), 1))
+	if (a->iobitmap.nr_ports > IOBITMAP_PORTS ||
+	    !guest_range_ok(at, DIV_UP(a->iobitmap.nr_ports, 8), 1))
 		return -XEN_EINVAL;
-	a->iobitmap = (u64)op.bitmap.p;
-	a->iobitmap_ports = op.nr_ports;
+	v->iobitmap = at;
+	v->iobitmap_ports = a->iobitmap.nr_ports;
 	return 0;
 }
 
-static long irq_status_query(u64 arg)
+static long irq_status_query(union physdev_arg *a)
 {
-	struct physdev_irq_status_query op;
-
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	if (op.irq >= NR_PIRQS)
+	if (a->status.irq >= NR_PIRQS)
 		return -XEN_EINVAL;
-	op.flags = arch_pirq_needs_eoi(op.irq) ? XENIRQSTAT_needs_eoi : 0;
-	return copy_to_guest(arg, &op, sizeof(op));
-}
-
-static long eoi(u64 arg)
-{
-	struct physdev_eoi op;
-
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	if (op.irq >= NR_PIRQS)
-		return -XEN_EINVAL;
-	arch_pirq_eoi(op.irq);
+	a->status.flags = arch_pirq_needs_eoi(a->status.irq) ?
+			  XENIRQSTAT_needs_eoi : 0;
 	return 0;
 }
 
-static long apic_access(u64 arg, bool write)
+static long eoi(union physdev_arg *a)
 {
-	struct physdev_apic op;
+	if (a->eoi.irq >= NR_PIRQS)
+		return -XEN_EINVAL;
+	arch_pirq_eoi(a->eoi.irq);
+	return 0;
+}
+
+static long apic_read(union physdev_arg *a)
+{
 	bool ok;
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	/* Redirection entries are ours alone. */
-	if (write)
-		return -XEN_EPERM;
-	op.value = ioapic_read_at(op.apic_physbase, op.reg, &ok);
-	if (!ok)
-		return -XEN_EINVAL;
-	return copy_to_guest(arg, &op, sizeof(op));
+	a->apic.value = ioapic_read_at(a->apic.apic_physbase, a->apic.reg, &ok);
+	return ok ? 0 : -XEN_EINVAL;
 }
 
-static long alloc_irq_vector(u64 arg)
+/* Redirection entries are ours alone. */
+static long apic_write(union physdev_arg *a)
 {
-	struct physdev_irq op;
-
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	if (op.irq >= ioapic_gsi_count())
-		return -XEN_EINVAL;
-	/* Only a name; the real vector comes with the binding. */
-	op.vector = op.irq;
-	return copy_to_guest(arg, &op, sizeof(op));
+	return -XEN_EPERM;
 }
 
-static long setup_gsi(u64 arg)
+/* Only a name; the real vector comes with the binding. */
+static long alloc_irq_vector(union physdev_arg *a)
 {
-	struct physdev_setup_gsi op;
-
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	if (op.gsi < 0 || (u32)op.gsi >= ioapic_gsi_count())
+	if (a->irq.irq >= ioapic_gsi_count())
 		return -XEN_EINVAL;
-	return ioapic_setup(op.gsi, op.triggering == 1, op.polarity == 1);
+	a->irq.vector = a->irq.irq;
+	return 0;
+}
+
+static long setup_gsi(union physdev_arg *a)
+{
+	if (a->gsi.gsi < 0 || (u32)a->gsi.gsi >= ioapic_gsi_count())
+		return -XEN_EINVAL;
+	return ioapic_setup(a->gsi.gsi, a->gsi.triggering == 1,
+			    a->gsi.polarity == 1);
 }
 
 /* The lowest free number above the lines; -XEN_ENOSPC. */
@@ -169,102 +161,100 @@ static bool is_own(domid_t id)
 	return id == DOMID_SELF || id == current_domain()->id;
 }
 
-static long map_pirq(u64 arg)
+static long map_pirq(union physdev_arg *a)
 {
-	struct physdev_map_pirq op;
 	int rc;
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	if (!is_own(op.domid))
+	if (!is_own(a->map.domid))
 		return -XEN_EOPNOTSUPP;
 	lock(&pirq_lock);
-	switch (op.type) {
+	switch (a->map.type) {
 	case MAP_PIRQ_TYPE_GSI:
-		rc = map_gsi(&op);
+		rc = map_gsi(&a->map);
 		break;
 	case MAP_PIRQ_TYPE_MSI:
 	case MAP_PIRQ_TYPE_MSI_SEG:
-		rc = map_msi(&op);
+		rc = map_msi(&a->map);
 		break;
 	default:
 		/* Several messages at once: drivers do with one. */
 		rc = -XEN_EOPNOTSUPP;
 	}
 	unlock(&pirq_lock);
-	return rc ? rc : copy_to_guest(arg, &op, sizeof(op));
+	return rc;
 }
 
-static long unmap_pirq(u64 arg)
+static long unmap_pirq(union physdev_arg *a)
 {
-	struct physdev_unmap_pirq op;
-
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	if (!is_own(op.domid))
+	if (!is_own(a->unmap.domid))
 		return -XEN_EOPNOTSUPP;
-	if (op.pirq < 0 || op.pirq >= NR_PIRQS)
+	if (a->unmap.pirq < 0 || a->unmap.pirq >= NR_PIRQS)
 		return -XEN_EINVAL;
 	lock(&pirq_lock);
-	msi_release(op.pirq);
+	msi_release(a->unmap.pirq);
 	unlock(&pirq_lock);
 	return 0;
 }
 
-static long get_free_pirq(u64 arg)
+static long get_free_pirq(union physdev_arg *a)
 {
-	struct physdev_get_free_pirq op;
-	int pirq = free_pirq();
+	const int pirq = free_pirq();
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	if (pirq < 0)
-		return pirq;
-	op.pirq = pirq;
-	return copy_to_guest(arg, &op, sizeof(op));
+	a->free.pirq = pirq;
+	return pirq < 0 ? pirq : 0;
 }
+
+/* We look at configuration space ourselves when we need to. */
+static long nothing(union physdev_arg *a)
+{
+	return 0;
+}
+
+static const struct command {
+	long (*run)(union physdev_arg *a);
+	u8 size;		/* of the argument, copied in ... */
+	bool answers;		/* ... and, if all went well, out */
+	bool everybody;		/* not only who has devices */
+} commands[] = {
+#define IN(m)	sizeof(((union physdev_arg *)0)->m)
+	[PHYSDEVOP_irq_status_query] = { irq_status_query, IN(status), true },
+	[PHYSDEVOP_set_iopl] = { set_iopl, IN(iopl), false, true },
+	[PHYSDEVOP_set_iobitmap] = { set_iobitmap, IN(iobitmap), false, true },
+	[PHYSDEVOP_apic_read] = { apic_read, IN(apic), true },
+	[PHYSDEVOP_apic_write] = { apic_write, IN(apic) },
+	[PHYSDEVOP_alloc_irq_vector] = { alloc_irq_vector, IN(irq), true },
+	[PHYSDEVOP_free_irq_vector] = { nothing },
+	[PHYSDEVOP_eoi] = { eoi, IN(eoi) },
+	[PHYSDEVOP_map_pirq] = { map_pirq, IN(map), true },
+	[PHYSDEVOP_unmap_pirq] = { unmap_pirq, IN(unmap) },
+	[PHYSDEVOP_manage_pci_add] = { nothing },
+	[PHYSDEVOP_manage_pci_remove] = { nothing },
+	[PHYSDEVOP_manage_pci_add_ext] = { nothing },
+	[PHYSDEVOP_setup_gsi] = { setup_gsi, IN(gsi) },
+	[PHYSDEVOP_get_free_pirq] = { get_free_pirq, IN(free), true },
+	[PHYSDEVOP_pci_mmcfg_reserved] = { nothing },
+	[PHYSDEVOP_pci_device_add] = { nothing },
+	[PHYSDEVOP_pci_device_remove] = { nothing },
+	[PHYSDEVOP_prepare_msix] = { nothing },
+	[PHYSDEVOP_release_msix] = { nothing },
+#undef IN
+};
 
 long do_physdev_op(u64 cmd, u64 arg)
 {
-	switch (cmd) {
-	case PHYSDEVOP_set_iopl:
-		return set_iopl(arg);
-	case PHYSDEVOP_set_iobitmap:
-		return set_iobitmap(arg);
-	}
-	if (!priv_hardware(current_domain()))
+	const struct command *c = cmd < ARRAY_SIZE(commands) ?
+				  &commands[cmd] : NULL;
+	union physdev_arg a = { 0 };
+	long rc;
+
+	if (!(c && c->everybody) && !priv_hardware(current_domain()))
 		return -XEN_EPERM;
-	switch (cmd) {
-	case PHYSDEVOP_irq_status_query:
-		return irq_status_query(arg);
-	case PHYSDEVOP_eoi:
-		return eoi(arg);
-	case PHYSDEVOP_apic_read:
-		return apic_access(arg, false);
-	case PHYSDEVOP_apic_write:
-		return apic_access(arg, true);
-	case PHYSDEVOP_alloc_irq_vector:
-		return alloc_irq_vector(arg);
-	case PHYSDEVOP_setup_gsi:
-		return setup_gsi(arg);
-	case PHYSDEVOP_map_pirq:
-		return map_pirq(arg);
-	case PHYSDEVOP_unmap_pirq:
-		return unmap_pirq(arg);
-	case PHYSDEVOP_get_free_pirq:
-		return get_free_pirq(arg);
-	/* We look at configuration space ourselves when we need to. */
-	case PHYSDEVOP_free_irq_vector:
-	case PHYSDEVOP_manage_pci_add:
-	case PHYSDEVOP_manage_pci_add_ext:
-	case PHYSDEVOP_manage_pci_remove:
-	case PHYSDEVOP_pci_device_add:
-	case PHYSDEVOP_pci_device_remove:
-	case PHYSDEVOP_pci_mmcfg_reserved:
-	case PHYSDEVOP_prepare_msix:
-	case PHYSDEVOP_release_msix:
-		return 0;
-	default:
+	if (!c || !c->run)
 		return -XEN_ENOSYS;
-	}
+	if (c->size && copy_from_guest(&a, arg, c->size))
+		return -XEN_EFAULT;
+	rc = c->run(&a);
+	if (!rc && c->answers && copy_to_guest(arg, &a, c->size))
+		return -XEN_EFAULT;
+	return rc;
 }

@@ -25,12 +25,15 @@ static u32 log_in, log_cleared;
 
 static void log_append(const char *s, size_t n)
 {
+	const bool locked = !console_is_forced();
 	size_t i;
 
-	lock(&log_lock);
+	if (locked)
+		lock(&log_lock);
 	for (i = 0; i < n; i++)
 		ring[log_in++ % LOG_SIZE] = s[i];
-	unlock(&log_lock);
+	if (locked)
+		unlock(&log_lock);
 }
 
 static void log_line(enum log_level level, const char *about, const char *fmt,

@@ -11,6 +11,7 @@
 
 #include <hyp/desc.h>
 #include <hyp/hypercall.h>
+#include <hyp/panic.h>
 #include <hyp/printk.h>
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
@@ -41,4 +42,12 @@ void panic(const char *fmt, ...)
 	fputc('\n', stderr);
 	va_end(ap);
 	abort();
+}
+
+void regs_show(const struct regs *r)
+{
+}
+
+void stack_show(u64 rip, u64 rbp)
+{
 }

@@ -5,6 +5,7 @@
 #include <hyp/lib.h>
 #include <hyp/printk.h>
 
+#include <asm/bytes.h>
 #include <asm/hyp-map.h>
 
 #define TABLE_MAX	(256 * 1024)	/* a DSDT can be large */
@@ -20,7 +21,7 @@ static bool read_table(paddr_t at, size_t *size)
 
 	if (!phys_read(head, at, sizeof(head)))
 		return false;
-	*size = head[4] | head[5] << 8 | head[6] << 16 | (u32)head[7] << 24;
+	*size = get32(head + 4);
 	if (*size > sizeof(table) || !phys_read(table, at, *size) ||
 	    !acpi_table_ok(table, *size))
 		return false;
@@ -34,7 +35,7 @@ static void read_one(paddr_t at)
 		void (*parse)(const u8 *p, size_t n, struct acpi_info *a);
 	} known[] = {
 		{ "APIC", acpi_parse_madt }, { "FACP", acpi_parse_fadt },
-		{ "HPET", acpi_parse_hpet }, { "MCFG", acpi_parse_mcfg },
+		{ "HPET", acpi_parse_hpet },
 	};
 	size_t n;
 	char name[5];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ACPI: what the tables MADT, FADT, HPET and MCFG say (ACPI 6.4, 5.2).
+ * ACPI: what the tables MADT, FADT and HPET say (ACPI 6.4, 5.2).
  *
  * Firmware is not an enemy but it is often wrong, and the tests feed us
  * garbage: no length, count or offset is believed.
@@ -9,27 +9,14 @@
 
 #include <hyp/lib.h>
 
+#include <asm/bytes.h>
+
 #define HEADER 36		/* bytes of a table's common header */
 
 enum madt_type {
 	MADT_APIC, MADT_IOAPIC, MADT_OVERRIDE, MADT_NMI, MADT_APIC_NMI,
 	MADT_APIC_ADDRESS, MADT_X2APIC = 9,
 };
-
-static u16 get16(const u8 *p)
-{
-	return p[0] | p[1] << 8;
-}
-
-static u32 get32(const u8 *p)
-{
-	return get16(p) | (u32)get16(p + 2) << 16;
-}
-
-static u64 get64(const u8 *p)
-{
-	return get32(p) | (u64)get32(p + 4) << 32;
-}
 
 static bool sums_to_zero(const u8 *p, size_t n)
 {
@@ -184,24 +171,6 @@ void acpi_parse_hpet(const u8 *p, size_t n, struct acpi_info *a)
 	/* An address in memory space. */
 	if (n >= 56 && p[40] == 0)
 		a->hpet = get64(p + 44);
-}
-
-void acpi_parse_mcfg(const u8 *p, size_t n, struct acpi_info *a)
-{
-	struct acpi_segment *s;
-	size_t at;
-
-	if (n < HEADER + 8)
-		return;
-	for (at = HEADER + 8; n - at >= 16; at += 16) {
-		if (a->segment_count == ACPI_SEGMENTS_MAX)
-			return;
-		s = &a->segment[a->segment_count++];
-		s->base = get64(p + at);
-		s->segment = get16(p + at + 8);
-		s->first_bus = p[at + 10];
-		s->last_bus = p[at + 11];
-	}
 }
 
 /* An integer of AML: Zero, One, or a byte; *n is what it takes. */

@@ -8,6 +8,8 @@
 
 #include <hyp/lib.h>
 
+#include <asm/bytes.h>
+
 enum mb2_tag {
 	TAG_END, TAG_CMDLINE, TAG_LOADER, TAG_MODULE, TAG_BASIC_MEMORY,
 	TAG_BOOT_DEVICE, TAG_MMAP, TAG_VBE, TAG_FRAMEBUFFER, TAG_ELF,
@@ -17,21 +19,6 @@ enum mb2_tag {
 
 #define FB_TYPE_RGB	1
 #define FB_TYPE_TEXT	2
-
-static u16 get16(const u8 *p)
-{
-	return p[0] | p[1] << 8;
-}
-
-static u32 get32(const u8 *p)
-{
-	return get16(p) | (u32)get16(p + 2) << 16;
-}
-
-static u64 get64(const u8 *p)
-{
-	return get32(p) | (u64)get32(p + 4) << 32;
-}
 
 /* A string that ends inside its tag, or "". */
 static const char *tag_string(const u8 *tag, u32 size, u32 at)
@@ -90,43 +77,6 @@ static const char *read_mmap(const u8 *tag, u32 size, struct boot_info *bi)
 	return NULL;
 }
 
-/* EFI memory types that are free once boot services are gone. */
-static u32 efi_type(u32 type)
-{
-	switch (type) {
-	case 1: case 2: case 3: case 4: case 7:
-		return BOOT_RAM;
-	case 9:
-		return BOOT_ACPI;
-	case 10:
-		return BOOT_NVS;
-	case 8:
-		return BOOT_UNUSABLE;
-	default:
-		return BOOT_RESERVED;
-	}
-}
-
-static const char *read_efi_mmap(const u8 *tag, u32 size, struct boot_info *bi)
-{
-	u32 entry, at;
-	u64 pages;
-
-	if (size < 16)
-		return "the EFI memory map tag is too short";
-	entry = get32(tag + 8);
-	if (entry < 40)
-		return "the EFI memory map has descriptors shorter than 40 bytes";
-	for (at = 16; size - at >= entry; at += entry) {
-		pages = get64(tag + at + 24);
-		if (pages >> 52)
-			continue;
-		add_range(bi, get64(tag + at + 8), pages << PAGE_SHIFT,
-			  efi_type(get32(tag + at)));
-	}
-	return NULL;
-}
-
 static void read_framebuffer(const u8 *tag, u32 size, struct boot_info *bi)
 {
 	if (size < 32)
@@ -173,8 +123,6 @@ static const char *read_tag(const u8 *tag, u32 type, u32 size,
 		break;
 	case TAG_EFI_MMAP:
 		bi->efi = true;
-		x->efi_mmap = tag;
-		x->efi_mmap_size = size;
 		break;
 	case TAG_RSDP_OLD:
 		if (size >= 8 + 20 && !x->rsdp)
@@ -219,11 +167,6 @@ const char *multiboot2_parse(const void *mbi, size_t limit,
 			return error;
 	}
 	x->size = total;
-	if (!bi->range_count && x->efi_mmap) {
-		error = read_efi_mmap(x->efi_mmap, x->efi_mmap_size, bi);
-		if (error)
-			return error;
-	}
 	if (!bi->range_count)
 		return "the boot loader gave no memory map";
 	if (x->boot_services)

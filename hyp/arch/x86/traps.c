@@ -8,7 +8,7 @@
  */
 #include <hyp/guest.h>
 #include <hyp/lib.h>
-#include <hyp/printk.h>
+#include <hyp/panic.h>
 
 #include <asm/insn.h>
 #include <asm/machine.h>
@@ -40,21 +40,6 @@ static bool fix_up(struct regs *r)
 		return true;
 	}
 	return false;
-}
-
-static void log_regs(const struct regs *r)
-{
-	log_err("rip %04x:%016lx rsp %04x:%016lx rflags %08lx vector %u code %04x",
-		r->cs, r->rip, r->ss, r->rsp, r->rflags, r->vector,
-		r->error_code);
-	log_err("rax %016lx rbx %016lx rcx %016lx rdx %016lx",
-		r->rax, r->rbx, r->rcx, r->rdx);
-	log_err("rsi %016lx rdi %016lx rbp %016lx r8  %016lx",
-		r->rsi, r->rdi, r->rbp, r->r8);
-	log_err("r9  %016lx r10 %016lx r11 %016lx r12 %016lx",
-		r->r9, r->r10, r->r11, r->r12);
-	log_err("r13 %016lx r14 %016lx r15 %016lx cr2 %016lx cr3 %016lx",
-		r->r13, r->r14, r->r15, read_cr2(), read_cr3());
 }
 
 /*
@@ -90,8 +75,7 @@ void trap_hypervisor(struct regs *r)
 		iret_fault(r);
 	if (fix_up(r))
 		return;
-	log_regs(r);
-	panic("exception %u in the hypervisor", r->vector);
+	panic_at(r, "exception %u in the hypervisor", r->vector);
 }
 
 void trap_nmi(struct regs *r)
@@ -103,14 +87,12 @@ void trap_nmi(struct regs *r)
 
 void trap_machine_check(struct regs *r)
 {
-	log_regs(r);
-	panic("machine check");
+	panic_at(r, "machine check");
 }
 
 void trap_double_fault(struct regs *r)
 {
-	log_regs(r);
-	panic("double fault");
+	panic_at(r, "double fault");
 }
 
 /* ---- A guest's ---- */

@@ -17,7 +17,8 @@ void console_write_line(const char *s, size_t n);
 size_t console_read(char *buf, size_t n);
 /* WORK_CONSOLE: tells the control domain that input waits. */
 void console_work(void);
-/* After a panic: takes no lock any more. */
+/* After a panic: the console and the log take no lock any more. */
 void console_force(void);
+bool console_is_forced(void);
 
 #endif

@@ -10,7 +10,6 @@
 #include <hyp/types.h>
 
 #define ACPI_IOAPICS_MAX	16
-#define ACPI_SEGMENTS_MAX	8
 
 struct acpi_info {
 	/* MADT */
@@ -36,13 +35,6 @@ struct acpi_info {
 	u8 s5_a, s5_b;			/* SLP_TYP of soft-off */
 	/* HPET; 0: none */
 	paddr_t hpet;
-	/* MCFG */
-	u32 segment_count;
-	struct acpi_segment {
-		paddr_t base;
-		u16 segment;
-		u8 first_bus, last_bus;
-	} segment[ACPI_SEGMENTS_MAX];
 };
 
 extern struct acpi_info acpi;
@@ -55,7 +47,6 @@ bool acpi_parse_rsdp(const u8 *p, size_t n, u64 *rsdt, u64 *xsdt);
 void acpi_parse_madt(const u8 *p, size_t n, struct acpi_info *a);
 void acpi_parse_fadt(const u8 *p, size_t n, struct acpi_info *a);
 void acpi_parse_hpet(const u8 *p, size_t n, struct acpi_info *a);
-void acpi_parse_mcfg(const u8 *p, size_t n, struct acpi_info *a);
 /* Finds the package _S5_ in AML bytes. */
 void acpi_parse_s5(const u8 *p, size_t n, struct acpi_info *a);
 

@@ -16,8 +16,6 @@ enum boot_range_type {
 struct mb2_extra {
 	u32 size;		/* of the whole structure */
 	const u8 *rsdp;		/* a copy of it, 20 or 36 bytes; or NULL */
-	const u8 *efi_mmap;
-	u32 efi_mmap_size;
 	bool boot_services;
 };
 
