@@ -3,8 +3,8 @@
  * Time as guests see it.
  *
  * pvclock: the guest computes ns since boot from its own RDTSC and the
- * parameters in vcpu_info.time.  They are written when a vCPU begins to run
- * with parameters that differ from what it has; version is odd meanwhile.
+ * parameters in vcpu_info.time, written when that has a new place; version is
+ * odd meanwhile.
  *
  * Runstate: how long the vCPU was in each of four states, for the guest's
  * steal time.  The guest names a virtual address in its kernel half once; we
@@ -90,56 +90,25 @@ static void area_write(const struct guest_area *a, const void *from, u32 size)
 
 /* ---- pvclock ---- */
 
-static void write_pvclock(const struct vcpu *v, struct vcpu_time_info *t)
-{
-	WRITE_ONCE(t->version, v->time.version | 1);
-	memory_barrier();
-	t->tsc_timestamp = v->time.tsc;
-	t->system_time = v->time.system_ns;
-	t->tsc_to_system_mul = v->time.mul;
-	t->tsc_shift = v->time.shift;
-	t->flags = v->time.stable ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
-	memory_barrier();
-	WRITE_ONCE(t->version, v->time.version + 2);
-}
-
-static void publish_pvclock(struct vcpu *v)
-{
-	struct vcpu_time_info copy;
-
-	write_pvclock(v, &v->info->time);
-	v->time.version += 2;
-	if (v->time.time_area.first) {
-		copy = v->info->time;
-		copy.version = v->time.version;
-		area_write(&v->time.time_area, &copy, sizeof(copy));
-	}
-}
-
-void vtime_update(struct vcpu *v)
-{
-	u64 tsc, ns;
-	u32 mul;
-	s8 shift;
-	bool stable;
-
-	arch_pvclock(&tsc, &ns, &mul, &shift, &stable);
-	/* With one scale every (tsc, ns) pair lies on the same line. */
-	if (likely(mul == v->time.mul && shift == v->time.shift &&
-		   stable == v->time.stable))
-		return;
-	v->time.tsc = tsc;
-	v->time.system_ns = ns;
-	v->time.mul = mul;
-	v->time.shift = shift;
-	v->time.stable = stable;
-	publish_pvclock(v);
-}
-
+/* The scale is found once, at boot, so every (tsc, ns) pair of every CPU lies
+ * on the same line and what was written once stays right. */
 void vtime_refresh(struct vcpu *v)
 {
-	v->time.mul = 0;
-	vtime_update(v);
+	struct vcpu_time_info t = { .version = v->time.version | 1 };
+	struct vcpu_time_info *to = &v->info->time;
+	bool stable;
+
+	arch_pvclock(&t.tsc_timestamp, &t.system_time, &t.tsc_to_system_mul,
+		     &t.tsc_shift, &stable);
+	t.flags = stable ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
+	WRITE_ONCE(to->version, t.version);
+	memory_barrier();
+	*to = t;
+	memory_barrier();
+	t.version = v->time.version += 2;
+	WRITE_ONCE(to->version, t.version);
+	if (v->time.time_area.first)
+		area_write(&v->time.time_area, &t, sizeof(t));
 	if (v->id == 0)
 		vtime_update_wallclock(v->domain);
 }
@@ -253,7 +222,6 @@ void vtime_publish_runstate(struct vcpu *v)
 
 void vtime_switched_in(struct vcpu *v)
 {
-	vtime_update(v);
 	vtime_publish_runstate(v);
 	timer_migrate(&v->time.singleshot);
 }

@@ -28,24 +28,22 @@ static void setup(void)
 	machine_as(0, v);
 }
 
-static void the_clock_is_written_whole_and_once(void)
+static void the_clock_is_written_whole(void)
 {
 	struct vcpu_time_info *t;
 	u32 version;
 
 	setup();
 	t = &v->info->time;
-	vtime_update(v);
+	vtime_refresh(v);
 	version = t->version;
 	CU_ASSERT(version && version % 2 == 0);
 	CU_ASSERT(t->tsc_to_system_mul != 0);
 	CU_ASSERT_EQUAL(t->system_time, machine_now_ns);
-	machine_now_ns += 1000;
-	vtime_update(v);
-	CU_ASSERT_EQUAL(t->version, version);
 	memset(t, 0, sizeof(*t));
 	vtime_refresh(v);
 	CU_ASSERT(t->version > version && t->version % 2 == 0);
+	CU_ASSERT(t->tsc_to_system_mul != 0);
 }
 
 static void the_wall_clock_has_the_domains_offset(void)
@@ -210,7 +208,7 @@ CU_ErrorCode test_vtime_register(void)
 	CU_pSuite s = CU_add_suite("vtime", NULL, NULL);
 
 #define ADD(t) CU_add_test(s, #t, t)
-	ADD(the_clock_is_written_whole_and_once);
+	ADD(the_clock_is_written_whole);
 	ADD(the_wall_clock_has_the_domains_offset);
 	ADD(states_add_up_to_the_time_that_passed);
 	ADD(a_past_deadline_fires_at_once);

@@ -33,11 +33,7 @@ struct vcpu_time {
 	struct vcpu_runstate_info runstate;	/* s */
 	struct guest_area runstate_area;	/* o */
 	struct guest_area time_area;		/* o: secondary pvclock */
-	/* What the guest's pvclock says (o). */
-	u32 version, mul;
-	u64 tsc, system_ns;
-	s8 shift;
-	bool stable;
+	u32 version;		/* o: of the guest's pvclock */
 };
 
 void vtime_domain_init(struct domain *d);
@@ -46,9 +42,7 @@ void vtime_vcpu_init(struct vcpu *v);
 void vtime_vcpu_stop(struct vcpu *v);
 /* Lets go of guest memory: teardown, after the vCPU ran for the last time. */
 void vtime_vcpu_exit(struct vcpu *v);
-/* Rewrites v's pvclock; cheap when the TSC parameters did not change. */
-void vtime_update(struct vcpu *v);
-/* v's vcpu_info is new or was wiped: everything is written again. */
+/* v's vcpu_info is new or was wiped: writes its pvclock and wall clock. */
 void vtime_refresh(struct vcpu *v);
 /* Accounts a change of state (RUNSTATE_*) at time now. */
 void vtime_runstate(struct vcpu *v, int state, u64 now);
