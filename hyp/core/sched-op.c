@@ -18,12 +18,19 @@
 
 #define POLL_PORTS_MAX 128
 
+/* An event that its guest takes as soon as it runs: not told of again. */
+static bool event_waits(const struct vcpu *v)
+{
+	return READ_ONCE(v->info->evtchn_upcall_pending) &&
+	       !READ_ONCE(v->info->evtchn_upcall_mask);
+}
+
 static long block(struct vcpu *v)
 {
 	v->info->evtchn_upcall_mask = 0;
 	WRITE_ONCE(v->blocked, true);
 	memory_barrier();
-	if (READ_ONCE(v->info->evtchn_upcall_pending))
+	if (event_waits(v))
 		WRITE_ONCE(v->blocked, false);
 	else
 		cpu_post_work(this_cpu(), WORK_RESCHED);
@@ -56,11 +63,16 @@ static long poll(struct vcpu *v, u64 arg)
 		if (!evtchn_port_ok(v->domain, ports[i]))
 			return -XEN_EINVAL;
 
-	/* First say that we wait, then look: see vcpu_kick(). */
-	WRITE_ONCE(v->evtchn.poll_port, op.nr_ports == 1 ? ports[0] : ~0U);
+	/*
+	 * First say that we wait, then look: see vcpu_kick().  blocked comes
+	 * before poll_port, because a vcpu_unblock() that was late takes both
+	 * back in the other order.
+	 */
 	WRITE_ONCE(v->blocked, true);
 	memory_barrier();
-	if (any_pending(v->domain, ports, op.nr_ports)) {
+	WRITE_ONCE(v->evtchn.poll_port, op.nr_ports == 1 ? ports[0] : ~0U);
+	memory_barrier();
+	if (event_waits(v) || any_pending(v->domain, ports, op.nr_ports)) {
 		WRITE_ONCE(v->evtchn.poll_port, 0);
 		WRITE_ONCE(v->blocked, false);
 		return 0;

@@ -216,6 +216,35 @@ static void a_block_with_a_pending_event_goes_on(void)
 	CU_ASSERT_EQUAL(a->vcpu[0]->info->evtchn_upcall_mask, 0);
 }
 
+static void a_poll_waits_for_ports_but_not_past_an_event(void)
+{
+	struct sched_poll op = { .nr_ports = 0 };
+	struct vcpu *v;
+
+	setup(1);
+	a = guest(1, 1, 256);
+	v = a->vcpu[0];
+	play_for(1, MS);
+	machine_as(0, v);
+	/* The kick for it was spent: only we can see it now. */
+	v->info->evtchn_upcall_mask = 0;
+	v->info->evtchn_upcall_pending = 1;
+	CU_ASSERT_EQUAL(do_sched_op(SCHEDOP_poll, (u64)&op), 0);
+	CU_ASSERT_FALSE(v->blocked);
+	CU_ASSERT_EQUAL(v->evtchn.poll_port, 0);
+	v->info->evtchn_upcall_mask = 1;
+	CU_ASSERT_EQUAL(do_sched_op(SCHEDOP_poll, (u64)&op), 0);
+	CU_ASSERT(v->blocked);
+	CU_ASSERT_EQUAL(v->evtchn.poll_port, ~0U);
+	play_for(1, MS);
+	CU_ASSERT_PTR_NULL(cpu_get(0)->current);
+	machine_as(1, NULL);
+	vcpu_unblock(v);
+	CU_ASSERT_EQUAL(v->evtchn.poll_port, 0);
+	play_for(1, MS);
+	CU_ASSERT_PTR_EQUAL(cpu_get(0)->current, v);
+}
+
 static void a_sleeper_interrupts_a_hog_soon(void)
 {
 	setup(1);
@@ -357,6 +386,7 @@ CU_ErrorCode test_sched_register(void)
 	ADD(a_waking_vcpu_takes_an_idle_cpu);
 	ADD(a_blocked_vcpu_costs_nothing_until_it_is_kicked);
 	ADD(a_block_with_a_pending_event_goes_on);
+	ADD(a_poll_waits_for_ports_but_not_past_an_event);
 	ADD(a_sleeper_interrupts_a_hog_soon);
 	ADD(a_long_sleeper_saves_up_no_time);
 	ADD(a_yield_lets_the_other_go_first);
