@@ -154,26 +154,25 @@ static mfn_t take_block(unsigned want, mfn_t limit, bool zero,
 	return 0;
 }
 
-static void all_cpus(struct cpumask *m)
+void flush_everywhere(u32 stamp)
 {
+	struct cpumask all = { { 0 } };
 	unsigned i;
 
-	*m = (struct cpumask){ { 0 } };
 	for (i = 0; i < cpu_count; i++)
-		m->bits[i / 64] |= BIT(i % 64);
+		all.bits[i / 64] |= BIT(i % 64);
+	arch_flush_tlb_since(&all, stamp);
 }
 
 /* Nobody's TLB maps these frames any more; make them zero if asked. */
 static void block_prepare(mfn_t m, unsigned order, unsigned state, u32 stamp,
 			  bool zero)
 {
-	struct cpumask all;
 	u64 i;
 
 	if (state == CLEAN)
 		return;
-	all_cpus(&all);
-	arch_flush_tlb_since(&all, stamp);
+	flush_everywhere(stamp);
 	for (i = 0; zero && i < 1ULL << order; i++)
 		arch_clear_page(frame_to_virt(m + i));
 }

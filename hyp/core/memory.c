@@ -107,24 +107,20 @@ static bool assign(struct domain *d, mfn_t first, u64 n)
 }
 
 static mfn_t alloc(struct domain *d, unsigned order, unsigned address_bits,
-		   enum frame_flags flags)
+		   enum frame_flags f)
 {
 	const u64 n = 1ULL << order;
 	mfn_t m;
 
 	if (order > FRAME_ORDER_MAX || !charge(d, n))
 		return MFN_NONE;
-	m = frame_alloc_for(d, order, address_bits, flags | FRAME_UNCLAIMED);
-	if (m == MFN_NONE) {
-		uncharge(d, n);
-		return MFN_NONE;
-	}
-	if (!assign(d, m, n)) {
+	m = frame_alloc_for(d, order, address_bits, f | FRAME_UNCLAIMED);
+	if (m != MFN_NONE && assign(d, m, n))
+		return m;
+	if (m != MFN_NONE)
 		frame_free(m, order);
-		uncharge(d, n);
-		return MFN_NONE;
-	}
-	return m;
+	uncharge(d, n);
+	return MFN_NONE;
 }
 
 mfn_t memory_alloc(struct domain *d, unsigned order, unsigned address_bits)
@@ -135,17 +131,6 @@ mfn_t memory_alloc(struct domain *d, unsigned order, unsigned address_bits)
 mfn_t memory_alloc_dirty(struct domain *d, unsigned order)
 {
 	return alloc(d, order, 0, 0);
-}
-
-void memory_adopt(struct domain *d, mfn_t first, u64 n)
-{
-	frame_alloc_adopt(n);
-	lock(&d->lock);
-	if (!d->mem.tot_pages)
-		domain_get(d);
-	d->mem.tot_pages += n;
-	unlock(&d->lock);
-	assign(d, first, n);
 }
 
 /* ---- Taking back ---- */
@@ -212,6 +197,12 @@ bool memory_replace(struct domain *d, mfn_t first, u64 n)
 		return true;
 	uncharge(d, n);
 	return false;
+}
+
+void memory_adopt(struct domain *d, mfn_t first, u64 n)
+{
+	frame_alloc_adopt(n);
+	memory_replace(d, first, n);
 }
 
 /* ---- A dying domain ---- */

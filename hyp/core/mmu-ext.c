@@ -80,18 +80,6 @@ static int new_user_base(struct vcpu *v, mfn_t m)
 	return 0;
 }
 
-/* ---- Flushes ---- */
-
-static int flush_vcpus(struct domain *d, u64 bitmap, u64 va)
-{
-	struct cpumask m;
-	int rc = mmu_vcpus_cpus(d, bitmap, &m);
-
-	if (!rc)
-		mmu_flush(&m, va);
-	return rc;
-}
-
 /* ---- Contents ---- */
 
 /* dst becomes zero, or a copy of src; it must be ordinary memory of d. */
@@ -148,21 +136,17 @@ static int ext_one(struct vcpu *v, struct domain *d,
 	case MMUEXT_NEW_USER_BASEPTR:
 		return new_user_base(v, m);
 	case MMUEXT_TLB_FLUSH_LOCAL:
-		mmu_flush_local(FLUSH_ALL);
-		return 0;
+		return mmu_flush(FLUSH_ALL, UVMF_LOCAL);
 	case MMUEXT_INVLPG_LOCAL:
-		mmu_flush_local(va);
-		return 0;
+		return mmu_flush(va, UVMF_LOCAL);
 	case MMUEXT_TLB_FLUSH_MULTI:
-		return flush_vcpus(d, bitmap, FLUSH_ALL);
+		return mmu_flush(FLUSH_ALL, bitmap);
 	case MMUEXT_INVLPG_MULTI:
-		return flush_vcpus(d, bitmap, va);
+		return mmu_flush(va, bitmap);
 	case MMUEXT_TLB_FLUSH_ALL:
-		mmu_flush(&d->dirty, FLUSH_ALL);
-		return 0;
+		return mmu_flush(FLUSH_ALL, UVMF_ALL);
 	case MMUEXT_INVLPG_ALL:
-		mmu_flush(&d->dirty, va);
-		return 0;
+		return mmu_flush(va, UVMF_ALL);
 	case MMUEXT_FLUSH_CACHE:
 	case MMUEXT_FLUSH_CACHE_GLOBAL:
 		/* RAM is never mapped other than write-back: nothing to do. */

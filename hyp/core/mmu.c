@@ -150,6 +150,8 @@ int mmu_table_get(struct domain *d, mfn_t m, enum page_kind kind)
 
 	if (!p)
 		return -XEN_EINVAL;
+	if (likely(p != d->mmu.held) && page_table_share(p, kind))
+		return 0;
 	rc = page_type_get(p, kind);
 	if (rc)
 		page_put(p);
@@ -158,7 +160,8 @@ int mmu_table_get(struct domain *d, mfn_t m, enum page_kind kind)
 
 void mmu_table_put(mfn_t m)
 {
-	page_type_put(page_of(m));
+	if (!page_table_unshare(page_of(m)))
+		page_type_put(page_of(m));
 	page_put(page_of(m));
 }
 
@@ -418,21 +421,14 @@ bool mmu_walk(const struct vcpu *v, u64 va, u64 *pte, paddr_t *pte_addr)
 	return true;
 }
 
-/* Is va one that a guest may ask to flush?  Others are in no TLB of its. */
-static bool va_is_guests(u64 va)
+/* The CPUs that may cache mappings of the vCPUs in a guest's bitmap. */
+static int vcpus_cpus(const struct domain *d, u64 bitmap, struct cpumask *m)
 {
-	return (va < 1ULL << 47 || va >= -1ULL << 47) &&
-	       !pt_slot_reserved(4, pt_index(va, 4));
-}
-
-int mmu_vcpus_cpus(const struct domain *d, u64 bitmap, struct cpumask *m)
-{
-	u32 i, bytes = DIV_UP(d->max_vcpus, 8);
 	u8 bits[MAX_VCPUS / 8];
 	struct cpu *c;
+	u32 i;
 
-	*m = (struct cpumask){ { 0 } };
-	if (copy_from_guest(bits, bitmap, bytes))
+	if (copy_from_guest(bits, bitmap, DIV_UP(d->max_vcpus, 8)))
 		return -XEN_EFAULT;
 	for (i = 0; i < d->max_vcpus; i++) {
 		if (!(bits[i / 8] & 1 << i % 8) || !d->vcpu[i])
@@ -444,50 +440,24 @@ int mmu_vcpus_cpus(const struct domain *d, u64 bitmap, struct cpumask *m)
 	return 0;
 }
 
-void mmu_flush_local(u64 va)
+int mmu_flush(u64 va, u64 who)
 {
+	const struct domain *d = current_domain();
 	struct cpumask m = { { 0 } };
-	u32 id = this_cpu()->id;
+	int rc = 0;
 
-	m.bits[id / 64] = BIT(id % 64);
-	mmu_flush(&m, va);
-}
-
-void mmu_flush(const struct cpumask *m, u64 va)
-{
-	if (va == FLUSH_ALL || va_is_guests(va))
-		arch_flush_tlb(m, va);
-}
-
-/* What UVMF_* asks for. */
-static int flush_flags(u64 va, u64 flags)
-{
-	const u64 who = flags & ~UVMF_FLUSHTYPE_MASK;
-	struct cpumask m;
-	int rc;
-
-	switch (flags & UVMF_FLUSHTYPE_MASK) {
-	case UVMF_NONE:
+	/* Other addresses than a guest's own are in no TLB of it. */
+	if (va != FLUSH_ALL && (pt_slot_reserved(4, pt_index(va, 4)) ||
+				(s64)va << 16 >> 16 != (s64)va))
 		return 0;
-	case UVMF_TLB_FLUSH:
-		va = FLUSH_ALL;
-		break;
-	case UVMF_INVLPG:
-		break;
-	default:
-		return -XEN_EINVAL;
-	}
-	if (who == UVMF_LOCAL) {
-		mmu_flush_local(va);
-		return 0;
-	}
-	if (who == UVMF_ALL) {
-		mmu_flush(&current_domain()->dirty, va);
-		return 0;
-	}
-	rc = mmu_vcpus_cpus(current_domain(), who, &m);
+	if (who == UVMF_LOCAL)
+		m.bits[this_cpu()->id / 64] = BIT(this_cpu()->id % 64);
+	else if (who == UVMF_ALL)
+		m = d->dirty;
+	else
+		rc = vcpus_cpus(d, who, &m);
 	if (!rc)
-		mmu_flush(&m, va);
+		arch_flush_tlb(&m, va);
 	return rc;
 }
 
@@ -521,9 +491,10 @@ static long update_va(u64 va, u64 val, u64 flags, const struct domain *fd)
 {
 	int rc = change(current_vcpu(), va, false, fd, 0, 0, 0, val, SWAP), rc2;
 
-	if (likely(!flags))
+	if (likely(!(flags & UVMF_FLUSHTYPE_MASK)))
 		return rc;
-	rc2 = flush_flags(va, flags);
+	rc2 = mmu_flush(flags & UVMF_TLB_FLUSH ? FLUSH_ALL : va,
+			flags & ~UVMF_FLUSHTYPE_MASK);
 	return rc ? rc : rc2;
 }
 
@@ -571,39 +542,32 @@ static bool is_base(mfn_t m)
 	return m && m != MFN_NONE;
 }
 
-/* Tables that nobody validated yet could take long, and we cannot rest. */
-static bool is_l4(struct domain *d, mfn_t m)
+/* Another domain's tables may be new; the caller's own could take too long. */
+static int base_get(struct domain *d, mfn_t m)
 {
-	u64 x = mfn_valid(m) ? READ_ONCE(page_of(m)->type) : 0;
 	const struct vcpu *v = current_vcpu();
+	int rc;
 
-	return (type_kind(x) == PGT_L4 && x & PGT_VALIDATED) ||
-	       !v || v->domain != d;
-}
-
-static int base_get_now(struct domain *d, mfn_t m)
-{
-	int rc = -XEN_EINVAL;
-
-	if (is_l4(d, m))
-		do
-			rc = mmu_table_get(d, m, PGT_L4);
-		while (rc == -XEN_ERESTART);
+	if (v && v->domain == d && (table_kind(d, m) != PGT_L4))
+		return -XEN_EINVAL;
+	do
+		rc = mmu_table_get(d, m, PGT_L4);
+	while (rc == -XEN_ERESTART);
 	return rc;
 }
 
 int mmu_vcpu_set_bases(struct vcpu *v, mfn_t kernel, mfn_t user)
 {
 	struct domain *d = v->domain;
-	int rc = -XEN_EINVAL;
+	int rc;
 
 	do
 		rc = mmu_enter(d);
 	while (rc);
 	d->mmu.hurry = true;
-	rc = base_get_now(d, kernel);
+	rc = base_get(d, kernel);
 	if (!rc && is_base(user)) {
-		rc = base_get_now(d, user);
+		rc = base_get(d, user);
 		if (rc)
 			mmu_table_put(kernel);
 	}

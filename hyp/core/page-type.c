@@ -22,6 +22,7 @@
 #include <hyp/arch.h>
 #include <hyp/desc.h>
 #include <hyp/domain.h>
+#include <hyp/frame-alloc.h>
 #include <hyp/hypercall.h>
 #include <hyp/lib.h>
 #include <hyp/mmu.h>
@@ -75,18 +76,12 @@ static bool is_half_way(const struct domain *d, const struct page *p,
  */
 static void flush_writable(struct page *p, u64 old)
 {
-	struct cpumask all = { { 0 } };
-	unsigned i;
-
 	if (type_kind(old) != PGT_WRITABLE)
 		return;
-	if (likely(!(old & PGT_FOREIGN))) {
+	if (unlikely(old & PGT_FOREIGN))
+		flush_everywhere(p->stamp);
+	else
 		arch_flush_tlb_since(&p->owner->dirty, p->stamp);
-		return;
-	}
-	for (i = 0; i < cpu_count; i++)
-		all.bits[i / 64] |= BIT(i % 64);
-	arch_flush_tlb_since(&all, p->stamp);
 }
 
 /*
@@ -95,39 +90,20 @@ static void flush_writable(struct page *p, u64 old)
  */
 static int claim(struct page *p, enum page_kind kind)
 {
-	u64 x = READ_ONCE(p->type), new;
+	u64 x = READ_ONCE(p->type);
 
 	/* Memory that the hypervisor writes is never a table. */
 	if (unlikely(READ_ONCE(p->refs) & PGC_SHARED))
 		return -XEN_EINVAL;
 	do {
-		if (!type_count(x))
-			new = type_make(kind, 1);
-		else if (type_kind(x) != kind)
-			return -XEN_EBUSY;
-		else if (!(x & PGT_VALIDATED))
-			return -XEN_EAGAIN;
-		else if (type_count(x) == PGT_COUNT_MASK)
-			return -XEN_EBUSY;
-		else
-			new = x + 1;
-	} while (unlikely(!atomic_cas(&p->type, &x, new)));
-	if (type_count(x))
-		return 1;
+		if (type_count(x) && page_table_share(p, kind))
+			return 1;
+		if (type_count(x))
+			return type_kind(x) == kind && !(x & PGT_VALIDATED) ?
+			       -XEN_EAGAIN : -XEN_EBUSY;
+	} while (unlikely(!atomic_cas(&p->type, &x, type_make(kind, 1))));
 	flush_writable(p, x);
 	return 0;
-}
-
-/* One use less when it is not the last; false: it is the last. */
-static bool release_shared(struct page *p)
-{
-	u64 x = READ_ONCE(p->type);
-
-	do {
-		if (type_count(x) == 1)
-			return false;
-	} while (unlikely(!atomic_cas(&p->type, &x, x - 1)));
-	return true;
 }
 
 /* ---- Rests ---- */
@@ -297,7 +273,7 @@ static int entry_down(struct domain *d, u64 e, bool *worked)
 {
 	struct page *c = page_of(pte_mfn(e));
 
-	if (release_shared(c)) {
+	if (page_table_unshare(c)) {
 		page_put(c);
 		return 0;
 	}
@@ -390,7 +366,7 @@ static int held_drop(struct domain *d)
 	if (likely(!p))
 		return 0;
 	d->mmu.held = NULL;
-	if (!release_shared(p)) {
+	if (!page_table_unshare(p)) {
 		job_start(d, MMU_JOB_INVALIDATE, p);
 		rc = job_run(d);
 		if (!rc)
@@ -502,7 +478,7 @@ static void table_put(struct page *p)
 {
 	struct domain *d = p->owner;
 
-	if (release_shared(p))
+	if (page_table_unshare(p))
 		return;
 	job_start(d, MMU_JOB_INVALIDATE, p);
 	if (job_run(d) != -XEN_ERESTART)

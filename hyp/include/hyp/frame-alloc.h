@@ -42,6 +42,9 @@ u64 frame_claimed_count(void);	/* outstanding claims of all domains */
 /* Moves d's claim to n frames; -XEN_ENOMEM when fewer are free. */
 int frame_claim(struct domain *d, u64 n);
 
+/* Flushes every CPU that did not since stamp (arch_tlb_clock()). */
+void flush_everywhere(u32 stamp);
+
 /* Scrubs some dirty frames; false when nothing is left.  Idle loop. */
 bool frame_scrub_some(void);
 

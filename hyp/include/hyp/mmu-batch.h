@@ -6,7 +6,6 @@
 #include <hyp/page.h>
 #include <hyp/types.h>
 
-struct cpumask;
 struct domain;
 
 /* In a count: this call goes on where an earlier one rested. */
@@ -37,11 +36,11 @@ struct mmu_batch {
 long mmu_batch_run(struct mmu_batch *b, u64 reqs, u64 count, u64 done,
 		   u64 foreigndom);
 
-/* The CPUs that may cache mappings of the vCPUs in a guest's bitmap. */
-int mmu_vcpus_cpus(const struct domain *d, u64 bitmap, struct cpumask *m);
-/* Flushes a guest's address or FLUSH_ALL; ignores addresses of ours. */
-void mmu_flush(const struct cpumask *m, u64 va);
-void mmu_flush_local(u64 va);
+/*
+ * Flushes an address of the current domain, or FLUSH_ALL, from the TLBs that
+ * `who` names: UVMF_LOCAL, UVMF_ALL, or the address of a bitmap of vCPUs.
+ */
+int mmu_flush(u64 va, u64 who);
 
 /* A reference and a table kind at once; mmu.lock; as page_type_get(). */
 int mmu_table_get(struct domain *d, mfn_t m, enum page_kind kind);

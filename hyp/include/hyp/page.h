@@ -157,6 +157,31 @@ void page_type_put(struct page *p);
 struct page *page_get_writable(mfn_t m, const struct domain *owner);
 void page_put_writable(struct page *p);
 
+/* One more use as a table that is in use as that already; false: it is not. */
+static inline bool page_table_share(struct page *p, enum page_kind kind)
+{
+	u64 x = READ_ONCE(p->type);
+
+	do {
+		if (unlikely(type_kind(x) != kind || !(x & PGT_VALIDATED) ||
+			     type_count(x) == PGT_COUNT_MASK))
+			return false;
+	} while (unlikely(!atomic_cas(&p->type, &x, x + 1)));
+	return true;
+}
+
+/* One use less when it is not the last; false: it is the last. */
+static inline bool page_table_unshare(struct page *p)
+{
+	u64 x = READ_ONCE(p->type);
+
+	do {
+		if (type_count(x) == 1)
+			return false;
+	} while (unlikely(!atomic_cas(&p->type, &x, x - 1)));
+	return true;
+}
+
 /* PGT_WRITABLE on a page that the caller holds; false: another kind is in use. */
 static inline bool page_writable_get(struct page *p)
 {
