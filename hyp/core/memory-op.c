@@ -135,35 +135,30 @@ static long reservation_op(unsigned op, u64 i, u64 arg)
 /* ---- Exchange ---- */
 
 /*
- * One unit of an exchange: the larger of an input and an output extent.
- * Taken frames are in hand until the new ones are in place.
+ * All or nothing, so the sum is limited; nobody needs more in one piece than
+ * the largest extent.  What is in hand waits until the new is in place.
  */
+#define EXCHANGE_MAX	(1ULL << ORDER_CONTROL)
+
 struct exchange {
 	struct xen_memory_exchange x;
-	unsigned order;			/* of a unit */
-	u64 ins, outs;			/* extents per unit */
 	u64 nr_taken, nr_given;
-	mfn_t *taken, *given;		/* each has room for 1 << order */
+	mfn_t *taken, *given;		/* frames; extents */
 };
 
-/* Check all, change nothing.  What wraps or does not fit is -XEN_EINVAL. */
-static int exchange_check(struct exchange *e)
+/* Check all, change nothing; sums cannot wrap. */
+static int exchange_check(const struct xen_memory_exchange *x)
 {
-	const struct xen_memory_reservation *in = &e->x.in, *out = &e->x.out;
+	const struct xen_memory_reservation *in = &x->in, *out = &x->out;
 	const unsigned max = order_max();
 
 	if (in->extent_order > max || out->extent_order > max)
 		return -XEN_EPERM;
-	if (in->nr_extents > ~0ULL >> 20 || out->nr_extents > ~0ULL >> 20 ||
+	if (in->nr_extents > EXCHANGE_MAX || out->nr_extents > EXCHANGE_MAX ||
+	    in->nr_extents << in->extent_order > EXCHANGE_MAX ||
 	    in->nr_extents << in->extent_order !=
 	    out->nr_extents << out->extent_order ||
-	    in->domid != out->domid ||
-	    e->x.nr_exchanged > in->nr_extents)
-		return -XEN_EINVAL;
-	e->order = MAX(in->extent_order, out->extent_order);
-	e->ins = 1ULL << (e->order - in->extent_order);
-	e->outs = 1ULL << (e->order - out->extent_order);
-	if (e->x.nr_exchanged % e->ins || in->nr_extents % e->ins)
+	    in->domid != out->domid || x->nr_exchanged)
 		return -XEN_EINVAL;
 	if (!guest_range_ok((u64)in->extent_start.p, in->nr_extents, 8) ||
 	    !guest_range_ok((u64)out->extent_start.p, out->nr_extents, 8))
@@ -171,43 +166,32 @@ static int exchange_check(struct exchange *e)
 	return 0;
 }
 
-static void give_back(struct exchange *e, struct domain *d)
-{
-	while (e->nr_taken)
-		memory_unsteal(d, e->taken[--e->nr_taken]);
-}
-
-static void free_given(struct exchange *e)
-{
-	while (e->nr_given)
-		frame_free(e->given[--e->nr_given], e->x.out.extent_order);
-}
-
 static int exchange_alloc(struct exchange *e)
 {
-	const unsigned bits = XENMEMF_get_address_bits(e->x.out.mem_flags);
+	const struct xen_memory_reservation *out = &e->x.out;
 	mfn_t m;
 
-	while (e->nr_given < e->outs) {
-		m = frame_alloc(e->x.out.extent_order, bits,
+	for (; e->nr_given < out->nr_extents; e->nr_given++) {
+		m = frame_alloc(out->extent_order,
+				XENMEMF_get_address_bits(out->mem_flags),
 				FRAME_ZERO | FRAME_UNCLAIMED);
 		if (m == MFN_NONE)
 			return -XEN_ENOMEM;
-		e->given[e->nr_given++] = m;
+		e->given[e->nr_given] = m;
 	}
 	return 0;
 }
 
 static int exchange_take(struct exchange *e, struct domain *d)
 {
-	const u64 at = (u64)e->x.in.extent_start.p + e->x.nr_exchanged * 8;
+	const struct xen_memory_reservation *in = &e->x.in;
 	xen_pfn_t frame;
 	u64 i, j;
 
-	for (i = 0; i < e->ins; i++) {
-		if (copy_from_guest(&frame, at + i * 8, 8))
+	for (i = 0; i < in->nr_extents; i++) {
+		if (copy_from_guest(&frame, (u64)in->extent_start.p + i * 8, 8))
 			return -XEN_EFAULT;
-		for (j = 0; j < 1ULL << e->x.in.extent_order; j++) {
+		for (j = 0; j < 1ULL << in->extent_order; j++) {
 			if (!memory_steal(d, frame + j))
 				return -XEN_EINVAL;
 			e->taken[e->nr_taken++] = frame + j;
@@ -219,14 +203,13 @@ static int exchange_take(struct exchange *e, struct domain *d)
 /* Puts the new frames in place, says where they are, frees the old ones. */
 static int exchange_commit(struct exchange *e, struct domain *d)
 {
-	const u64 first = e->x.nr_exchanged / e->ins * e->outs;
 	const u64 n = 1ULL << e->x.out.extent_order;
-	u64 at = (u64)e->x.out.extent_start.p + first * 8, i, j;
+	u64 at = (u64)e->x.out.extent_start.p, i, j;
 	xen_pfn_t pfn;
 	mfn_t m;
 	int rc = 0;
 
-	for (i = 0; i < e->outs; i++, at += 8) {
+	for (i = 0; i < e->nr_given; i++, at += 8) {
 		m = e->given[i];
 		if (copy_from_guest(&pfn, at, 8) || copy_to_guest(at, &m, 8))
 			rc = -XEN_EFAULT;
@@ -237,65 +220,45 @@ static int exchange_commit(struct exchange *e, struct domain *d)
 		for (j = 0; !rc && j < n; j++)
 			m2p_set(m + j, pfn + j);
 	}
-	e->nr_given = 0;
 	while (e->nr_taken)
 		memory_free_stolen(d, e->taken[--e->nr_taken]);
-	e->x.nr_exchanged += e->ins;
-	return rc;
-}
-
-static int exchange_unit(struct exchange *e, struct domain *d)
-{
-	int rc = exchange_alloc(e);
-
-	if (!rc)
-		rc = exchange_take(e, d);
-	if (rc) {
-		give_back(e, d);
-		free_given(e);
-		return rc;
-	}
-	return exchange_commit(e, d);
-}
-
-static int exchange_run(struct exchange *e, struct domain *d)
-{
-	int rc = 0;
-
-	while (!rc && e->x.nr_exchanged < e->x.in.nr_extents) {
-		rc = exchange_unit(e, d);
-		if (!rc && e->x.nr_exchanged < e->x.in.nr_extents &&
-		    hypercall_should_rest(1u << e->order))
-			rc = -XEN_ERESTART;
-	}
 	return rc;
 }
 
 static long exchange_op(u64 arg)
 {
-	const u64 field = arg + offsetof(struct xen_memory_exchange,
-					 nr_exchanged);
 	struct exchange e = { .nr_taken = 0 };
 	struct domain *d;
 	long rc;
 
 	if (copy_from_guest(&e.x, arg, sizeof(e.x)))
 		return -XEN_EFAULT;
-	rc = exchange_check(&e);
+	rc = exchange_check(&e.x);
 	if (!rc)
 		rc = target_find(e.x.in.domid, &d);
 	if (rc)
 		return rc;
-	e.taken = heap_alloc(2 * sizeof(mfn_t) << e.order);
-	e.given = e.taken + (1ULL << e.order);
-	rc = e.taken ? exchange_run(&e, d) : -XEN_ENOMEM;
+	e.taken = heap_alloc((e.x.in.nr_extents << e.x.in.extent_order) *
+			     2 * sizeof(mfn_t));
+	e.given = e.taken + (e.x.in.nr_extents << e.x.in.extent_order);
+	rc = e.taken ? exchange_alloc(&e) : -XEN_ENOMEM;
+	if (!rc)
+		rc = exchange_take(&e, d);
+	if (!rc) {
+		rc = exchange_commit(&e, d);
+		if (copy_to_guest(arg + offsetof(struct xen_memory_exchange,
+						 nr_exchanged),
+				  &e.x.in.nr_extents, 8))
+			rc = -XEN_EFAULT;
+	} else {
+		while (e.nr_taken)
+			memory_unsteal(d, e.taken[--e.nr_taken]);
+		while (e.nr_given)
+			frame_free(e.given[--e.nr_given],
+				   e.x.out.extent_order);
+	}
 	heap_free(e.taken);
 	target_put(d);
-	if (copy_to_guest(field, &e.x.nr_exchanged, 8))
-		rc = -XEN_EFAULT;
-	if (rc == -XEN_ERESTART)
-		return hypercall_restart(__HYPERVISOR_memory_op, 2,
-					 (u64)XENMEM_exchange, arg);
 	return rc;
 }
 

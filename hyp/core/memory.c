@@ -219,7 +219,7 @@ static int unpin_page(struct domain *d, struct page *p)
 		return rc;
 	mmu_unpin(p);
 	rc = mmu_has_job(&d->mmu) ? -XEN_ERESTART : 0;
-	mmu_leave(d);
+	unlock(&d->mmu.lock);
 	return rc;
 }
 

@@ -253,7 +253,7 @@ static int run_chunk(struct mmu_batch *b, const void *req, u32 count, u32 *n)
 	     b->chunk(b, req, count, n);
 	if (unlikely(mmu_has_job(&b->d->mmu)))
 		rc = -XEN_ERESTART;
-	mmu_leave(b->d);
+	unlock(&b->d->mmu.lock);
 	return rc;
 }
 
@@ -448,7 +448,7 @@ int mmu_flush(u64 va, u64 who)
 
 	/* Other addresses than a guest's own are in no TLB of it. */
 	if (va != FLUSH_ALL && (pt_slot_reserved(4, pt_index(va, 4)) ||
-				(s64)va << 16 >> 16 != (s64)va))
+				(u64)((s64)(va << 16) >> 16) != va))
 		return 0;
 	if (who == UVMF_LOCAL)
 		m.bits[this_cpu()->id / 64] = BIT(this_cpu()->id % 64);
@@ -576,7 +576,7 @@ int mmu_vcpu_set_bases(struct vcpu *v, mfn_t kernel, mfn_t user)
 		v->mmu.user = is_base(user) ? user : MFN_NONE;
 	}
 	d->mmu.hurry = false;
-	mmu_leave(d);
+	unlock(&d->mmu.lock);
 	return rc;
 }
 
@@ -593,7 +593,7 @@ static int drop_base(struct domain *d, mfn_t *base)
 	*base = MFN_NONE;
 	mmu_table_put(m);
 	rc = mmu_has_job(&d->mmu) ? -XEN_ERESTART : 0;
-	mmu_leave(d);
+	unlock(&d->mmu.lock);
 	return rc;
 }
 

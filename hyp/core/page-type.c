@@ -357,25 +357,6 @@ static int job_run(struct domain *d)
 	return d->mmu.job_error;
 }
 
-/* Nobody came back for what was validated: let go of it. */
-static int held_drop(struct domain *d)
-{
-	struct page *p = d->mmu.held;
-	int rc = 0;
-
-	if (likely(!p))
-		return 0;
-	d->mmu.held = NULL;
-	if (!page_table_unshare(p)) {
-		job_start(d, MMU_JOB_INVALIDATE, p);
-		rc = job_run(d);
-		if (!rc)
-			page_put(p);
-	}
-	page_put(p);
-	return rc;
-}
-
 static int job_finish(struct domain *d)
 {
 	bool validating = d->mmu.job == MMU_JOB_VALIDATE;
@@ -406,23 +387,6 @@ int mmu_enter(struct domain *d)
 	return -XEN_ERESTART;
 }
 
-void mmu_leave(struct domain *d)
-{
-	unlock(&d->mmu.lock);
-}
-
-int mmu_drop_held(struct domain *d)
-{
-	int rc = mmu_enter(d);
-
-	if (rc)
-		return rc;
-	d->mmu.failed = NULL;
-	rc = held_drop(d);
-	mmu_leave(d);
-	return rc;
-}
-
 bool mmu_unpin(struct page *p)
 {
 	if (!(atomic_fetch_and(&p->type, ~PGT_PINNED) & PGT_PINNED))
@@ -450,6 +414,30 @@ static bool take_over(struct domain *d, struct page *p, enum page_kind kind,
 	return false;
 }
 
+static void table_put(struct page *p)
+{
+	struct domain *d = p->owner;
+
+	if (page_table_unshare(p))
+		return;
+	job_start(d, MMU_JOB_INVALIDATE, p);
+	if (job_run(d) != -XEN_ERESTART)
+		page_put(p);
+}
+
+/* Nobody came back for what was validated: let go of it. */
+static int held_drop(struct domain *d)
+{
+	struct page *p = d->mmu.held;
+
+	if (!p)
+		return 0;
+	d->mmu.held = NULL;
+	table_put(p);
+	page_put(p);
+	return mmu_has_job(&d->mmu) ? -XEN_ERESTART : 0;
+}
+
 static int table_get(struct page *p, enum page_kind kind)
 {
 	struct domain *d = p->owner;
@@ -474,15 +462,16 @@ static int table_get(struct page *p, enum page_kind kind)
 	return rc;
 }
 
-static void table_put(struct page *p)
+int mmu_drop_held(struct domain *d)
 {
-	struct domain *d = p->owner;
+	int rc = mmu_enter(d);
 
-	if (page_table_unshare(p))
-		return;
-	job_start(d, MMU_JOB_INVALIDATE, p);
-	if (job_run(d) != -XEN_ERESTART)
-		page_put(p);
+	if (rc)
+		return rc;
+	d->mmu.failed = NULL;
+	rc = held_drop(d);
+	unlock(&d->mmu.lock);
+	return rc;
 }
 
 /* ---- Segment descriptors ---- */

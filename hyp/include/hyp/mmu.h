@@ -49,7 +49,6 @@ void mmu_domain_init(struct domain *d);
  * finished, the lock is free again; rest and come back.
  */
 int mmu_enter(struct domain *d);
-void mmu_leave(struct domain *d);
 /* A job was left behind: the call must come back to mmu_enter(). */
 static inline bool mmu_has_job(const struct domain_mmu *mmu)
 {
