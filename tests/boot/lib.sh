@@ -56,7 +56,7 @@ XML
 initrd=/usr/share/bulkhead/guest.cpio.gz
 
 free_kib() { ctl info --host --json | sed -n 's/.*"free_kib": *\([0-9]*\).*/\1/p' | head -1; }
-store_nodes() { ctl store ls -r / 2> /dev/null | wc -l; }
+store_nodes() { ctl store ls -r / 2> /dev/null | sed 's/ = .*//'; }
 # The programs that run, but for busybox, of which this test is made.
 programs() {
 	local p exe
@@ -73,7 +73,7 @@ daemon_fds() {
 # Everything that a guest's life must give back, one fact per line.
 holdings() {
 	echo "free memory $(free_kib) KiB"
-	echo "store nodes $(store_nodes)"
+	store_nodes | sed 's/^/store node /'
 	programs | sed 's/^/process /'
 	daemon_fds | sed 's/^/open files of /'
 	ls /run/bulkhead 2> /dev/null | sed 's/^/runtime file /'
