@@ -17,11 +17,15 @@ tests/boot/hostile-guest: $(HOSTILE)
 		-Wl,--no-warn-rwx-segments,--section-start=.note.Xen=0x110000 \
 		-o $@ $(HOSTILE)
 
-check-boot: all tests/boot/tiny tests/boot/hostile-guest
+tests/boot/probe: $(srcdir)/tests/boot/user/probe.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) -O1 -Wall -Wextra -static -pthread -o $@ $<
+
+check-boot: all tests/boot/tiny tests/boot/hostile-guest tests/boot/probe
 	$(srcdir)/tests/boot/run.py --build $(builddir) $(QUESTIONS)
 .PHONY: check-boot
 
 EXTRA_DIST += $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/boot/*.[chS] \
 	$(srcdir)/tests/boot/*.py $(srcdir)/tests/boot/*.sh \
 	$(addprefix $(srcdir)/tests/boot/*/,run shapes files *.[chS])))
-CLEANFILES += tests/boot/tiny tests/boot/hostile-guest
+CLEANFILES += tests/boot/tiny tests/boot/hostile-guest tests/boot/probe

@@ -17,6 +17,19 @@
 #define PCI_DATA	0xcfc
 #define PCI_ENABLE	BIT(31)
 
+/* Its kernel's memory, which user space's tables do not show. */
+static int read_bitmap(struct vcpu *v, u8 *to, u64 gva, size_t n)
+{
+	int rc;
+
+	if (v->arch.kernel_mode)
+		return copy_from_guest(to, gva, n);
+	write_cr3(v->mmu.kernel << PAGE_SHIFT);
+	rc = copy_from_guest(to, gva, n);
+	write_cr3(v->mmu.user << PAGE_SHIFT);
+	return rc;
+}
+
 bool pv_io_permitted(struct vcpu *v, u16 port, unsigned size)
 {
 	const u8 needed = v->arch.kernel_mode ? 1 : 3;
@@ -27,8 +40,8 @@ bool pv_io_permitted(struct vcpu *v, u16 port, unsigned size)
 	if (v->arch.iopl >= needed)
 		return true;
 	if (last >= v->arch.iobitmap_ports ||
-	    copy_from_guest(bits, v->arch.iobitmap + port / 8,
-			    last / 8 - port / 8 + 1))
+	    read_bitmap(v, bits, v->arch.iobitmap + port / 8,
+			last / 8 - port / 8 + 1))
 		return false;
 	return !((bits[0] | (u32)bits[1] << 8) & mask);
 }

@@ -181,7 +181,7 @@ static void instructions(void)
 		T(invd, 13), T(invlpg, 13), T(rdpmc, 13), T(rdmsr, 13),
 		T(wrmsr, 13), T(wrmsr_base, 13), T(efer, 13), T(xsetbv, ANY),
 		T(swapgs, 13), T(sysret, ANY), T(vmcall, 6), T(cli, 13),
-		T(in, 13), T(outs, 13), T(ud2, 6), T(icebp, 1), T(int3, 3),
+		T(in, 13), T(outs, 13), T(ud2, 6), T(icebp, ANY), T(int3, 3),
 		T(int80, 13), T(int4, 4), T(int14, 13), T(int_nmi, 13),
 		T(int_df, 13), T(int_irq, 13), T(ds, 13), T(ss, 13), T(fs, 13),
 		T(lret, 13), T(lret_ldt, 13), T(ljmp, ANY), T(iretq, 13),
@@ -348,7 +348,7 @@ static void hypercalls(void)
 		__HYPERVISOR_sysctl, __HYPERVISOR_domctl, __HYPERVISOR_mmu_update,
 		__HYPERVISOR_mmuext_op, __HYPERVISOR_set_gdt,
 		__HYPERVISOR_update_descriptor, __HYPERVISOR_update_va_mapping,
-		__HYPERVISOR_set_segment_base, __HYPERVISOR_multicall,
+		__HYPERVISOR_set_segment_base,
 	};
 	unsigned n, i, c;
 
@@ -357,9 +357,12 @@ static void hypercalls(void)
 			/* These would end us, or our traps. */
 			if (n == __HYPERVISOR_iret || n == __HYPERVISOR_sched_op ||
 			    n == __HYPERVISOR_set_callbacks ||
-			    (n == __HYPERVISOR_set_trap_table && !nasty[i]) ||
-			    n == __HYPERVISOR_set_gdt ||
+			    n == __HYPERVISOR_callback_op ||
 			    n == __HYPERVISOR_sched_op_compat)
+				continue;
+			/* What page 0 holds could be taken for their list. */
+			if (nasty[i] < 4096 && (n == __HYPERVISOR_set_trap_table ||
+						n == __HYPERVISOR_multicall))
 				continue;
 			hypercall(n, nasty[i], nasty[i], nasty[i], nasty[i]);
 		}
