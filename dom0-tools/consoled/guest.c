@@ -18,8 +18,8 @@
  * The rate limit.  Its period is short, because a guest whose ring is full
  * spins: Linux prints 16 bytes an event, and a full ring holds 128 of them.
  */
-#define PERIOD_MS	2
-#define PERIOD_EVENTS	5
+#define PERIOD_MS	1
+#define PERIOD_EVENTS	10
 #define PERIOD_BYTES	16384
 #define IN_MAX		4096
 

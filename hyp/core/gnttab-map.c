@@ -279,17 +279,16 @@ static void finish(struct domain *d, const struct unmapped *u, u32 n)
 	u32 i;
 
 	for (i = 0; i < n; i++)
-		if (is_last(&u[i]))
+		if (is_last(&u[i])) {
 			gnttab_unuse(u[i].track.granter, u[i].track.ref,
 				     !(u[i].track.flags & GNTMAP_readonly));
+			domain_put(u[i].track.granter);
+		}
 	lock(&d->gnttab.lock);
 	for (i = 0; i < n; i++)
 		if (is_last(&u[i]))
 			track_free_locked(d, u[i].handle);
 	unlock(&d->gnttab.lock);
-	for (i = 0; i < n; i++)
-		if (is_last(&u[i]))
-			domain_put(u[i].track.granter);
 }
 
 static void finish_batch(struct domain *d, const struct unmapped *u, u32 n)

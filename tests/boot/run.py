@@ -68,8 +68,11 @@ def payload(question, build, work):
     if os.path.exists(files):
         with open(files) as f:
             for name in f.read().split():
-                src = os.path.join(build, name)
-                shutil.copy(src if os.path.exists(src) else os.path.join(TOP, name), out)
+                src = os.path.join(TOP, name)
+                if not os.path.exists(src):     # then it is made
+                    subprocess.check_call(["make", "-s", "-C", build, name])
+                    src = os.path.join(build, name)
+                shutil.copy(src, out)
     return out
 
 
