@@ -14,7 +14,7 @@ bench-all: bench
 # Named one by one: a folder of the same name would be taken for the target.
 EXTRA_DIST += $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/bench/*.* \
 	$(srcdir)/bench/dom0-* $(srcdir)/bench/guest-init $(srcdir)/bench/hot \
-	$(srcdir)/bench/mkroot $(srcdir)/bench/report $(srcdir)/bench/run \
+	$(srcdir)/bench/document $(srcdir)/bench/mkroot $(srcdir)/bench/report $(srcdir)/bench/run \
 	$(srcdir)/bench/adapters/* $(srcdir)/bench/results/*))
 CLEAN_HOOKS += clean-bench
 clean-bench:
