@@ -10,7 +10,8 @@ tests/boot/tiny: $(srcdir)/tests/boot/tiny.S
 HOSTILE = $(srcdir)/tests/boot/hostile/start.S $(srcdir)/tests/boot/hostile/guest.c
 tests/boot/hostile-guest: $(HOSTILE)
 	@$(MKDIR_P) $(@D)
-	$(AM_V_GEN)$(HYP_CC) -O1 -Wall -Wextra -ffreestanding -fcf-protection=none \
+	$(AM_V_GEN)$(HYP_CC) -D__XEN_TOOLS__ -O1 -Wall -Wextra \
+		-ffreestanding -fcf-protection=none \
 		-fno-stack-protector -fno-asynchronous-unwind-tables -mno-red-zone \
 		-mgeneral-regs-only -nostdlib -static -no-pie -Wl,-Ttext=0x100000 \
 		-Wl,--build-id=none,-z,noseparate-code,-z,max-page-size=4096,-N \

@@ -353,6 +353,9 @@ static void hypercalls(void)
 	unsigned n, i, c;
 
 	for (i = 0; i < sizeof(nasty) / sizeof(nasty[0]); i++) {
+		say("hostile: hypercalls, pointer ");
+		say_number(i);
+		say(" begins\n");
 		for (n = 0; n < 80; n++) {
 			/* These would end us, or our traps. */
 			if (n == __HYPERVISOR_iret || n == __HYPERVISOR_sched_op ||
@@ -465,5 +468,5 @@ void guest_main(struct start_info *si)
 	hypercalls();
 	say(failures ? "hostile: it differed\n" : "hostile: all as it should be\n");
 	for (;;)
-		hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (u64)&off, 0, 0);
+		check("power off", hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (u64)&off, 0, 0), 0);
 }
