@@ -43,6 +43,12 @@
 	.popsection
 	.endm
 
+	/* An instruction that touches guest memory, and where its fault goes on. */
+	.macro GUEST label, insn:vararg
+773:	\insn
+	FIXUP	773b, \label
+	.endm
+
 	/* Lets us touch guest memory; the flag goes with the guest's own. */
 	.macro GUEST_OPEN
 	cmpb	$0, smap_enabled(%rip)
@@ -204,21 +210,14 @@ user_syscall:
 	sub	$56, %rdx
 	GUEST_OPEN
 	mov	2 * 8(%rsp), %rax	/* rip */
-10:	mov	%rax, (%rdx)		/* frame: rcx, r11, rip, cs, rflags, rsp, ss */
-11:	mov	%r11, 8(%rdx)
-12:	mov	%rax, 16(%rdx)
-13:	movq	$SEL_USER_CS64, 24(%rdx)
-14:	mov	%r11, 32(%rdx)
+	GUEST	user_syscall_fault, mov	%rax, (%rdx)		/* frame: rcx, r11, rip, cs, rflags, rsp, ss */
+	GUEST	user_syscall_fault, mov	%r11, 8(%rdx)
+	GUEST	user_syscall_fault, mov	%rax, 16(%rdx)
+	GUEST	user_syscall_fault, movq	$SEL_USER_CS64, 24(%rdx)
+	GUEST	user_syscall_fault, mov	%r11, 32(%rdx)
 	mov	5 * 8(%rsp), %rax	/* rsp */
-15:	mov	%rax, 40(%rdx)
-16:	movq	$SEL_USER_DS, 48(%rdx)
-	FIXUP	10b, user_syscall_fault
-	FIXUP	11b, user_syscall_fault
-	FIXUP	12b, user_syscall_fault
-	FIXUP	13b, user_syscall_fault
-	FIXUP	14b, user_syscall_fault
-	FIXUP	15b, user_syscall_fault
-	FIXUP	16b, user_syscall_fault
+	GUEST	user_syscall_fault, mov	%rax, 40(%rdx)
+	GUEST	user_syscall_fault, movq	$SEL_USER_DS, 48(%rdx)
 	mov	VCPU_SYSCALL_ENTRY(%rcx), %rcx
 	and	$~RFLAGS_ENTRY_CLEAR, %r11
 	mov	8(%rsp), %rax
@@ -263,26 +262,17 @@ hypercall_iret:
 	cmp	hyp_end(%rip), %rax	/* rflags, rsp, ss */
 	jb	iret_slow
 	GUEST_OPEN
-20:	testb	$1, 24 + VGCF_IN_SYSCALL_BYTE(%rax)
+	GUEST	iret_slow, testb	$1, 24 + VGCF_IN_SYSCALL_BYTE(%rax)
 	jnz	iret_slow
 	/* The frame for IRETQ, below the one that the slow road needs. */
-21:	push	64(%rax)
-22:	push	56(%rax)
-23:	push	48(%rax)
-24:	push	40(%rax)
-25:	push	32(%rax)
-26:	push	16(%rax)
-27:	push	8(%rax)
-28:	push	(%rax)
-	FIXUP	20b, iret_slow
-	FIXUP	21b, iret_slow
-	FIXUP	22b, iret_slow_drop
-	FIXUP	23b, iret_slow_drop
-	FIXUP	24b, iret_slow_drop
-	FIXUP	25b, iret_slow_drop
-	FIXUP	26b, iret_slow_drop
-	FIXUP	27b, iret_slow_drop
-	FIXUP	28b, iret_slow_drop
+	GUEST	iret_slow, push	64(%rax)
+	GUEST	iret_slow_drop, push	56(%rax)
+	GUEST	iret_slow_drop, push	48(%rax)
+	GUEST	iret_slow_drop, push	40(%rax)
+	GUEST	iret_slow_drop, push	32(%rax)
+	GUEST	iret_slow_drop, push	16(%rax)
+	GUEST	iret_slow_drop, push	8(%rax)
+	GUEST	iret_slow_drop, push	(%rax)
 	mov	VCPU_INFO(%rcx), %r11
 	movzwl	4 * 8(%rsp), %eax	/* cs */
 	or	$3, %eax
@@ -439,28 +429,20 @@ entry_14:
 	sub	$64, %rdx
 	GUEST_OPEN
 	mov	1 * 8(%rsp), %rax	/* rcx */
-30:	mov	%rax, (%rdx)
-31:	mov	%r11, 8(%rdx)
+	GUEST	user_fault_fault, mov	%rax, (%rdx)
+	GUEST	user_fault_fault, mov	%r11, 8(%rdx)
 	mov	3 * 8(%rsp), %eax	/* error code */
-32:	mov	%rax, 16(%rdx)
+	GUEST	user_fault_fault, mov	%rax, 16(%rdx)
 	mov	4 * 8(%rsp), %rax	/* rip */
-33:	mov	%rax, 24(%rdx)
+	GUEST	user_fault_fault, mov	%rax, 24(%rdx)
 	movzwl	5 * 8(%rsp), %eax	/* cs */
-34:	mov	%rax, 32(%rdx)
+	GUEST	user_fault_fault, mov	%rax, 32(%rdx)
 	mov	6 * 8(%rsp), %r11	/* rflags */
-35:	mov	%r11, 40(%rdx)
+	GUEST	user_fault_fault, mov	%r11, 40(%rdx)
 	mov	7 * 8(%rsp), %rax	/* rsp */
-36:	mov	%rax, 48(%rdx)
+	GUEST	user_fault_fault, mov	%rax, 48(%rdx)
 	movzwl	8 * 8(%rsp), %eax	/* ss */
-37:	mov	%rax, 56(%rdx)
-	FIXUP	30b, user_fault_fault
-	FIXUP	31b, user_fault_fault
-	FIXUP	32b, user_fault_fault
-	FIXUP	33b, user_fault_fault
-	FIXUP	34b, user_fault_fault
-	FIXUP	35b, user_fault_fault
-	FIXUP	36b, user_fault_fault
-	FIXUP	37b, user_fault_fault
+	GUEST	user_fault_fault, mov	%rax, 56(%rdx)
 	mov	VCPU_HOT_PF(%rcx), %rcx
 	and	$~RFLAGS_ENTRY_CLEAR, %r11
 	mov	2 * 8(%rsp), %rax
