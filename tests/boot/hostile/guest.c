@@ -76,6 +76,17 @@ static void say(const char *s)
 	hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, (u64)&send, 0, 0);
 }
 
+/* The console's reader may begin after us; it gets some seconds. */
+static void wait_for_reader(void)
+{
+	volatile struct xencons_interface *ring =
+		(void *)((char *)info + 2 * 4096);
+	unsigned tries = 2000000;
+
+	while (ring->out_cons != ring->out_prod && tries--)
+		hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0);
+}
+
 static void say_number(long n)
 {
 	char text[24], *p = text + sizeof(text) - 1;
@@ -467,6 +478,7 @@ void guest_main(struct start_info *si)
 	multicalls();
 	hypercalls();
 	say(failures ? "hostile: it differed\n" : "hostile: all as it should be\n");
+	wait_for_reader();
 	for (;;)
 		check("power off", hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (u64)&off, 0, 0), 0);
 }
