@@ -69,6 +69,24 @@ static bool iret_breaks_smap(void)
 	return b == 0x54474354 && c == 0x43544743;	/* "TCGTCGTCGTCG" */
 }
 
+/*
+ * Meltdown: an Intel processor that does not say RDCL_NO lets programs read
+ * what their page tables map for us, and all of RAM is mapped.
+ */
+static bool leaks_our_memory(const struct cpu_features *f)
+{
+	u32 a, b, c, d = 0;
+	u64 caps = 0;
+
+	if (!f->intel)
+		return false;
+	if (f->max_leaf >= 7)
+		cpuid(7, 0, &a, &b, &c, &d);
+	if (d & BIT(29))
+		caps = rdmsr(MSR_ARCH_CAPABILITIES);
+	return !(caps & ARCH_CAP_RDCL_NO);
+}
+
 void cpu_features_init(void)
 {
 	struct cpu_features *f = &cpu_features;
@@ -98,6 +116,8 @@ void cpu_features_init(void)
 	smap_enabled = f->smap;
 	if (f->umip)
 		cpu_cr4 |= CR4_UMIP;
+	if (leaks_our_memory(f))
+		log_warn("this processor lets programs of a guest read all memory (Meltdown): run no guests here that you do not trust");
 }
 
 void cpu_init_this(void)

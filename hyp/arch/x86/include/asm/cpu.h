@@ -33,6 +33,8 @@
 
 #define MSR_APIC_BASE		0x1b
 #define MSR_TSC_ADJUST		0x3b
+#define MSR_ARCH_CAPABILITIES	0x10a
+#define ARCH_CAP_RDCL_NO	BIT(0)
 #define MSR_PAT			0x277
 #define MSR_MISC_ENABLE		0x1a0
 #define MSR_TSC_DEADLINE	0x6e0
