@@ -36,6 +36,7 @@ static struct lock frames_lock = LOCK_INIT(RANK_FRAMES);
 /* All FRAMES: protected by frames_lock. */
 static u32 free_list[ZONES][2][ORDERS];		/* mfn, 0: empty */
 static u64 free_frames, total_frames, claimed_frames;
+static u64 scrubbing;	/* free, but in the hands of an idle CPU */
 
 static u64 free_type(unsigned order, unsigned state)
 {
@@ -188,7 +189,7 @@ static mfn_t alloc_block(struct domain *d, unsigned order, mfn_t limit,
 	lock(&frames_lock);
 	if (free_frames >= n &&
 	    (!(f & FRAME_UNCLAIMED) ||
-	     free_frames - n + mine >= claimed_frames))
+	     free_frames + scrubbing - n + mine >= claimed_frames))
 		m = take_block(order, limit, f & FRAME_ZERO, &state, &stamp);
 	if (m && d) {
 		eaten = MIN(n, d->mem.claim);
@@ -213,6 +214,12 @@ mfn_t frame_alloc_for(struct domain *d, unsigned order, unsigned address_bits,
 		limit = address_bits < PAGE_SHIFT ? 0 :
 			1ULL << (address_bits - PAGE_SHIFT);
 	m = alloc_block(d, order, limit, f);
+	/* The last ones may be in the hands of an idle CPU. */
+	while (m == MFN_NONE && !order && limit == MFN_NONE &&
+	       READ_ONCE(scrubbing)) {
+		arch_poll();
+		m = alloc_block(d, order, limit, f);
+	}
 	/* Clean and dirty neighbours do not join: make all clean, try again. */
 	if (m == MFN_NONE && order && limit == MFN_NONE &&
 	    frame_free_count() >= frame_claimed_count() + (1ULL << order)) {
@@ -273,7 +280,7 @@ void frame_alloc_adopt(u64 n)
 
 u64 frame_free_count(void)
 {
-	return READ_ONCE(free_frames);
+	return READ_ONCE(free_frames) + READ_ONCE(scrubbing);
 }
 
 u64 frame_total_count(void)
@@ -289,13 +296,13 @@ u64 frame_claimed_count(void)
 int frame_claim(struct domain *d, u64 n)
 {
 	int rc = -XEN_ENOMEM;
-	u64 others;
+	u64 others, free;
 
 	lock(&frames_lock);
 	others = claimed_frames - d->mem.claim;
+	free = free_frames + scrubbing;
 	/* Giving up a claim always works. */
-	if (n <= d->mem.claim || (free_frames >= others &&
-				  n <= free_frames - others)) {
+	if (n <= d->mem.claim || (free >= others && n <= free - others)) {
 		claimed_frames = others + n;
 		d->mem.claim = n;
 		rc = 0;
@@ -330,12 +337,15 @@ bool frame_scrub_some(void)
 
 	lock(&frames_lock);
 	m = take_dirty(&order, &stamp);
+	if (m)
+		scrubbing += 1ULL << order;
 	unlock(&frames_lock);
 	if (!m)
 		return false;
 	block_prepare(m, order, DIRTY, stamp, true);
 	lock(&frames_lock);
 	block_insert(m, order, CLEAN, 0);
+	scrubbing -= 1ULL << order;
 	unlock(&frames_lock);
 	return true;
 }

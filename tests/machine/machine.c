@@ -198,6 +198,7 @@ void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
 
 void arch_clear_page(void *p)
 {
+	machine_log.free_at_clear = frame_free_count();
 	memset(p, 0, PAGE_SIZE);
 }
 

@@ -36,6 +36,7 @@ extern struct machine_log {
 	unsigned flushes;		/* TLB flush requests */
 	unsigned table_loads;
 	u64 deadline;
+	u64 free_at_clear;	/* free frames while one was cleared */
 	unsigned pirq_binds, pirq_unbinds;
 	char console[4096];
 	size_t console_len;

@@ -72,6 +72,24 @@ static bool is_zero(mfn_t m)
 	return true;
 }
 
+/* Two creations at once are told the same, whoever scrubs meanwhile. */
+static void what_is_being_scrubbed_is_free(void)
+{
+	mfn_t m;
+	u64 free;
+
+	machine_boot();
+	m = frame_alloc(3, 0, 0);
+	memset(frame_to_virt(m), 1, PAGE_SIZE << 3);
+	frame_free(m, 3);
+	free = frame_free_count();
+	machine_log.free_at_clear = 0;
+	while (frame_scrub_some())
+		;
+	CU_ASSERT_EQUAL(machine_log.free_at_clear, free);
+	CU_ASSERT_EQUAL(frame_free_count(), free);
+}
+
 static void zero_means_zero(void)
 {
 	mfn_t m[256];
@@ -162,6 +180,8 @@ CU_ErrorCode test_frame_alloc_register(void)
 		  what_was_freed_in_pieces_joins_again },
 		{ "clean and dirty join when it is needed",
 		  clean_and_dirty_join_when_it_is_needed },
+		{ "what is being scrubbed is free",
+		  what_is_being_scrubbed_is_free },
 		{ "zero means zero", zero_means_zero },
 		{ "an address limit is kept", an_address_limit_is_kept },
 		{ "a claim keeps others away", a_claim_keeps_others_away },
