@@ -266,14 +266,10 @@ static long op_alloc_unbound(struct evtchn_alloc_unbound *op)
 {
 	struct domain *d;
 	u32 port;
-	long rc = 0;
+	long rc = domain_find_controlled(op->dom, &d);
 
-	if (op->dom == DOMID_SELF)
-		d = domain_find(DOMID_SELF);
-	else if ((rc = domain_find_controlled(op->dom, &d)))
+	if (rc)
 		return rc;
-	if (!d)
-		return -XEN_ESRCH;
 
 	lock(&d->evtchn.lock);
 	port = d->life == DOMAIN_ALIVE ? evtchn_take(d, PORT_UNBOUND) : 0;
@@ -477,14 +473,10 @@ static long op_status(struct evtchn_status *op)
 {
 	struct domain *d;
 	struct evtchn *ec;
-	long rc = 0;
+	long rc = domain_find_controlled(op->dom, &d);
 
-	if (op->dom == DOMID_SELF)
-		d = domain_find(DOMID_SELF);
-	else if ((rc = domain_find_controlled(op->dom, &d)))
+	if (rc)
 		return rc;
-	if (!d)
-		return -XEN_ESRCH;
 	lock(&d->evtchn.lock);
 	ec = evtchn_at(d, op->port);
 	if (ec)
@@ -553,15 +545,10 @@ static long op_set_priority(struct domain *d, u32 port, u32 priority)
 static long op_reset(domid_t id, u64 arg)
 {
 	struct domain *d;
-	long rc;
+	long rc = domain_find_controlled(id, &d);
 
-	if (id == DOMID_SELF)
-		d = domain_find(DOMID_SELF);
-	else if ((rc = domain_find_controlled(id, &d)))
+	if (rc)
 		return rc;
-	if (!d)
-		return -XEN_ESRCH;
-	rc = 0;
 	/* Another vCPU may open ports meanwhile: then begin again. */
 	if (!close_all(d) || !fifo_domain_exit(d))
 		rc = hypercall_restart(__HYPERVISOR_event_channel_op, 2,

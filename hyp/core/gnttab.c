@@ -214,15 +214,11 @@ int gnttab_frame(struct domain *d, u32 idx, mfn_t *m)
 /* SELF, or a domain the caller controls; GNTST_*. */
 static int find_table(domid_t id, struct domain **d)
 {
-	int rc = 0;
+	const int rc = domain_find_controlled(id, d);
 
-	if (id == DOMID_SELF)
-		*d = domain_find(DOMID_SELF);
-	else
-		rc = domain_find_controlled(id, d);
 	if (rc == -XEN_EPERM)
 		return GNTST_permission_denied;
-	return rc || !*d ? GNTST_bad_domain : GNTST_okay;
+	return rc ? GNTST_bad_domain : GNTST_okay;
 }
 
 static int list_frames(struct domain *d, const struct gnttab_setup_table *op)
