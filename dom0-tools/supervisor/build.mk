@@ -6,6 +6,7 @@ supervisor_SOURCES = dom0-tools/supervisor/main.c \
 	dom0-tools/supervisor/view.c dom0-tools/supervisor/guest.c \
 	dom0-tools/supervisor/policy.c dom0-tools/supervisor/hyplog.c \
 	dom0-tools/supervisor/journal.c dom0-tools/supervisor/supervisor.h \
+	dom0-tools/supervisor/disk-source.c dom0-tools/supervisor/disk-source.h \
 	dom0-tools/supervisor/protocol.h dom0-tools/supervisor/guest.h \
 	dom0-tools/supervisor/policy.h dom0-tools/supervisor/hyplog.h \
 	dom0-tools/supervisor/journal.h
@@ -20,4 +21,4 @@ EXTRA_DIST += dom0-tools/supervisor/bulkhead.service
 
 UNIT_TOOL_SRC += dom0-tools/supervisor/policy.c \
 	dom0-tools/supervisor/hyplog.c dom0-tools/supervisor/guest.c \
-	dom0-tools/supervisor/journal.c
+	dom0-tools/supervisor/journal.c dom0-tools/supervisor/disk-source.c
