@@ -14,47 +14,43 @@
 struct cpu_features cpu_features;
 u64 cpu_cr4;
 
-static void find_vendor(struct cpu_features *f)
-{
+struct cpuid_leaf {
 	u32 a, b, c, d;
+};
 
-	cpuid(0, 0, &a, &b, &c, &d);
-	f->max_leaf = a;
-	f->intel = b == 0x756e6547;	/* "Genu" */
-	f->amd = b == 0x68747541 || b == 0x6f677948;	/* "Auth", "Hygo" */
-	cpuid(0x80000000, 0, &f->max_ext_leaf, &b, &c, &d);
+/* A leaf, or zeros when the processor does not have it. */
+static struct cpuid_leaf leaf(u32 number)
+{
+	struct cpuid_leaf l, max;
+
+	cpuid(number & 0x80000000, 0, &max.a, &max.b, &max.c, &max.d);
+	if (number > max.a)
+		return (struct cpuid_leaf){ 0 };
+	cpuid(number, 0, &l.a, &l.b, &l.c, &l.d);
+	return l;
 }
 
 static void find_features(struct cpu_features *f)
 {
-	u32 a, b, c, d;
+	const struct cpuid_leaf vendor = leaf(0), basic = leaf(1);
+	const struct cpuid_leaf more = leaf(7), ext = leaf(0x80000001);
+	const u32 phys_bits = leaf(0x80000008).a & 0xff;
 
-	cpuid(1, 0, &a, &b, &c, &d);
-	f->pcid = c & BIT(17);
-	f->x2apic = c & BIT(21);
-	f->tsc_deadline = c & BIT(24);
-	f->xsave = c & BIT(26);
-	f->mce = d & BIT(7);
-	if (f->max_leaf >= 7) {
-		cpuid(7, 0, &a, &b, &c, &d);
-		f->fsgsbase = b & BIT(0);
-		f->smep = b & BIT(7);
-		f->smap = b & BIT(20);
-		f->umip = c & BIT(2);
-	}
-	cpuid(0x80000001, 0, &a, &b, &c, &d);
-	f->nx = d & BIT(20);
-	f->page1g = d & BIT(26);
-	f->rdtscp = d & BIT(27);
-	if (f->max_ext_leaf >= 0x80000007) {
-		cpuid(0x80000007, 0, &a, &b, &c, &d);
-		f->invariant_tsc = d & BIT(8);
-	}
-	f->phys_bits = 36;
-	if (f->max_ext_leaf >= 0x80000008) {
-		cpuid(0x80000008, 0, &a, &b, &c, &d);
-		f->phys_bits = a & 0xff;
-	}
+	f->intel = vendor.b == 0x756e6547;		/* "Genu" */
+	f->amd = vendor.b == 0x68747541 ||		/* "Auth" */
+		 vendor.b == 0x6f677948;		/* "Hygo" */
+	f->x2apic = basic.c & BIT(21);
+	f->tsc_deadline = basic.c & BIT(24);
+	f->xsave = basic.c & BIT(26);
+	f->mce = basic.d & BIT(7);
+	f->fsgsbase = more.b & BIT(0);
+	f->smep = more.b & BIT(7);
+	f->smap = more.b & BIT(20);
+	f->umip = more.c & BIT(2);
+	f->nx = ext.d & BIT(20);
+	f->page1g = ext.d & BIT(26);
+	f->rdtscp = ext.d & BIT(27);
+	f->phys_bits = phys_bits ? phys_bits : 36;
 }
 
 /*
@@ -75,23 +71,16 @@ static bool iret_breaks_smap(void)
  */
 static bool leaks_our_memory(const struct cpu_features *f)
 {
-	u32 a, b, c, d = 0;
-	u64 caps = 0;
+	const bool told = leaf(7).d & BIT(29);
 
-	if (!f->intel)
-		return false;
-	if (f->max_leaf >= 7)
-		cpuid(7, 0, &a, &b, &c, &d);
-	if (d & BIT(29))
-		caps = rdmsr(MSR_ARCH_CAPABILITIES);
-	return !(caps & ARCH_CAP_RDCL_NO);
+	return f->intel &&
+	       !(told && rdmsr(MSR_ARCH_CAPABILITIES) & ARCH_CAP_RDCL_NO);
 }
 
 void cpu_features_init(void)
 {
 	struct cpu_features *f = &cpu_features;
 
-	find_vendor(f);
 	find_features(f);
 	/* Without NX there is no W^X, and Linux guests want it as well. */
 	if (!f->nx)
@@ -104,18 +93,11 @@ void cpu_features_init(void)
 	f->smap &= !params.no_smap;
 	f->umip &= !params.no_umip;
 	f->x2apic &= !params.no_x2apic;
-	cpu_cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE;
-	if (f->mce)
-		cpu_cr4 |= CR4_MCE;
-	if (f->xsave)
-		cpu_cr4 |= CR4_OSXSAVE;
-	if (f->smep)
-		cpu_cr4 |= CR4_SMEP;
-	if (f->smap)
-		cpu_cr4 |= CR4_SMAP;
+	cpu_cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE |
+		  (f->mce ? CR4_MCE : 0) | (f->xsave ? CR4_OSXSAVE : 0) |
+		  (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0) |
+		  (f->umip ? CR4_UMIP : 0);
 	smap_enabled = f->smap;
-	if (f->umip)
-		cpu_cr4 |= CR4_UMIP;
 	if (leaks_our_memory(f))
 		log_warn("this processor lets programs of a guest read all memory (Meltdown): run no guests here that you do not trust");
 }

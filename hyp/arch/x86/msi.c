@@ -50,12 +50,7 @@ u32 pci_conf_read(u16 bdf, u32 reg, u32 size)
 
 	lock(&conf_lock);
 	outl(CONF_ADDRESS, conf_raw(bdf, reg));
-	if (size == 1)
-		v = inb(CONF_DATA + (reg & 3));
-	else if (size == 2)
-		v = inw(CONF_DATA + (reg & 2));
-	else
-		v = inl(CONF_DATA);
+	v = port_read(CONF_DATA + (reg & 3), size);
 	unlock(&conf_lock);
 	return v;
 }
@@ -64,12 +59,7 @@ void pci_conf_write(u16 bdf, u32 reg, u32 size, u32 value)
 {
 	lock(&conf_lock);
 	outl(CONF_ADDRESS, conf_raw(bdf, reg));
-	if (size == 1)
-		outb(CONF_DATA + (reg & 3), value);
-	else if (size == 2)
-		outw(CONF_DATA + (reg & 2), value);
-	else
-		outl(CONF_DATA, value);
+	port_write(CONF_DATA + (reg & 3), size, value);
 	unlock(&conf_lock);
 }
 

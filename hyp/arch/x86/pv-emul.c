@@ -76,10 +76,10 @@ static bool port_io(struct vcpu *v, struct regs *r, const struct insn *i)
 		return false;
 	if (i->op == INSN_IN)
 		r->rax = insn_merge(r->rax, pv_port_read(v, port, i->size),
-				    i->size, false);
+				    i->size);
 	else
 		pv_port_write(v, port, i->size,
-			      (u32)insn_merge(0, r->rax, i->size, false));
+			      (u32)insn_merge(0, r->rax, i->size));
 	pv_advance(v, r, i->length);
 	return true;
 }
@@ -116,19 +116,17 @@ static bool string_io(struct vcpu *v, struct regs *r, const struct insn *i)
 {
 	unsigned n;
 
-	if (i->segment || i->address32 ||
-	    !pv_io_permitted(v, (u16)r->rdx, i->size))
+	if (!pv_io_permitted(v, (u16)r->rdx, i->size))
 		return false;
-	if (!i->rep) {
-		if (string_element(v, r, i))
-			pv_advance(v, r, i->length);
-		return true;
-	}
-	for (n = 0; n < REP_BATCH && r->rcx; n++, r->rcx--)
+	for (n = 0; n < REP_BATCH && (!i->rep || r->rcx); n++) {
 		if (!string_element(v, r, i))
 			return true;
+		if (!i->rep)
+			break;
+		r->rcx--;
+	}
 	/* More to do: the guest executes it again. */
-	if (!r->rcx)
+	if (!i->rep || !r->rcx)
 		pv_advance(v, r, i->length);
 	return true;
 }
@@ -137,26 +135,17 @@ static bool string_io(struct vcpu *v, struct regs *r, const struct insn *i)
 
 static bool read_cr(struct vcpu *v, struct regs *r, const struct insn *i)
 {
-	u64 value;
+	const u64 cr[5] = {
+		[0] = (read_cr0() & ~(u64)CR0_TS) | (v->arch.ts ? CR0_TS : 0),
+		[2] = v->info->arch.cr2,
+		[3] = v->mmu.kernel << PAGE_SHIFT,
+		[4] = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT |
+		      v->arch.cr4,
+	};
 
-	switch (i->reg) {
-	case 0:
-		value = (read_cr0() & ~(u64)CR0_TS) | (v->arch.ts ? CR0_TS : 0);
-		break;
-	case 2:
-		value = v->info->arch.cr2;
-		break;
-	case 3:
-		value = v->mmu.kernel << PAGE_SHIFT;
-		break;
-	case 4:
-		value = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT |
-			v->arch.cr4;
-		break;
-	default:
+	if (i->reg >= ARRAY_SIZE(cr) || i->reg == 1)
 		return false;
-	}
-	*insn_reg(r, i->rm) = value;
+	*insn_reg(r, i->rm) = cr[i->reg];
 	return true;
 }
 
@@ -184,7 +173,7 @@ static bool write_cr(struct vcpu *v, const struct insn *i, u64 value)
 /* In the guest kernel only; true: done, and rip may go on. */
 static bool privileged(struct vcpu *v, struct regs *r, const struct insn *i)
 {
-	u64 value;
+	u64 value = (u32)r->rax | r->rdx << 32;
 
 	switch (i->op) {
 	case INSN_CLI:
@@ -215,9 +204,8 @@ static bool privileged(struct vcpu *v, struct regs *r, const struct insn *i)
 		set_edx_eax(r, value);
 		return true;
 	case INSN_WRMSR:
-		return pv_wrmsr(v, (u32)r->rcx, (u32)r->rax | r->rdx << 32);
+		return pv_wrmsr(v, (u32)r->rcx, value);
 	case INSN_XSETBV:
-		value = (u32)r->rax | r->rdx << 32;
 		if ((u32)r->rcx || !(v->arch.cr4 & CR4_OSXSAVE) ||
 		    !fpu_xcr0_ok(value))
 			return false;

@@ -46,35 +46,33 @@ bool pv_io_permitted(struct vcpu *v, u16 port, unsigned size)
 	return !((bits[0] | (u32)bits[1] << 8) & mask);
 }
 
-/* ---- PCI configuration, mechanism 1 ---- */
+/* ---- What a domain's port access does ---- */
 
-struct pci_access {
-	u16 bdf;
-	u32 reg;
-};
+/* PCI configuration, mechanism 1: does our copy of the latch select anything? */
+static bool pci_selected(const struct domain *d)
+{
+	return d->arch.pci_cf8 & PCI_ENABLE;
+}
+
+static u16 pci_bdf(const struct domain *d)
+{
+	return (u16)(d->arch.pci_cf8 >> 8);
+}
+
+static u32 pci_reg(const struct domain *d, u16 port)
+{
+	return (d->arch.pci_cf8 & 0xfc) | (port & 3);
+}
 
 static bool pci_data_port(u16 port, unsigned size)
 {
 	return port >= PCI_DATA && port + size <= PCI_DATA + 4;
 }
 
-/* False: the address latch does not select anything. */
-static bool pci_access(const struct domain *d, u16 port, struct pci_access *a)
-{
-	const u32 latch = d->arch.pci_cf8;
-
-	a->bdf = (u16)(latch >> 8);
-	a->reg = (latch & 0xfc) | (port & 3);
-	return latch & PCI_ENABLE;
-}
-
-/* ---- What a domain's port access does ---- */
-
 u32 pv_port_read(struct vcpu *v, u16 port, unsigned size)
 {
 	struct domain *d = v->domain;
 	const u32 ones = (u32)(BIT(8 * size) - 1);
-	struct pci_access a;
 
 	/* Linux waits 100,000 reads for a counter of all ones to go down; one
 	 * that stands at 0 tells it at once to ask our clock instead. */
@@ -85,47 +83,24 @@ u32 pv_port_read(struct vcpu *v, u16 port, unsigned size)
 	if (port == PCI_ADDRESS && size == 4)
 		return d->arch.pci_cf8;
 	if (pci_data_port(port, size))
-		return pci_access(d, port, &a) ?
-		       pci_conf_read(a.bdf, a.reg, size) & ones : ones;
-	if (!arch_ioport_ok(port, size))
-		return ones;
-	switch (size) {
-	case 1:
-		return inb(port);
-	case 2:
-		return inw(port);
-	default:
-		return inl(port);
-	}
+		return pci_selected(d) ? pci_conf_read(pci_bdf(d),
+				pci_reg(d, port), size) : ones;
+	return arch_ioport_ok(port, size) ? port_read(port, size) : ones;
 }
 
 void pv_port_write(struct vcpu *v, u16 port, unsigned size, u32 value)
 {
 	struct domain *d = v->domain;
-	struct pci_access a;
+	const u32 reg = pci_reg(d, port);
 
 	if (!priv_hardware(d))
 		return;
 	if (port == PCI_ADDRESS && size == 4) {
 		d->arch.pci_cf8 = value;
-		return;
-	}
-	if (pci_data_port(port, size)) {
-		if (pci_access(d, port, &a) && !msi_guards(a.bdf, a.reg, size))
-			pci_conf_write(a.bdf, a.reg, size, value);
-		return;
-	}
-	if (!arch_ioport_ok(port, size))
-		return;
-	switch (size) {
-	case 1:
-		outb(port, (u8)value);
-		break;
-	case 2:
-		outw(port, (u16)value);
-		break;
-	default:
-		outl(port, value);
-		break;
+	} else if (pci_data_port(port, size)) {
+		if (pci_selected(d) && !msi_guards(pci_bdf(d), reg, size))
+			pci_conf_write(pci_bdf(d), reg, size, value);
+	} else if (arch_ioport_ok(port, size)) {
+		port_write(port, size, value);
 	}
 }

@@ -34,31 +34,13 @@ static const struct insn *decode(const struct regs *r, struct insn *scratch)
 	if (first && known->bytes == first)
 		return &known->insn;
 	if (!insn_decode(scratch, bytes, pv_fetch(r->rip, bytes)) ||
-	    scratch->op < INSN_FIRST_STORE || !scratch->memory ||
-	    scratch->segment)
+	    scratch->op < INSN_FIRST_STORE)
 		return NULL;
 	if (first && scratch->length <= sizeof(first)) {
 		known->insn = *scratch;
 		known->bytes = first;
 	}
 	return scratch;
-}
-
-/* The store must be the one that faulted, within one entry. */
-static bool store_fits(const struct insn *i, const struct regs *r, u64 va)
-{
-	u64 at = insn_address(i, r);
-
-	/* A bit number in a register reaches beyond the operand. */
-	if (i->op >= INSN_BTS && i->op <= INSN_BTC && !i->has_imm) {
-		const u64 reg = *insn_reg(r, i->reg);
-		const s64 bit = i->size == 8 ? (s64)reg :
-				i->size == 4 ? (s32)reg : (s16)reg;
-
-		at += (u64)(bit >> (i->size == 8 ? 6 : i->size == 4 ? 5 : 4)) *
-		      i->size;
-	}
-	return at == va && !(va & (i->size - 1u));
 }
 
 bool pv_ptwr(struct vcpu *v, struct regs *r, u64 va)
@@ -81,7 +63,8 @@ bool pv_ptwr(struct vcpu *v, struct regs *r, u64 va)
 	    READ_ONCE(p->type) >> PGT_KIND_SHIFT != PGT_L1 || !pv_is_64bit(r))
 		return false;
 	i = decode(r, &scratch);
-	if (!i || !store_fits(i, r, va))
+	/* The store must be the one that faulted, within one entry. */
+	if (!i || insn_address(i, r) != va || va & (i->size - 1u))
 		return false;
 
 	at = (pte & PTE_ADDR) | (va & 0xff8);

@@ -32,7 +32,6 @@
 #define EFER_NXE	0x800
 
 #define MSR_APIC_BASE		0x1b
-#define MSR_TSC_ADJUST		0x3b
 #define MSR_ARCH_CAPABILITIES	0x10a
 #define ARCH_CAP_RDCL_NO	BIT(0)
 #define MSR_PAT			0x277
@@ -58,10 +57,9 @@
 
 /* What the processors can do; found once by cpu_features_init(). */
 struct cpu_features {
-	u32 max_leaf, max_ext_leaf;
 	bool intel, amd;
 	bool smep, smap, umip, fsgsbase, xsave, x2apic, tsc_deadline;
-	bool invariant_tsc, rdtscp, page1g, pcid, nx, mce, cpuid_faulting;
+	bool rdtscp, page1g, nx, mce;
 	u8 phys_bits;
 };
 
@@ -135,43 +133,37 @@ static inline void irq_off(void)
 	__asm__ volatile("cli" : : : "memory");
 }
 
-static inline u8 inb(u16 port)
-{
-	u8 v;
+#define PORT_ACCESS(suffix, type) \
+static inline type in##suffix(u16 port) \
+{ \
+	type v; \
+ \
+	__asm__ volatile("in" #suffix " %1, %0" : "=a"(v) : "Nd"(port)); \
+	return v; \
+} \
+static inline void out##suffix(u16 port, type v) \
+{ \
+	__asm__ volatile("out" #suffix " %0, %1" : : "a"(v), "Nd"(port)); \
+}
+PORT_ACCESS(b, u8)
+PORT_ACCESS(w, u16)
+PORT_ACCESS(l, u32)
+#undef PORT_ACCESS
 
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
+/* size: 1, 2 or 4. */
+static inline u32 port_read(u16 port, unsigned size)
+{
+	return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
 }
 
-static inline u16 inw(u16 port)
+static inline void port_write(u16 port, unsigned size, u32 v)
 {
-	u16 v;
-
-	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
-static inline u32 inl(u16 port)
-{
-	u32 v;
-
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
-static inline void outb(u16 port, u8 v)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
-}
-
-static inline void outw(u16 port, u16 v)
-{
-	__asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port));
-}
-
-static inline void outl(u16 port, u32 v)
-{
-	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port));
+	if (size == 1)
+		outb(port, (u8)v);
+	else if (size == 2)
+		outw(port, (u16)v);
+	else
+		outl(port, v);
 }
 
 #endif

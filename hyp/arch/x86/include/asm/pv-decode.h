@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A decoder for the instructions that a PV kernel is helped with: privileged
- * ones, and stores into page tables.  Pure: bytes in, struct out.
+ * ones, and the stores with which kernels change page tables: plain ones,
+ * exchanges, and the locked forms that set and clear bits.  Pure: bytes in,
+ * struct out.
  */
 #ifndef ASM_PV_DECODE_H
 #define ASM_PV_DECODE_H
@@ -18,11 +20,10 @@ enum insn_op {
 	INSN_IN, INSN_OUT, INSN_INS, INSN_OUTS, INSN_CLI, INSN_STI,
 	INSN_CLTS, INSN_WBINVD, INSN_MOV_FROM_CR, INSN_MOV_TO_CR,
 	INSN_MOV_FROM_DR, INSN_MOV_TO_DR, INSN_RDMSR, INSN_WRMSR,
-	INSN_RDTSC, INSN_RDTSCP, INSN_XSETBV, INSN_SYSENTER, INSN_CPUID,
+	INSN_RDTSC, INSN_RDTSCP, INSN_XSETBV, INSN_SYSENTER,
 	/* Those that write memory. */
-	INSN_MOV, INSN_XCHG, INSN_ADD, INSN_OR, INSN_ADC, INSN_SBB, INSN_AND,
-	INSN_SUB, INSN_XOR, INSN_INC, INSN_DEC, INSN_NOT, INSN_NEG,
-	INSN_BTS, INSN_BTR, INSN_BTC, INSN_CMPXCHG, INSN_XADD,
+	INSN_MOV, INSN_XCHG, INSN_OR, INSN_AND, INSN_BTS, INSN_BTR,
+	INSN_CMPXCHG,
 };
 
 #define INSN_FIRST_STORE INSN_MOV
@@ -33,13 +34,9 @@ struct insn {
 	u8 size;		/* operand: 1, 2, 4, 8 */
 	u8 reg;			/* register operand, or CR/DR number */
 	u8 rm;			/* register in r/m, if not memory */
-	bool memory;		/* r/m is memory */
 	bool has_imm;		/* the source is imm, not reg */
 	bool rep, lock;
-	bool high_byte;		/* size 1 without REX: 4-7 are ah-bh */
-	bool segment;		/* fs or gs override */
-	bool address32;
-	u8 base, index, scale;	/* scale: shift count */
+	u8 base, index, scale;	/* of a store; scale: shift count */
 	s64 disp;
 	u64 imm;		/* sign-extended */
 };
@@ -64,7 +61,7 @@ static inline u64 *insn_reg(const struct regs *r, unsigned number)
 /* Address of the memory operand of the instruction at r->rip. */
 u64 insn_address(const struct insn *i, const struct regs *r);
 
-/* What a store does besides: a register and the arithmetic flags. */
+/* What a store does: to memory, to a register, to the arithmetic flags. */
 struct insn_effect {
 	u64 value;		/* new contents of memory, i->size bytes */
 	bool store;		/* false: memory stays */
@@ -79,6 +76,6 @@ void insn_store(const struct insn *i, u64 old, const struct regs *r,
 		struct insn_effect *e);
 
 /* Register value after writing size bytes of v into it. */
-u64 insn_merge(u64 reg, u64 v, unsigned size, bool high_byte);
+u64 insn_merge(u64 reg, u64 v, unsigned size);
 
 #endif
