@@ -268,11 +268,67 @@ static void take_boot(struct parse *p, xmlNode *n, void *at)
 	doc_attr_u32(p, n, "order", 1, 65535, &((struct guest_disk *)at)->boot_order);
 }
 
+static void take_backing_format(struct parse *p, xmlNode *n, void *at)
+{
+	struct guest_backing *b = at;
+	const char *type = doc_attr(n, "type");
+
+	if (type && !strcmp(type, "qcow2"))
+		b->format = GUEST_DISK_QCOW2;
+	else if (!type || strcmp(type, "raw"))
+		doc_error(p, n, "type", "the format may be raw or qcow2");
+}
+
+static void take_backing_source(struct parse *p, xmlNode *n, void *at)
+{
+	struct guest_backing *b = at;
+	const char *file = doc_attr(n, "file"), *dev = doc_attr(n, "dev");
+
+	if (!file == !dev)
+		doc_error(p, n, NULL, "it needs the attribute file or dev");
+	else
+		doc_set_path(p, n, file ? "file" : "dev", &b->source,
+			     file ? file : dev);
+}
+
+static const struct element backing_children[] = {
+	{ "format", TAKE, .attrs = "type", .take = take_backing_format,
+	  .children = doc_nothing },
+	{ "source", TAKE, .attrs = "file dev -index -startupPolicy",
+	  .take = take_backing_source },
+	NOISE("backingStore"), NOISE("privateData"),
+	{ 0 }
+};
+
+/* One element per image, each inside the one above it; the last is empty. */
 static void take_backing_store(struct parse *p, xmlNode *n, void *at)
 {
-	(void)at;
-	if (xmlFirstElementChild(n))
-		doc_error(p, n, NULL, "a chain of images is read from the image itself, not from here");
+	struct guest_disk *d = at;
+	struct guest_backing *b;
+	const char *type = doc_attr(n, "type");
+
+	for (; n && xmlFirstElementChild(n); n = doc_child(n, "backingStore")) {
+		if (d->backing_count >= GUEST_BACKING_MAX) {
+			doc_error(p, n, NULL, "a chain may have at most %u images",
+				  GUEST_BACKING_MAX);
+			return;
+		}
+		b = reallocarray(d->backing, d->backing_count + 1, sizeof(*b));
+		if (!b) {
+			p->oom = true;
+			return;
+		}
+		d->backing = b;
+		b += d->backing_count++;
+		memset(b, 0, sizeof(*b));
+		b->line = (unsigned int)xmlGetLineNo(n);
+		type = doc_attr(n, "type");
+		if (type && strcmp(type, "file") && strcmp(type, "block"))
+			doc_error(p, n, "type", "an image below another may be of type file or block");
+		doc_walk(p, n, backing_children, b);
+		if (!doc_has_child(n, "source"))
+			doc_error(p, n, NULL, "it needs a <source>");
+	}
 }
 
 static const struct element disk_children[] = {
@@ -527,6 +583,51 @@ static const struct element vlan_children[] = {
 	{ 0 }
 };
 
+static void take_filter_param(struct parse *p, xmlNode *n, void *at)
+{
+	struct guest_nic *nic = at;
+	const char *name = doc_attr(n, "name"), *value = doc_attr(n, "value");
+	struct guest_filter_param *f;
+
+	if (!name || !value) {
+		doc_error(p, n, NULL, "it needs a name and a value");
+		return;
+	}
+	if (nic->filter_param_count >= GUEST_FILTER_PARAMS_MAX) {
+		doc_error(p, n, NULL, "a filter may have at most %u parameters",
+			  GUEST_FILTER_PARAMS_MAX);
+		return;
+	}
+	f = reallocarray(nic->filter_params, nic->filter_param_count + 1,
+			 sizeof(*f));
+	if (!f) {
+		p->oom = true;
+		return;
+	}
+	nic->filter_params = f;
+	f += nic->filter_param_count++;
+	f->name = doc_copy(p, name);
+	f->value = doc_copy(p, value);
+}
+
+static const struct element filter_children[] = {
+	{ "parameter", TAKE, .many = true, .attrs = "name value",
+	  .take = take_filter_param, .children = doc_nothing },
+	{ 0 }
+};
+
+static void take_filterref(struct parse *p, xmlNode *n, void *at)
+{
+	struct guest_nic *nic = at;
+	const char *v = doc_attr(n, "filter");
+
+	nic->filter_line = (unsigned int)xmlGetLineNo(n);
+	if (!v || !*v)
+		doc_error(p, n, NULL, "it needs the attribute filter");
+	else
+		doc_set(p, &nic->filter, v);
+}
+
 static const struct element nic_children[] = {
 	{ "mac", TAKE, .attrs = "address -type -check", .take = take_mac,
 	  .children = doc_nothing },
@@ -555,7 +656,8 @@ static const struct element nic_children[] = {
 	{ "tune", WARN, .why = "it is ignored" },
 	{ "route", WARN, .why = "it is ignored" },
 	{ "virtualport", REFUSE, .why = "Open vSwitch ports are not supported" },
-	{ "filterref", REFUSE, .why = "network filters are not supported" },
+	{ "filterref", TAKE, .attrs = "filter", .take = take_filterref,
+	  .children = filter_children },
 	{ "backenddomain", REFUSE, .why = "interfaces are served by the control domain only" },
 	{ 0 }
 };
@@ -590,6 +692,7 @@ static void take_nic(struct parse *p, xmlNode *n, void *at)
 	memset(nic, 0, sizeof(*nic));
 	nic->type = (enum guest_nic_type)which;
 	nic->line = (unsigned int)xmlGetLineNo(n);
+	doc_attr_bool(p, n, "trustGuestRxFilters", &nic->mac_any);
 	doc_walk(p, n, nic_children, nic);
 	for (struct guest_nic *o = c->nics; nic->mac_given && o < nic; o++) {
 		if (o->mac_given && !memcmp(o->mac, nic->mac, 6))

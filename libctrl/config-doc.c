@@ -224,14 +224,19 @@ char *doc_text(struct parse *p, xmlNode *n)
 	return s;
 }
 
+xmlNode *doc_child(const xmlNode *n, const char *name)
+{
+	for (xmlNode *c = n->children; c; c = c->next) {
+		if (c->type == XML_ELEMENT_NODE && !c->ns &&
+		    !strcmp((const char *)c->name, name))
+			return c;
+	}
+	return NULL;
+}
+
 bool doc_has_child(const xmlNode *n, const char *name)
 {
-	for (const xmlNode *c = n->children; c; c = c->next) {
-		if (c->type == XML_ELEMENT_NODE &&
-		    !strcmp((const char *)c->name, name))
-			return true;
-	}
-	return false;
+	return doc_child(n, name);
 }
 
 /* The index of VALUE in WORDS, or -1. */

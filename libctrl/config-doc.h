@@ -68,6 +68,8 @@ char *doc_text_raw(struct parse *p, xmlNode *n);
 char *doc_text(struct parse *p, xmlNode *n);
 bool doc_text_number(struct parse *p, xmlNode *n, uint64_t min, uint64_t max,
 		     uint64_t *out);
+/* The first element of this name in N, or NULL. */
+xmlNode *doc_child(const xmlNode *n, const char *name);
 bool doc_has_child(const xmlNode *n, const char *name);
 bool doc_blank(const char *s);
 

@@ -982,6 +982,9 @@ static void disk_free(struct guest_disk *d)
 	free(d->cache);
 	free(d->io);
 	free(d->serial);
+	for (size_t i = 0; i < d->backing_count; i++)
+		free(d->backing[i].source);
+	free(d->backing);
 }
 
 static void nic_free(struct guest_nic *nic)
@@ -992,6 +995,12 @@ static void nic_free(struct guest_nic *nic)
 	for (size_t i = 0; i < nic->ip_count; i++)
 		free(nic->ips[i]);
 	free(nic->ips);
+	for (size_t i = 0; i < nic->filter_param_count; i++) {
+		free(nic->filter_params[i].name);
+		free(nic->filter_params[i].value);
+	}
+	free(nic->filter_params);
+	free(nic->filter);
 }
 
 void guest_config_free(struct guest_config *c)

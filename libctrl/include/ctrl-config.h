@@ -26,6 +26,7 @@
 #define GUEST_CMDLINE_MAX	1023	/* start_info's cmd_line less its NUL */
 #define GUEST_DISKS_MAX		256
 #define GUEST_NICS_MAX		64
+#define GUEST_BACKING_MAX	16	/* images below a disk's image */
 #define GUEST_XML_MAX		(1u << 20)	/* bytes of a document */
 #define GUEST_MEMORY_MAX_KIB	(1ull << 34)	/* 16 TiB */
 #define GUEST_NOTES_MAX		64
@@ -66,6 +67,13 @@ struct guest_iotune {		/* 0 = no limit */
 	uint64_t total_iops_sec_max, read_iops_sec_max, write_iops_sec_max;
 };
 
+/* One more image below an image, as <backingStore> names it. */
+struct guest_backing {
+	enum guest_disk_format format;
+	char *source;		/* absolute path */
+	unsigned int line;
+};
+
 struct guest_disk {
 	enum guest_disk_type type;
 	enum guest_disk_format format;	/* never probed; absent means raw */
@@ -85,7 +93,17 @@ struct guest_disk {
 	uint32_t logical_block_size, physical_block_size;	/* 0 = source's */
 	uint32_t boot_order;	/* 0 = none */
 	struct guest_iotune iotune;
+	/* The images below this one, nearest first.  Given or not: an image
+	 * that names another one may follow it only as far as this goes. */
+	struct guest_backing *backing;
+	size_t backing_count;
 	unsigned int line;
+};
+
+#define GUEST_FILTER_PARAMS_MAX	32
+
+struct guest_filter_param {
+	char *name, *value;
 };
 
 enum guest_nic_type { GUEST_NIC_BRIDGE, GUEST_NIC_NETWORK, GUEST_NIC_ETHERNET };
@@ -107,6 +125,11 @@ struct guest_nic {
 	uint32_t queues;	/* 0 = the back-end decides */
 	bool link_down;
 	bool isolated;
+	bool mac_any;		/* trustGuestRxFilters="yes" */
+	char *filter;		/* <filterref filter="...">, or NULL */
+	struct guest_filter_param *filter_params;
+	size_t filter_param_count;
+	unsigned int filter_line;
 	uint16_t vlan;		/* 0 = none */
 	struct guest_bandwidth inbound, outbound;
 	unsigned int line;
