@@ -3,7 +3,8 @@
  * The frame of a device back-end: a process that serves one device of one
  * guest, and owns nothing but what it is handed.
  *
- *   PROGRAM DOMID DEVID UID      descriptor 3: a listening SOCK_SEQPACKET socket
+ *   PROGRAM --domid D --device ID --uid UID
+ *         descriptor 3: a listening SOCK_SEQPACKET socket
  *
  * backend_main() opens the Xen device files, lets the program open what needs
  * rights (prepare), then gives up every right: own uid, no groups, no
@@ -61,6 +62,7 @@ struct backend;
  */
 struct backend_ops {
 	const char *program;		/* "blkback", for messages */
+	const char *kind;		/* "vbd" or "vif" */
 	/* System calls beyond the frame's, and ioctls beyond the frame's; each
 	 * list ends with -1 (0 for ioctls).  NULL: none. */
 	const int *syscalls;
