@@ -238,7 +238,6 @@ static void free_domain(struct domain *d)
 	gnttab_domain_exit(d);
 	evtchn_domain_exit(d);
 	memory_domain_exit(d);
-	arch_domain_exit(d);
 	if (d->shared_page)
 		page_free_shared(d->shared_page);
 	d->shared_page = NULL;
@@ -325,9 +324,7 @@ static int fill_domain(struct domain *d, const struct domain_params *p)
 		return -XEN_ENOMEM;
 	d->shared = frame_to_virt(page_mfn(d->shared_page));
 	vtime_domain_init(d);
-	rc = arch_domain_init(d);
-	if (!rc)
-		rc = evtchn_domain_init(d, p->max_evtchn_port);
+	rc = evtchn_domain_init(d, p->max_evtchn_port);
 	if (!rc)
 		rc = gnttab_domain_init(d, p->max_grant_frames,
 					p->max_maptrack_frames);

@@ -161,17 +161,6 @@ void arch_load_tables(struct vcpu *v)
 
 /* ---- Domains ---- */
 
-int arch_domain_init(struct domain *d)
-{
-	(void)d;
-	return 0;
-}
-
-void arch_domain_exit(struct domain *d)
-{
-	(void)d;
-}
-
 int arch_vcpu_init(struct vcpu *v)
 {
 	v->arch.kernel_mode = true;

@@ -7,7 +7,6 @@
 
 #include <CUnit/CUnit.h>
 
-#include <asm/cpu.h>
 #include <asm/pv.h>
 
 #include "machine.h"

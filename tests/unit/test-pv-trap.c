@@ -166,7 +166,7 @@ static void failsafe_shows_the_four_selectors(void)
 	u64 *f;
 
 	setup(true);
-	v->arch.failsafe_entry = ENTRY;
+	v->arch.callback[CALLBACKTYPE_failsafe] = ENTRY;
 	pv_failsafe(v, r, sel);
 	f = (u64 *)r->rsp;
 	CU_ASSERT_EQUAL(f[0], 2);
@@ -185,7 +185,7 @@ static void a_syscall_without_callback_is_undefined(void)
 	pv_syscall(r);
 	CU_ASSERT_EQUAL(((u64 *)r->rsp)[2], 0x401000 - 2);
 	setup(false);
-	v->arch.syscall_entry = ENTRY + 1;
+	v->arch.callback[CALLBACKTYPE_syscall] = ENTRY + 1;
 	pv_syscall(r);
 	check_entered((u64)(STACK_TOP - 7), ENTRY + 1);
 	CU_ASSERT_EQUAL(((u64 *)r->rsp)[2], 0x401000);

@@ -8,7 +8,7 @@
 #include <asm/bytes.h>
 #include <asm/hyp-map.h>
 
-#define TABLE_MAX	(256 * 1024)	/* a DSDT can be large */
+#define TABLE_MAX	(64 * 1024)
 #define TABLES_MAX	256
 
 struct acpi_info acpi;
@@ -101,14 +101,10 @@ static bool search_bios(void)
 
 void acpi_init(paddr_t rsdp)
 {
-	size_t n;
-
 	if (!(rsdp && read_rsdp(rsdp)) && !search_bios()) {
-		log_warn("ACPI: no tables found: one CPU, no power-off");
+		log_warn("ACPI: no tables found: one CPU, no clock");
 		return;
 	}
-	if (acpi.dsdt && read_table(acpi.dsdt, &n))
-		acpi_parse_s5(table, n, &acpi);
 	log_debug("ACPI: %u CPUs, %u IOAPICs, PM timer 0x%x, HPET 0x%llx",
 		  acpi.cpu_count, acpi.ioapic_count, acpi.pm_timer,
 		  (unsigned long long)acpi.hpet);

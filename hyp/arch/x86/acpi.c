@@ -14,8 +14,7 @@
 #define HEADER 36		/* bytes of a table's common header */
 
 enum madt_type {
-	MADT_APIC, MADT_IOAPIC, MADT_OVERRIDE, MADT_NMI, MADT_APIC_NMI,
-	MADT_APIC_ADDRESS, MADT_X2APIC = 9,
+	MADT_APIC, MADT_IOAPIC, MADT_OVERRIDE, MADT_X2APIC = 9,
 };
 
 static bool sums_to_zero(const u8 *p, size_t n)
@@ -101,10 +100,6 @@ static void madt_entry(const u8 *e, u8 size, struct acpi_info *a)
 		if (size >= 10)
 			add_override(a, e);
 		break;
-	case MADT_APIC_ADDRESS:
-		if (size >= 12)
-			a->apic_base = get64(e + 4);
-		break;
 	case MADT_X2APIC:
 		if (size >= 16)
 			add_cpu(a, get32(e + 4), get32(e + 12), get32(e + 8));
@@ -121,7 +116,6 @@ void acpi_parse_madt(const u8 *p, size_t n, struct acpi_info *a)
 		a->isa[i] = (struct acpi_isa){ .gsi = i };
 	if (n < HEADER + 8)
 		return;
-	a->apic_base = get32(p + HEADER);
 	for (at = HEADER + 8; n - at >= 2; at += p[at + 1]) {
 		if (p[at + 1] < 2 || p[at + 1] > n - at)
 			return;
@@ -148,22 +142,13 @@ void acpi_parse_fadt(const u8 *p, size_t n, struct acpi_info *a)
 {
 	if (n < 116)
 		return;
-	a->has_fadt = true;
-	a->sci = get16(p + 46);
-	a->dsdt = get32(p + 40);
-	a->pm1a_event = either(gas_port(p, n, 148), get32(p + 56));
-	a->pm1b_event = either(gas_port(p, n, 160), get32(p + 60));
 	a->pm1a_control = either(gas_port(p, n, 172), get32(p + 64));
 	a->pm1b_control = either(gas_port(p, n, 184), get32(p + 68));
 	a->pm_timer = either(gas_port(p, n, 208), get32(p + 76));
-	a->pm_timer_32 = get32(p + 112) & BIT(8);
 	if (get32(p + 112) & BIT(10) && n >= 129) {
-		a->reset_space = p[116];
-		a->reset_address = get64(p + 120);
+		a->reset = gas_port(p, n, 116);
 		a->reset_value = p[128];
 	}
-	if (n >= 148 && get64(p + 140))
-		a->dsdt = get64(p + 140);
 }
 
 void acpi_parse_hpet(const u8 *p, size_t n, struct acpi_info *a)
@@ -171,49 +156,4 @@ void acpi_parse_hpet(const u8 *p, size_t n, struct acpi_info *a)
 	/* An address in memory space. */
 	if (n >= 56 && p[40] == 0)
 		a->hpet = get64(p + 44);
-}
-
-/* An integer of AML: Zero, One, or a byte; *n is what it takes. */
-static bool aml_byte(const u8 *p, size_t left, u8 *v, size_t *n)
-{
-	if (left >= 1 && p[0] <= 1) {
-		*v = p[0];
-		*n = 1;
-		return true;
-	}
-	if (left >= 2 && p[0] == 0x0a) {
-		*v = p[1];
-		*n = 2;
-		return true;
-	}
-	return false;
-}
-
-/* Name (_S5, Package { a, b, ... }): 08 '_S5_' 12 length count a b */
-void acpi_parse_s5(const u8 *p, size_t n, struct acpi_info *a)
-{
-	size_t at, used;
-	u8 va, vb;
-
-	for (at = 1; at + 8 < n; at++) {
-		size_t q = at + 4;
-
-		if (memcmp(p + at, "_S5_", 4) || p[q] != 0x12)
-			continue;
-		if (p[at - 1] != 0x08 &&
-		    !(at >= 2 && p[at - 1] == '\\' && p[at - 2] == 0x08))
-			continue;
-		/* The package's length: one byte, and up to three more. */
-		q += 2 + (p[q + 1] >> 6);
-		q++;			/* how many elements */
-		if (q >= n || !aml_byte(p + q, n - q, &va, &used))
-			continue;
-		q += used;
-		if (q >= n || !aml_byte(p + q, n - q, &vb, &used))
-			vb = va;
-		a->s5_a = va & 7;
-		a->s5_b = vb & 7;
-		a->has_s5 = true;
-		return;
-	}
 }

@@ -3,11 +3,6 @@
  * The local APIC, by memory or by MSR (x2APIC), and its timer.  The old
  * interrupt controllers are masked for good.
  */
-#include <hyp/printk.h>
-
-#include <asm/cpu.h>
-#include <asm/hyp-map.h>
-#include <asm/irq.h>
 #include <asm/machine.h>
 
 /* Registers, by their offset in the memory window. */
@@ -62,11 +57,6 @@ u32 apic_id(void)
 	return apic_x2 ? id : id >> 24;
 }
 
-u32 apic_version(void)
-{
-	return apic_read(APIC_VERSION);
-}
-
 void apic_eoi(void)
 {
 	apic_write(APIC_EOI, 0);
@@ -106,15 +96,11 @@ void apic_send_nmi(u32 id)
 	send(id, ICR_NMI | ICR_ASSERT);
 }
 
-void apic_init_bsp(paddr_t base)
+void apic_init_bsp(void)
 {
 	const u64 msr = rdmsr(MSR_APIC_BASE);
 
 	apic_paddr = msr & PTE_ADDR;
-	if (base && base != apic_paddr)
-		log_debug("APIC: the MADT says 0x%llx, the processor 0x%llx",
-			  (unsigned long long)base,
-			  (unsigned long long)apic_paddr);
 	/* Once on, it can only be left through a reset of the APIC. */
 	apic_x2 = msr & BASE_X2 || cpu_features.x2apic;
 	window = iomap(apic_paddr, PAGE_SIZE, HYP_DEVICE);
@@ -136,7 +122,7 @@ void apic_init_this(void)
 	}
 	apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 	apic_write(APIC_TPR, 0);
-	max_lvt = apic_version() >> 16 & 0xff;
+	max_lvt = apic_read(APIC_VERSION) >> 16 & 0xff;
 	apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
 	apic_write(APIC_LVT_LINT0, LVT_MASKED);
 	apic_write(APIC_LVT_LINT1, LVT_NMI);

@@ -3,6 +3,8 @@
 #include <hyp/cpu.h>
 #include <hyp/domain.h>
 
+#include <xen/callback.h>
+
 #define DEFINE(sym, value) \
 	__asm__ volatile("\n.ascii \"->" #sym " %0\"" : : "i"(value))
 #define TOP_END (offsetof(struct stack_top, regs) + sizeof(struct regs))
@@ -15,13 +17,9 @@ void asm_offsets(void)
 	DEFINE(TOP_CPU, offsetof(struct stack_top, cpu) - TOP_END);
 	DEFINE(TOP_VCPU, offsetof(struct stack_top, vcpu) - TOP_END);
 	DEFINE(TOP_REST, sizeof(struct stack_top) - TOP_END);
-	DEFINE(STACK_TOP_SIZE, sizeof(struct stack_top));
 	DEFINE(REGS_SIZE, sizeof(struct regs));
 	DEFINE(REGS_RAX, offsetof(struct regs, rax));
-	DEFINE(REGS_RIP, offsetof(struct regs, rip));
 	DEFINE(REGS_CS, offsetof(struct regs, cs));
-	DEFINE(REGS_RFLAGS, offsetof(struct regs, rflags));
-	DEFINE(REGS_RSP, offsetof(struct regs, rsp));
 	DEFINE(REGS_VECTOR, offsetof(struct regs, vector));
 	DEFINE(CPU_WORK, offsetof(struct cpu, work));
 	DEFINE(VCPU_INFO, offsetof(struct vcpu, info));
@@ -31,7 +29,7 @@ void asm_offsets(void)
 	DEFINE(VCPU_HOT_SYSCALL, offsetof(struct vcpu, arch.hot_syscall));
 	DEFINE(VCPU_HOT_PF, offsetof(struct vcpu, arch.hot_pf));
 	DEFINE(VCPU_KERNEL_SP, offsetof(struct vcpu, arch.kernel_sp));
-	DEFINE(VCPU_SYSCALL_ENTRY, offsetof(struct vcpu, arch.syscall_entry));
+	DEFINE(VCPU_SYSCALL_ENTRY, offsetof(struct vcpu, arch.callback[CALLBACKTYPE_syscall]));
 	DEFINE(INFO_PENDING, offsetof(struct vcpu_info, evtchn_upcall_pending));
 	DEFINE(INFO_MASK, offsetof(struct vcpu_info, evtchn_upcall_mask));
 	DEFINE(INFO_CR2, offsetof(struct vcpu_info, arch.cr2));

@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Time: the TSC, scaled to nanoseconds since boot, and the deadline of this
- * CPU.  The TSC is measured once against the HPET, the ACPI PM timer or the
- * PIT, whichever comes first, and the APIC timer in the same 10 ms.
+ * CPU.  The TSC is measured once against the HPET or else the ACPI PM timer,
+ * and the APIC timer in the same 10 ms.
  *
- * ns = ((tsc - tsc_boot) << shift) * mul >> 32, the form that guests use too,
+ * ns = (tsc << shift) * mul >> 32, the form that guests use too,
  * so that both sides always agree.
  */
-#include <hyp/arch.h>
-#include <hyp/printk.h>
-
-#include <asm/acpi.h>
-#include <asm/cpu.h>
-#include <asm/hyp-map.h>
 #include <asm/machine.h>
 
 #define CALIBRATE_US	10000
 #define PM_HZ		3579545
-#define PIT_HZ		1193182
 #define NS_PER_S	1000000000ULL
 
 u64 tsc_khz;
 bool tsc_stable;
-static u64 tsc_boot;
 static u32 mul = 1U << 31;	/* until calibrated: 1 GHz */
 static s8 shift = 1;
 
@@ -47,24 +39,11 @@ static u32 pm_read(void)
 	return inl(acpi.pm_timer);
 }
 
-/* PIT channel 2 counts down; the latch gives both halves of one moment. */
-static u32 pit_read(void)
-{
-	u32 v;
-
-	outb(0x43, 0x80);
-	v = inb(0x42);
-	v |= (u32)inb(0x42) << 8;
-	return ~v;
-}
-
 static bool hpet_find(struct reference *r)
 {
 	u32 period;
 
-	if (!acpi.hpet)
-		return false;
-	hpet = iomap(acpi.hpet, 0x400, HYP_DEVICE);
+	hpet = !acpi.hpet ? NULL : iomap(acpi.hpet, 0x400, HYP_DEVICE);
 	if (!hpet)
 		return false;
 	period = hpet[1];	/* femtoseconds a tick, at most 100 ns */
@@ -81,16 +60,9 @@ static void reference_find(struct reference *r)
 {
 	if (hpet_find(r))
 		return;
-	if (acpi.pm_timer) {
-		*r = (struct reference){ "PM timer", PM_HZ, 0xffffff, pm_read };
-		return;
-	}
-	/* Gate on, speaker off, mode 0, full count. */
-	outb(0x61, (inb(0x61) & ~2) | 1);
-	outb(0x43, 0xb0);
-	outb(0x42, 0xff);
-	outb(0x42, 0xff);
-	*r = (struct reference){ "PIT", PIT_HZ, 0xffff, pit_read };
+	if (!acpi.pm_timer)
+		panic("this machine has neither an HPET nor an ACPI PM timer: no clock");
+	*r = (struct reference){ "PM timer", PM_HZ, 0xffffff, pm_read };
 }
 
 /* One moment on all clocks, of the quickest of some tries: an SMI or a
@@ -155,7 +127,6 @@ void clock_init(void)
 		panic("the %s does not count: no clock", r.name);
 	tsc_khz = (b.tsc - a.tsc) * r.hz / ticks / 1000;
 	apic_timer_hz = (u64)(b.apic - a.apic) * r.hz / ticks;
-	tsc_boot = 0;
 	set_scale(tsc_khz * 1000);
 	tsc_stable = true;
 	apic_timer_init_this();
@@ -169,8 +140,7 @@ void clock_init(void)
 
 static u64 tsc_to_ns(u64 tsc)
 {
-	const u64 t = tsc - tsc_boot;
-	const u64 scaled = shift >= 0 ? t << shift : t >> -shift;
+	const u64 scaled = shift >= 0 ? tsc << shift : tsc >> -shift;
 
 	return (unsigned __int128)scaled * mul >> 32;
 }
@@ -244,11 +214,6 @@ static u8 cmos(u8 reg)
 	return inb(0x71);
 }
 
-static unsigned from_bcd(u8 v, bool binary)
-{
-	return binary ? v : (v >> 4) * 10 + (v & 15);
-}
-
 /* Days from 1970-01-01 to the start of a month of the Gregorian calendar. */
 static u64 days_before(unsigned year, unsigned month)
 {
@@ -265,32 +230,29 @@ static u64 days_before(unsigned year, unsigned month)
 
 u64 arch_wallclock(void)
 {
-	u8 t[6], again[6], mode;
-	unsigned i, tries, hour;
-	bool binary;
+	/* Seconds, minutes, hours, day, month, year. */
+	static const u8 reg[6] = { 0, 2, 4, 7, 8, 9 };
+	unsigned t[6], i, tries;
+	u8 raw[6], again[6];
+	bool binary, pm, half;
 
 	/* Read until two readings agree: no update came between. */
 	for (tries = 0; tries < 10; tries++) {
-		static const u8 reg[6] = { 0, 2, 4, 7, 8, 9 };
-		bool same = true;
-
 		for (i = 0; i < 6; i++)
-			t[i] = cmos(reg[i]);
-		for (i = 0; i < 6; i++) {
+			raw[i] = cmos(reg[i]);
+		for (i = 0; i < 6; i++)
 			again[i] = cmos(reg[i]);
-			same &= again[i] == t[i];
-		}
-		if (same && !(cmos(10) & 0x80))
+		if (!memcmp(raw, again, 6) && !(cmos(10) & 0x80))
 			break;
 	}
-	mode = cmos(11);
-	binary = mode & 4;
-	hour = from_bcd(t[2] & 0x7f, binary);
-	if (!(mode & 2))
-		hour = hour % 12 + (t[2] & 0x80 ? 12 : 0);
-	return (days_before(2000 + from_bcd(t[5], binary),
-			    MAX(from_bcd(t[4], binary), 1U)) +
-		MAX(from_bcd(t[3], binary), 1U) - 1) * 86400 +
-	       hour * 3600 + from_bcd(t[1], binary) * 60 +
-	       from_bcd(t[0], binary);
+	binary = cmos(11) & 4;
+	half = !(cmos(11) & 2);
+	pm = half && raw[2] & 0x80;
+	raw[2] &= 0x7f;
+	for (i = 0; i < 6; i++)
+		t[i] = binary ? raw[i] : (raw[i] >> 4) * 10 + (raw[i] & 15);
+	if (half)
+		t[2] = t[2] % 12 + (pm ? 12 : 0);
+	return (days_before(2000 + t[5], MAX(t[4], 1U)) + MAX(t[3], 1U) - 1) *
+	       86400 + t[2] * 3600 + t[1] * 60 + t[0];
 }

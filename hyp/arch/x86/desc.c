@@ -7,13 +7,10 @@
  * ends with GDT_LIMIT; behind the limit it holds the TSS.  The LDT window
  * shows the frames of the guest's LDT, each from its first use on.
  */
-#include <hyp/cpu.h>
 #include <hyp/frame-alloc.h>
-#include <hyp/page.h>
 #include <hyp/printk.h>
 
 #include <asm/hyp-map.h>
-#include <asm/insn.h>
 #include <asm/pv.h>
 
 #define GDT_PAGES	14

@@ -35,14 +35,6 @@
 
 #define VGCF_IN_SYSCALL_BYTE 1		/* bit 8 of the frame's flags */
 
-	/* A fault at insn continues at label; section .extable, traps.c. */
-	.macro FIXUP insn, label
-	.pushsection .extable, "a"
-	.balign 4
-	.long \insn - ., \label - .
-	.popsection
-	.endm
-
 	/* An instruction that touches guest memory, and where its fault goes on. */
 	.macro GUEST label, insn:vararg
 773:	\insn
@@ -81,6 +73,17 @@
 	push	%r13
 	push	%r14
 	push	%r15
+	.endm
+
+	/* What came while the hypervisor itself ran: C says where to go on. */
+	.macro HERE handler
+	SAVE_REGS
+	cld
+	mov	%rsp, %rdi
+	call	\handler
+	RESTORE_REGS
+	add	$8, %rsp
+	iretq
 	.endm
 
 	.macro RESTORE_CALLER_SAVED
@@ -178,7 +181,7 @@ after_hypercall:
 2:	add	$6 * 8, %rsp
 	RESTORE_CALLER_SAVED
 	mov	8(%rsp), %rcx
-	cmp	kernel_half(%rip), %rcx	/* sysret faults here, not there, */
+	cmp	hyp_end(%rip), %rcx	/* sysret faults here, not there, */
 	jb	3f			/* if rcx is not canonical */
 	mov	24(%rsp), %r11
 	mov	32(%rsp), %rsp
@@ -229,19 +232,11 @@ user_syscall:
 user_syscall_slow:
 	pop	%rdx
 	pop	%rax
+syscall_slow:
 	push	$SYSCALL_IN
 	SAVE_REGS 32(%rsp)
 	mov	%rsp, %rdi
 	call	pv_syscall		/* void pv_syscall(struct regs *) */
-	jmp	exit_to_guest
-
-user_syscall_fault:
-	pop	%rdx
-	pop	%rax
-	push	$SYSCALL_IN
-	SAVE_REGS 32(%rsp)
-	GUEST_CLOSE
-	call	pv_bad_stack		/* void pv_bad_stack(void) */
 	jmp	exit_to_guest
 
 /* SYSCALL in compatibility mode, where the processor has that. */
@@ -249,10 +244,18 @@ entry_syscall32:
 	push	%r11
 	push	$SEL_USER_CS32
 	push	%rcx
+	jmp	syscall_slow
+
+user_syscall_fault:
+	pop	%rdx
+	pop	%rax
+	mov	(%rsp), %rcx
 	push	$SYSCALL_IN
-	SAVE_REGS 32(%rsp)
-	mov	%rsp, %rdi
-	call	pv_syscall32		/* void pv_syscall32(struct regs *) */
+bad_stack:
+	SAVE_REGS
+	cld
+	GUEST_CLOSE
+	call	pv_bad_stack		/* void pv_bad_stack(void) */
 	jmp	exit_to_guest
 
 /* ---- The iret hypercall ---- */
@@ -345,25 +348,11 @@ entry_\vector:
 	jmp	\target
 	.endm
 
-	EXCEPTION 0
-	EXCEPTION 3
-	EXCEPTION 4
-	EXCEPTION 5
-	EXCEPTION 6
-	EXCEPTION 7
-	EXCEPTION 9
-	EXCEPTION 10, 1
-	EXCEPTION 11, 1
-	EXCEPTION 12, 1
-	EXCEPTION 13, 1
-	EXCEPTION 15
-	EXCEPTION 16
-	EXCEPTION 17, 1
-	EXCEPTION 19
-	EXCEPTION 20
-	EXCEPTION 21, 1
-	.irp	v, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 0x80
+	.irp	v, 0, 3, 4, 5, 6, 7, 9, 15, 16, 19, 20, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 0x80
 	EXCEPTION \v
+	.endr
+	.irp	v, 10, 11, 12, 13, 17, 21
+	EXCEPTION \v, 1
 	.endr
 	EXCEPTION 1, 0, debug
 	EXCEPTION 2, 0, nmi
@@ -393,15 +382,8 @@ leave:
 	add	$8, %rsp
 	jmp	iret_insn
 
-	/* The hypervisor's own: go on where C says. */
 exception_here:
-	SAVE_REGS
-	cld
-	mov	%rsp, %rdi
-	call	trap_hypervisor
-	RESTORE_REGS
-	add	$8, %rsp
-	iretq
+	HERE	trap_hypervisor
 
 	/* Page fault: user space's goes straight to the guest kernel. */
 	.balign 64
@@ -464,11 +446,7 @@ user_fault_fault:
 	pop	%rcx
 	pop	%rax
 	movl	$14, 4(%rsp)
-	SAVE_REGS
-	cld
-	GUEST_CLOSE
-	call	pv_bad_stack
-	jmp	exit_to_guest
+	jmp	bad_stack
 
 /* ---- Interrupts ---- */
 
@@ -489,43 +467,19 @@ interrupt:
 	SAVE_REGS
 	cld
 	GUEST_CLOSE
-	mov	REGS_VECTOR(%rsp), %edi
+	mov	%rsp, %rdi
 	call	interrupt_handle
 	jmp	leave
-1:	SAVE_REGS			/* the idle loop was interrupted */
-	cld
-	mov	REGS_VECTOR(%rsp), %edi
-	call	interrupt_handle
-	RESTORE_REGS
-	add	$8, %rsp
-	iretq
+1:	HERE	interrupt_handle	/* the idle loop was interrupted */
 
 /* ---- Those with stacks of their own ---- */
 
 nmi:
-	SAVE_REGS
-	cld
-	mov	%rsp, %rdi
-	call	trap_nmi
-	RESTORE_REGS
-	add	$8, %rsp
-	iretq
-
+	HERE	trap_nmi
 machine_check:
-	SAVE_REGS
-	cld
-	mov	%rsp, %rdi
-	call	trap_machine_check
-	RESTORE_REGS
-	add	$8, %rsp
-	iretq
-
+	HERE	trap_machine_check
 double_fault:
-	SAVE_REGS
-	cld
-	mov	%rsp, %rdi
-	call	trap_double_fault
-	ud2
+	HERE	trap_double_fault
 
 	/*
 	 * A guest's goes on like any exception, on the main stack.  One of
@@ -578,7 +532,6 @@ iret_insn:
 	.section .rodata
 	.balign 8
 hyp_end:
-kernel_half:
 	.quad	HYP_END
 stack_mask:
 	.quad	-STACK_SIZE

@@ -12,13 +12,6 @@
  * the last mapping of a frame at clock value s knows that a CPU with epoch > s
  * has forgotten it.
  */
-#include <hyp/arch.h>
-#include <hyp/atomic.h>
-#include <hyp/cpu.h>
-
-#include <asm/cpu.h>
-#include <asm/entry.h>
-#include <asm/irq.h>
 #include <asm/machine.h>
 
 u32 arch_tlb_time = 1;

@@ -4,11 +4,8 @@
  * and a new vCPU starts with the processor's initial state, so nobody ever
  * sees another's.  The hypervisor itself does not use them.
  */
-#include <hyp/domain.h>
-#include <hyp/lib.h>
 #include <hyp/printk.h>
 
-#include <asm/insn.h>
 #include <asm/pv.h>
 
 #define XCR0_X87	BIT(0)

@@ -7,21 +7,14 @@
  * the direct map shows text and read-only data read-only too.  Pages are
  * global: no guest can change them, so they survive a change of tables.
  */
-#include <asm/hyp-map.h>
-
-#include <hyp/arch.h>
 #include <hyp/frame-alloc.h>
-#include <hyp/lib.h>
 #include <hyp/page.h>
-#include <hyp/printk.h>
 
-#include <asm/boot-mem.h>
-#include <asm/cpu.h>
 #include <asm/machine.h>
 #include <asm/multiboot2.h>
 
 #define LARGE		0x200000UL	/* what one L2 entry maps */
-#define LARGE_FRAMES	512
+#define LARGE_FRAMES	512UL
 #define HUGE		0x40000000UL
 #define MAX_PADDR	(10ULL << 39)	/* the direct map has ten L4 slots */
 
@@ -36,6 +29,7 @@ static struct { mfn_t first, end; } piece[PIECES_MAX];
 static unsigned piece_count;
 static bool handed_over;
 static mfn_t boot_limit;	/* frames the present tables reach */
+static mfn_t frames_end;	/* behind the last frame of RAM */
 
 void boot_mem_add(paddr_t start, paddr_t end)
 {
@@ -94,11 +88,6 @@ mfn_t boot_alloc(u64 frames, u64 align)
 	return at;
 }
 
-void boot_mem_forget(void)
-{
-	piece_count = 0;
-}
-
 void boot_mem_hand_over(void)
 {
 	unsigned i;
@@ -107,6 +96,7 @@ void boot_mem_hand_over(void)
 	for (i = 0; i < piece_count; i++)
 		if (piece[i].first < piece[i].end)
 			frame_alloc_add(piece[i].first, piece[i].end);
+	piece_count = 0;
 }
 
 /* ---- Tables. ---- */
@@ -127,7 +117,8 @@ static mfn_t table_alloc(void)
  * rights to the leaf; user only for the guests' M2P window. */
 static u64 *entry_at(u64 va, unsigned level)
 {
-	const u64 user = va < M2P_RO_END ? PTE_US : 0;
+	/* But for the L4's, see hyp_map_init(). */
+	const u64 user = va < FRAMES_START ? PTE_US : 0;
 	u64 *table = hyp_l4, *e;
 	unsigned l;
 
@@ -137,7 +128,8 @@ static u64 *entry_at(u64 va, unsigned level)
 			return e;
 		if (!(*e & PTE_P))
 			*e = pte_make(table_alloc(),
-				      PTE_P | PTE_RW | PTE_A | PTE_D | user);
+				      PTE_P | PTE_RW | PTE_A | PTE_D |
+				      (l < 4 ? user : 0));
 		BUG_ON(l < 4 && *e & PTE_PS);
 		table = frame_to_virt(pte_mfn(*e));
 	}
@@ -149,131 +141,101 @@ u64 *hyp_map_entry(u64 va)
 	return entry_at(va, 1);
 }
 
+/* Maps in the largest pages that fit, up to that level. */
+static void map_range(u64 va, paddr_t at, u64 size, u64 flags, unsigned largest)
+{
+	unsigned level;
+	u64 step, *e;
+
+	for (; size; va += step, at += step, size -= step) {
+		for (level = largest; level > 1; level--) {
+			step = PAGE_SIZE << (9 * (level - 1));
+			if (!((va | at) & (step - 1)) && size >= step)
+				break;
+		}
+		step = PAGE_SIZE << (9 * (level - 1));
+		e = entry_at(va, level);
+		BUG_ON(*e & PTE_P);
+		*e = at | flags | PTE_G | (level > 1 ? PTE_PS : 0);
+	}
+}
+
 void hyp_map(u64 va, mfn_t m, u64 pages, u64 flags)
 {
-	u64 *e;
+	map_range(va, m << PAGE_SHIFT, pages << PAGE_SHIFT, flags, 1);
+}
 
-	for (; pages--; va += PAGE_SIZE, m++) {
-		e = hyp_map_entry(va);
-		BUG_ON(*e & PTE_P);
-		*e = pte_make(m, flags | PTE_G);
+static void map_image(void)
+{
+	const u64 text = _text_end - _start, rodata = _rodata_end - _start;
+	const u64 all = _end - _start;
+	const paddr_t at = image_paddr;
+
+	map_range(IMAGE_START, at, text, HYP_TEXT, 1);
+	map_range(IMAGE_START + text, at + text, rodata - text, HYP_RODATA, 1);
+	map_range(IMAGE_START + rodata, at + rodata, all - rodata, HYP_DATA, 1);
+}
+
+/* RAM in the direct map; the image's text and constants stay read-only. */
+static void map_ram(paddr_t start, paddr_t end)
+{
+	const paddr_t ro = image_paddr, ro_end = ro + (_rodata_end - _start);
+	const unsigned largest = cpu_features.page1g ? 3 : 2;
+	paddr_t stop;
+	bool inside;
+
+	for (; start < end; start = stop) {
+		inside = start >= ro && start < ro_end;
+		stop = inside ? MIN(end, ro_end) :
+		       start < ro ? MIN(end, ro) : end;
+		map_range(DIRECT_START + start, start, stop - start,
+			  inside ? HYP_RODATA : HYP_DATA, largest);
 	}
 }
 
-static void map_large(u64 va, mfn_t m, u64 flags)
+/*
+ * Backs a table with 2 MiB pages where it has entries of this size for the
+ * frames from first to end: pages of their own, full of that byte, or all the
+ * same one.
+ */
+static void back_table(u64 table, size_t size, mfn_t first, mfn_t end, int fill,
+		       bool same)
 {
-	*entry_at(va, 2) = pte_make(m, flags | PTE_PS | PTE_G);
-}
+	u64 va = ALIGN_DOWN(table + first * size, LARGE);
+	mfn_t page = 0;
 
-/* RAM in the direct map, in the largest pages that fit. */
-static void map_direct(paddr_t start, paddr_t end)
-{
-	while (start < end) {
-		const u64 va = DIRECT_START + start;
-		u64 step = PAGE_SIZE;
-
-		if (cpu_features.page1g && !(start % HUGE) &&
-		    end - start >= HUGE) {
-			step = HUGE;
-			*entry_at(va, 3) = start | HYP_DATA | PTE_PS | PTE_G;
-		} else if (!(start % LARGE) && end - start >= LARGE) {
-			step = LARGE;
-			map_large(va, start >> PAGE_SHIFT, HYP_DATA);
-		} else {
-			hyp_map(va, start >> PAGE_SHIFT, 1, HYP_DATA);
-		}
-		start += step;
-	}
-}
-
-/* The image in the direct map: its text and constants stay read-only. */
-static void map_direct_image(paddr_t image, u64 readonly, u64 size)
-{
-	hyp_map(DIRECT_START + image, image >> PAGE_SHIFT,
-		readonly >> PAGE_SHIFT, HYP_RODATA);
-	hyp_map(DIRECT_START + image + readonly,
-		(image + readonly) >> PAGE_SHIFT,
-		(size - readonly) >> PAGE_SHIFT, HYP_DATA);
-}
-
-static void map_image(paddr_t image)
-{
-	const mfn_t m = image >> PAGE_SHIFT;
-	const u64 text = (_text_end - _start) >> PAGE_SHIFT;
-	const u64 rodata = (_rodata_end - _start) >> PAGE_SHIFT;
-	const u64 all = (_end - _start) >> PAGE_SHIFT;
-
-	hyp_map(IMAGE_START, m, text, HYP_TEXT);
-	hyp_map(IMAGE_START + (text << PAGE_SHIFT), m + text, rodata - text,
-		HYP_RODATA);
-	hyp_map(IMAGE_START + (rodata << PAGE_SHIFT), m + rodata,
-		all - rodata, HYP_DATA);
-}
-
-static void map_all_ram(paddr_t image)
-{
-	const u64 size = _end - _start;
-	const struct boot_range *r;
-	paddr_t start, end;
-	u32 i;
-
-	for (i = 0; i < boot_info.range_count; i++) {
-		r = &boot_info.range[i];
-		if (r->type != BOOT_RAM)
+	for (; va < table + end * size; va += LARGE) {
+		if (*entry_at(va, 2) & PTE_P)
 			continue;
+		if (!page || !same) {
+			page = boot_alloc(LARGE_FRAMES, LARGE_FRAMES);
+			memset(frame_to_virt(page), fill, LARGE);
+		}
+		map_range(va, page << PAGE_SHIFT, LARGE,
+			  HYP_DATA | (table == M2P_START ? PTE_US : 0), 2);
+	}
+}
+
+static void back_frame_tables(paddr_t start, paddr_t end)
+{
+	const mfn_t first = start >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
+
+	/* All ones: nobody's frame. */
+	back_table(M2P_START, sizeof(u64), first, last, 0xff, false);
+	back_table(FRAMES_START, sizeof(struct page), first, last, 0, false);
+	frames_end = MAX(frames_end, last);
+}
+
+void boot_ram_each(void (*f)(paddr_t start, paddr_t end))
+{
+	const struct boot_range *r = boot_info.range;
+	paddr_t start, end;
+
+	for (; r < boot_info.range + boot_info.range_count; r++) {
 		start = ALIGN_UP(r->start, PAGE_SIZE);
 		end = ALIGN_DOWN(MIN(r->start + r->size, MAX_PADDR), PAGE_SIZE);
-		if (start < image + size && end > image) {
-			map_direct(start, image);
-			start = image + size;
-		}
-		map_direct(start, end);
-	}
-	map_direct_image(image, _rodata_end - _start, size);
-}
-
-/* M2P and frame table: 2 MiB pages for the stretches that have RAM. */
-static void map_frame_tables(mfn_t first, mfn_t end)
-{
-	const u64 per_m2p = LARGE / sizeof(u64);
-	const u64 per_frames = LARGE / sizeof(struct page);
-	mfn_t m, page;
-
-	for (m = ALIGN_DOWN(first, per_m2p); m < end; m += per_m2p) {
-		const u64 at = m * sizeof(u64);
-
-		if (*entry_at(M2P_START + at, 2) & PTE_P)
-			continue;
-		page = boot_alloc(LARGE_FRAMES, LARGE_FRAMES);
-		/* All ones: nobody's frame. */
-		memset(frame_to_virt(page), 0xff, LARGE);
-		map_large(M2P_START + at, page, HYP_DATA);
-		map_large(M2P_RO_START + at, page, HYP_RODATA | PTE_US);
-	}
-	for (m = ALIGN_DOWN(first, per_frames); m < end; m += per_frames) {
-		const u64 va = FRAMES_START + m * sizeof(struct page);
-
-		if (*entry_at(va, 2) & PTE_P)
-			continue;
-		page = boot_alloc(LARGE_FRAMES, LARGE_FRAMES);
-		map_large(va, page, HYP_DATA);
-	}
-}
-
-/* All stretches of the frame table without RAM share one page of it. */
-static void map_frame_holes(mfn_t end)
-{
-	const u64 per_frames = LARGE / sizeof(struct page);
-	mfn_t m, page = 0;
-	u64 va;
-
-	for (m = 0; m < end; m += per_frames) {
-		va = FRAMES_START + m * sizeof(struct page);
-		if (*entry_at(va, 2) & PTE_P)
-			continue;
-		if (!page)
-			page = boot_alloc(LARGE_FRAMES, LARGE_FRAMES);
-		map_large(va, page, HYP_DATA);
+		if (r->type == BOOT_RAM && start < end)
+			f(start, end);
 	}
 }
 
@@ -281,30 +243,26 @@ static void map_frame_holes(mfn_t end)
  * devices and per-CPU areas must exist before the first guest L4 copies them. */
 void hyp_map_init(void)
 {
-	mfn_t end = 0;
 	u64 va;
-	u32 i;
 
 	boot_limit = HUGE * 4 >> PAGE_SHIFT;
 	hyp_l4_mfn = boot_alloc(1, 1);
 	hyp_l4 = frame_to_virt(hyp_l4_mfn);
-	map_image(image_paddr);
-	map_all_ram(image_paddr);
-	for (va = HYP_START; va < HYP_END; va += 1ULL << 39)
+	map_image();
+	boot_ram_each(map_ram);
+	for (va = M2P_START; va < HYP_END; va += 1ULL << 39)
 		entry_at(va, 3);
+	/* The guests' window on the M2P: the same tables, but without the right
+	 * to write; and only there all entries on the way are theirs. */
+	hyp_l4[pt_index(M2P_RO_START, 4)] =
+		(hyp_l4[pt_index(M2P_START, 4)] | PTE_US) & ~(u64)PTE_RW;
 	hyp_map_cpu(0);
 	/* From here on all RAM is in reach. */
 	write_cr3(hyp_l4_mfn << PAGE_SHIFT);
 	boot_limit = MAX_PADDR >> PAGE_SHIFT;
-	for (i = 0; i < boot_info.range_count; i++) {
-		const struct boot_range *r = &boot_info.range[i];
-
-		if (r->type != BOOT_RAM)
-			continue;
-		end = MIN(r->start + r->size, MAX_PADDR) >> PAGE_SHIFT;
-		map_frame_tables(r->start >> PAGE_SHIFT, end);
-	}
-	map_frame_holes(end);
+	boot_ram_each(back_frame_tables);
+	/* All stretches of the frame table without RAM share one page of it. */
+	back_table(FRAMES_START, sizeof(struct page), 0, frames_end, 0, true);
 }
 
 void hyp_map_cpu(unsigned id)

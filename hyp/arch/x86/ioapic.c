@@ -3,13 +3,6 @@
  * IOAPICs: each input line (a gsi) has a redirection entry that says which
  * vector it raises on which CPU.  All lines start masked.
  */
-#include <hyp/arch.h>
-#include <hyp/lock.h>
-#include <hyp/printk.h>
-
-#include <asm/acpi.h>
-#include <asm/hyp-map.h>
-#include <asm/irq.h>
 #include <asm/machine.h>
 
 #define RTE_LOW		0x02000

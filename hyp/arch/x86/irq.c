@@ -6,14 +6,6 @@
  * device (arch_pirq_eoi), so a guest that never does cannot drown us; an edge
  * or a message is acknowledged at once.
  */
-#include <asm/irq.h>
-
-#include <hyp/arch.h>
-#include <hyp/cpu.h>
-#include <hyp/lock.h>
-#include <hyp/printk.h>
-
-#include <asm/entry.h>
 #include <asm/machine.h>
 
 static struct lock irq_lock = LOCK_INIT(RANK_IRQ);
@@ -72,9 +64,9 @@ static void device_interrupt(unsigned vector)
 	guest_irq(pirq - 1);
 }
 
-void interrupt_handle(u32 vector)
+void interrupt_handle(struct regs *r)
 {
-	switch (vector) {
+	switch (r->vector) {
 	case VECTOR_TIMER:
 		apic_eoi();
 		clock_timer_interrupt();
@@ -94,8 +86,8 @@ void interrupt_handle(u32 vector)
 		break;
 	default:
 		/* Below VECTOR_DEVICE: a spurious one of the old 8259s. */
-		if (vector >= VECTOR_DEVICE)
-			device_interrupt(vector);
+		if (r->vector >= VECTOR_DEVICE)
+			device_interrupt(r->vector);
 	}
 }
 

@@ -7,13 +7,6 @@
  * them: the MSI capability is guarded against the control domain's writes,
  * and frames with an MSI-X table in use are read-only to it.
  */
-#include <hyp/arch.h>
-#include <hyp/cpu.h>
-#include <hyp/lock.h>
-
-#include <asm/cpu.h>
-#include <asm/hyp-map.h>
-#include <asm/irq.h>
 #include <asm/machine.h>
 
 #define CONF_ADDRESS	0xcf8

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Hypercalls that set what a vCPU's kernel needs of the processor. */
-#include <hyp/guest.h>
-#include <hyp/hypercall.h>
-#include <hyp/lib.h>
-
-#include <xen/callback.h>
-
-#include <asm/insn.h>
 #include <asm/pv.h>
 
 #define FRAME_MAX	128		/* more than the largest bounce frame */
@@ -21,7 +14,7 @@ void pv_hot_update(struct vcpu *v)
 {
 	const struct trap_info *pf = &v->arch.traps[TRAP_PF];
 
-	v->arch.hot_syscall = v->arch.syscall_entry &&
+	v->arch.hot_syscall = v->arch.callback[CALLBACKTYPE_syscall] &&
 			      (v->arch.callback_masks & BIT(CALLBACKTYPE_syscall));
 	v->arch.hot_pf = TI_GET_IF(pf) ? pf->address : 0;
 }
@@ -53,8 +46,7 @@ long do_iret(void)
 	}
 	r->rip = f.rip;
 	r->cs = (u16)f.cs | 3;
-	r->rflags = (f.rflags & ~(u64)RFLAGS_NEVER & 0xffffffff) | RFLAGS_IF |
-		    RFLAGS_FIXED;
+	r->rflags = pv_rflags(f.rflags);
 	r->rsp = f.rsp;
 	r->ss = (u16)f.ss | 3;
 	if (f.flags & VGCF_in_syscall) {
@@ -96,39 +88,20 @@ long do_set_trap_table(u64 table)
 	return 0;
 }
 
-static u64 *callback_entry(struct vcpu *v, unsigned type)
-{
-	switch (type) {
-	case CALLBACKTYPE_event:
-		return &v->arch.event_entry;
-	case CALLBACKTYPE_failsafe:
-		return &v->arch.failsafe_entry;
-	case CALLBACKTYPE_syscall:
-		return &v->arch.syscall_entry;
-	case CALLBACKTYPE_sysenter:
-	case CALLBACKTYPE_sysenter_deprecated:
-		return &v->arch.sysenter_entry;
-	case CALLBACKTYPE_syscall32:
-		return &v->arch.syscall32_entry;
-	default:
-		return NULL;
-	}
-}
-
 static long set_callback(struct vcpu *v, unsigned type, u64 entry, bool mask)
 {
-	u64 *slot = callback_entry(v, type);
+	struct arch_vcpu *a = &v->arch;
 
-	if (!slot)
+	if (type == CALLBACKTYPE_sysenter_deprecated)
+		type = CALLBACKTYPE_sysenter;
+	if (type >= ARRAY_SIZE(a->callback) || type == CALLBACKTYPE_nmi)
 		return -XEN_ENOSYS;
 	if (!is_canonical(entry))
 		return -XEN_EINVAL;
-	*slot = entry;
-	if (type == CALLBACKTYPE_sysenter_deprecated)
-		type = CALLBACKTYPE_sysenter;
-	v->arch.callback_masks &= ~(u32)BIT(type);
+	a->callback[type] = entry;
+	a->callback_masks &= ~(u32)BIT(type);
 	if (mask)
-		v->arch.callback_masks |= (u32)BIT(type);
+		a->callback_masks |= (u32)BIT(type);
 	pv_hot_update(v);
 	return 0;
 }
@@ -258,62 +231,45 @@ void pv_load_debug(const struct vcpu *v)
 	write_dr7(dr[7]);
 }
 
+/* 4 and 5 are old names of 6 and 7. */
+static u32 debug_register(u64 number)
+{
+	const u32 reg = (u32)number;
+
+	return reg == 4 || reg == 5 ? reg + 2 : reg;
+}
+
 long do_set_debugreg(u64 number, u64 value)
 {
-	struct vcpu *v = current_vcpu();
-	const u32 reg = (u32)number;
-	u64 *dr = v->arch.dr;
-	int rc;
+	u64 *dr = current_vcpu()->arch.dr;
+	const u32 reg = debug_register(number);
+	const u64 old = dr[7];
+	int rc = 0;
 
-	switch (reg) {
-	case 0 ... 3:
-		rc = pv_check_breakpoint(value);
-		if (rc)
-			return rc;
-		dr[reg] = value;
-		break;
-	case 4:
-	case 6:
-		dr[6] = (value & 0xffffefff) | DR6_FIXED;
-		return 0;
-	case 5:
-	case 7:
-		rc = pv_check_dr7(value, &value);
-		if (rc)
-			return rc;
-		if (!((dr[7] | value) & 0xff)) {
-			dr[7] = value;
-			return 0;
-		}
-		dr[7] = value;
-		break;
-	default:
+	if (reg > 7)
 		return -XEN_EINVAL;
-	}
-	if (dr[7] & 0xff || reg >= 4)
-		pv_load_debug(v);
+	if (reg < 4)
+		rc = pv_check_breakpoint(value);
+	else if (reg == 6)
+		value = (value & 0xffffefff) | DR6_FIXED;
+	else
+		rc = pv_check_dr7(value, &value);
+	if (rc)
+		return rc;
+	dr[reg] = value;
+	if (reg != 6 && (old | dr[7]) & 0xff)
+		pv_load_debug(current_vcpu());
 	return 0;
 }
 
 long do_get_debugreg(u64 number)
 {
-	const u64 *dr = current_vcpu()->arch.dr;
-	const u32 reg = (u32)number;
+	const u32 reg = debug_register(number);
 
-	switch (reg) {
-	case 0 ... 3:
-	case 6:
-	case 7:
-		return (long)dr[reg];
-	case 4:
-	case 5:
-		return (long)dr[reg + 2];
-	default:
-		return -XEN_ENODEV;
-	}
+	return reg > 7 ? -XEN_ENODEV : (long)current_vcpu()->arch.dr[reg];
 }
 
-/* ---- The hypercall page of older kernels ---- */
+/* ---- The hypercall page of kernels that want one ---- */
 
 void arch_fill_hypercall_page(void *page)
 {
@@ -324,16 +280,18 @@ void arch_fill_hypercall_page(void *page)
 	};
 	/* push %rcx; push %r11; push %rax; mov $23, %eax; syscall */
 	static const u8 iret[] = {
-		0x51, 0x41, 0x53, 0x50, 0xb8, 23, 0, 0, 0, 0x0f, 0x05,
+		0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret, 0, 0, 0,
+		0x0f, 0x05, 0xcc, 0xcc, 0xcc,
 	};
 	u8 *slot = page;
 	unsigned n;
 
+	_Static_assert(sizeof(iret) == sizeof(plain), "one overwrites the other");
 	memset(page, 0xcc, PAGE_SIZE);
 	for (n = 0; n < PAGE_SIZE / 32; n++, slot += 32) {
 		memcpy(slot, plain, sizeof(plain));
 		slot[4] = (u8)n;
+		if (n == __HYPERVISOR_iret)
+			memcpy(slot, iret, sizeof(iret));
 	}
-	memset((u8 *)page + 23 * 32, 0xcc, 32);
-	memcpy((u8 *)page + 23 * 32, iret, sizeof(iret));
 }

@@ -4,23 +4,9 @@
  * and out.  Context goes in only while the vCPU does not run.
  */
 #include <hyp/desc.h>
-#include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
-#include <hyp/lib.h>
 
-#include <xen/callback.h>
-
-#include <asm/insn.h>
 #include <asm/pv.h>
-
-int arch_domain_init(struct domain *d)
-{
-	return 0;
-}
-
-void arch_domain_exit(struct domain *d)
-{
-}
 
 int arch_vcpu_init(struct vcpu *v)
 {
@@ -64,19 +50,19 @@ void arch_vcpu_exit(struct vcpu *v)
 
 static int check_addresses(const struct vcpu_guest_context *c)
 {
+	const u64 address[] = {
+		c->user_regs.rip, c->user_regs.rsp, c->event_callback_eip,
+		c->failsafe_callback_eip, c->syscall_callback_eip, c->fs_base,
+		c->gs_base_kernel, c->gs_base_user,
+	};
+	bool ok = pv_stack_ok(c->kernel_sp);
 	unsigned i;
 
 	for (i = 0; i < 256; i++)
-		if (!is_canonical(c->trap_ctxt[i].address))
-			return -XEN_EINVAL;
-	if (!is_canonical(c->user_regs.rip) || !is_canonical(c->user_regs.rsp) ||
-	    !pv_stack_ok(c->kernel_sp) || !is_canonical(c->event_callback_eip) ||
-	    !is_canonical(c->failsafe_callback_eip) ||
-	    !is_canonical(c->syscall_callback_eip) ||
-	    !is_canonical(c->fs_base) || !is_canonical(c->gs_base_kernel) ||
-	    !is_canonical(c->gs_base_user))
-		return -XEN_EINVAL;
-	return 0;
+		ok &= is_canonical(c->trap_ctxt[i].address);
+	for (i = 0; i < ARRAY_SIZE(address); i++)
+		ok &= is_canonical(address[i]);
+	return ok ? 0 : -XEN_EINVAL;
 }
 
 static int check_tables(const struct vcpu_guest_context *c)
@@ -129,19 +115,23 @@ static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
 	return pv_set_ldt(v, c->ldt_base, (u32)c->ldt_ents);
 }
 
+/* The frame that entry.S makes is the beginning of the ABI's. */
+_Static_assert(offsetof(struct cpu_user_regs, rax) == offsetof(struct regs, rax) &&
+	       offsetof(struct cpu_user_regs, rip) == offsetof(struct regs, rip) &&
+	       offsetof(struct cpu_user_regs, ss) == offsetof(struct regs, ss),
+	       "struct regs is not as the ABI has it");
+
 static void set_registers(struct vcpu *v, const struct cpu_user_regs *u)
 {
 	struct arch_vcpu *a = &v->arch;
+	struct regs *r = &a->regs;
 
-	a->regs = (struct regs) {
-		.r15 = u->r15, .r14 = u->r14, .r13 = u->r13, .r12 = u->r12,
-		.rbp = u->rbp, .rbx = u->rbx, .r11 = u->r11, .r10 = u->r10,
-		.r9 = u->r9, .r8 = u->r8, .rax = u->rax, .rcx = u->rcx,
-		.rdx = u->rdx, .rsi = u->rsi, .rdi = u->rdi,
-		.rip = u->rip, .cs = u->cs | 3, .rsp = u->rsp, .ss = u->ss | 3,
-		.rflags = (u->rflags & 0xffffffff & ~(u64)RFLAGS_NEVER) |
-			  RFLAGS_IF | RFLAGS_FIXED,
-	};
+	memcpy(r, u, sizeof(*r));
+	memset(r->pad0, 0, sizeof(r->pad0));
+	memset(r->pad1, 0, sizeof(r->pad1));
+	r->cs |= 3;
+	r->ss |= 3;
+	r->rflags = pv_rflags(u->rflags);
 	/* The real one stays 0; this is PHYSDEVOP_set_iopl's. */
 	a->iopl = u->rflags >> 12 & 3;
 	a->ds = u->ds;
@@ -153,9 +143,9 @@ static void set_registers(struct vcpu *v, const struct cpu_user_regs *u)
 static void set_callbacks(struct arch_vcpu *a,
 			  const struct vcpu_guest_context *c)
 {
-	a->event_entry = c->event_callback_eip;
-	a->failsafe_entry = c->failsafe_callback_eip;
-	a->syscall_entry = c->syscall_callback_eip;
+	a->callback[CALLBACKTYPE_event] = c->event_callback_eip;
+	a->callback[CALLBACKTYPE_failsafe] = c->failsafe_callback_eip;
+	a->callback[CALLBACKTYPE_syscall] = c->syscall_callback_eip;
 	a->callback_masks = BIT(CALLBACKTYPE_event);
 	if (c->flags & VGCF_failsafe_disables_events)
 		a->callback_masks |= BIT(CALLBACKTYPE_failsafe);
@@ -231,18 +221,17 @@ void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
 	if (a->callback_masks & BIT(CALLBACKTYPE_syscall))
 		c->flags |= VGCF_syscall_disables_events;
 
-	u->r15 = r->r15; u->r14 = r->r14; u->r13 = r->r13; u->r12 = r->r12;
-	u->rbp = r->rbp; u->rbx = r->rbx; u->r11 = r->r11; u->r10 = r->r10;
-	u->r9 = r->r9; u->r8 = r->r8; u->rax = r->rax; u->rcx = r->rcx;
-	u->rdx = r->rdx; u->rsi = r->rsi; u->rdi = r->rdi;
-	u->rip = r->rip;
+	memcpy(u, r, sizeof(*r));
 	/* As in a bounce frame: RPL 0 tells the kernel from user space. */
-	u->cs = a->kernel_mode ? r->cs & ~3 : r->cs;
+	if (a->kernel_mode)
+		u->cs &= ~3;
 	u->saved_upcall_mask = v->info->evtchn_upcall_mask;
 	u->rflags = (r->rflags & ~(u64)RFLAGS_IF) | (u64)a->iopl << 12 |
 		    (u->saved_upcall_mask ? 0 : RFLAGS_IF);
-	u->rsp = r->rsp; u->ss = r->ss;
-	u->ds = a->ds; u->es = a->es; u->fs = a->fs; u->gs = a->gs;
+	u->ds = a->ds;
+	u->es = a->es;
+	u->fs = a->fs;
+	u->gs = a->gs;
 
 	memcpy(c->trap_ctxt, a->traps, sizeof(c->trap_ctxt));
 	c->ldt_base = a->ldt_base;
@@ -258,9 +247,9 @@ void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
 	c->ctrlreg[3] = v->mmu.kernel << PAGE_SHIFT;
 	c->ctrlreg[4] = a->cr4;
 	memcpy(c->debugreg, a->dr, sizeof(c->debugreg));
-	c->event_callback_eip = a->event_entry;
-	c->failsafe_callback_eip = a->failsafe_entry;
-	c->syscall_callback_eip = a->syscall_entry;
+	c->event_callback_eip = a->callback[CALLBACKTYPE_event];
+	c->failsafe_callback_eip = a->callback[CALLBACKTYPE_failsafe];
+	c->syscall_callback_eip = a->callback[CALLBACKTYPE_syscall];
 	c->vm_assist = v->domain->assist;
 	c->fs_base = a->fs_base;
 	c->gs_base_kernel = a->gs_base_kernel;

@@ -4,11 +4,8 @@
  * work in a PV guest, and the leaves of the Xen ABI.  A feature is shown by
  * being listed here; a new one of some processor stays hidden.
  */
-#include <hyp/domain.h>
-
 #include <xen/arch-x86/cpuid.h>
 
-#include <asm/insn.h>
 #include <asm/pv.h>
 
 #define LEAF_MAX	0xd
@@ -40,10 +37,6 @@
  * leaf 1. */
 #define SHOW_E1D	0x28500800
 #define SHOW_E1D_AMD	0x01c1c3f5
-
-void cpuid_policy_init(void)
-{
-}
 
 u64 pv_cr4_allowed(const struct vcpu *v)
 {
@@ -114,6 +107,43 @@ static void xsave_leaf(const struct vcpu *v, u32 sub, struct cpuid_regs *o)
 	}
 }
 
+/* The leaves that are there, and what of the processor's answer is shown. */
+static const struct {
+	u32 first, last;
+	struct cpuid_regs mask;
+} shown[] = {
+	{ 0, 0, { ~0u, ~0u, ~0u, ~0u } },
+	{ 1, 1, { ~0u, 0xffff, SHOW_1C, SHOW_1D } },
+	{ 2, 2, { ~0u, ~0u, ~0u, ~0u } },
+	{ 4, 4, { 0x3ff, ~0u, ~0u, ~0u } },	/* but for who shares a cache */
+	{ 7, 7, { 0, SHOW_7B, SHOW_7C, SHOW_7D } },
+	{ 0xd, 0xd, { ~0u, ~0u, ~0u, ~0u } },
+	{ 0x80000000, 0x80000000, { ~0u, ~0u, ~0u, ~0u } },
+	{ 0x80000001, 0x80000001, { ~0u, ~0u, SHOW_E1C, SHOW_E1D | SHOW_E1D_AMD } },
+	{ 0x80000002, 0x80000006, { ~0u, ~0u, ~0u, ~0u } },
+	{ 0x80000007, 0x80000007, { 0, 0, 0, BIT(8) } },	/* invariant TSC */
+	{ 0x80000008, 0x80000008, { ~0u, 0, 0, 0 } },
+};
+
+/* What the processor says, as far as it is shown; else zeros. */
+static void masked_leaf(u32 leaf, u32 sub, struct cpuid_regs *o)
+{
+	const struct cpuid_regs *m;
+	unsigned i;
+
+	*o = (struct cpuid_regs){ 0 };
+	for (i = 0; i < ARRAY_SIZE(shown); i++) {
+		m = &shown[i].mask;
+		if (leaf < shown[i].first || leaf > shown[i].last)
+			continue;
+		cpuid(leaf, sub, &o->a, &o->b, &o->c, &o->d);
+		o->a &= m->a;
+		o->b &= m->b;
+		o->c &= m->c;
+		o->d &= m->d;
+	}
+}
+
 /* v is NULL when a tool asks what any guest sees. */
 void pv_cpuid(const struct vcpu *v, u32 leaf, u32 sub, struct cpuid_regs *o)
 {
@@ -121,59 +151,32 @@ void pv_cpuid(const struct vcpu *v, u32 leaf, u32 sub, struct cpuid_regs *o)
 		xen_leaf(leaf - XEN_CPUID_FIRST_LEAF, o);
 		return;
 	}
-	*o = (struct cpuid_regs){ 0 };
-	if ((leaf < 0x80000000 && leaf > LEAF_MAX) || leaf > EXT_LEAF_MAX)
-		return;
-	cpuid(leaf, sub, &o->a, &o->b, &o->c, &o->d);
+	masked_leaf(leaf, sub, o);
 	switch (leaf) {
 	case 0:
 		o->a = MIN(o->a, LEAF_MAX);
 		break;
+	case 0x80000000:
+		o->a = MIN(o->a, EXT_LEAF_MAX);
+		break;
 	case 1:
-		o->b = (o->b & 0xffff) | (v ? v->id * 2 << 24 : 0);
-		o->c &= SHOW_1C;
-		o->d &= SHOW_1D;
+		o->b |= v ? v->id * 2 << 24 : 0;
 		hide_vectors(1, o);
 		o->c |= F1C_HYPERVISOR;
 		if (v && v->arch.cr4 & CR4_OSXSAVE)
 			o->c |= F1C_OSXSAVE;
 		break;
-	case 4:
-		o->a &= 0x3ff;		/* no cores share what they tell */
-		break;
-	case 2:
-	case 0x80000002 ... 0x80000006:
-		break;
 	case 7:
-		if (sub) {
-			*o = (struct cpuid_regs){ 0 };
-			break;
-		}
-		o->a = 0;
-		o->b &= SHOW_7B;
-		o->c &= SHOW_7C;
-		o->d &= SHOW_7D;
 		hide_vectors(7, o);
+		if (sub)
+			*o = (struct cpuid_regs){ 0 };
 		break;
 	case 0xd:
 		xsave_leaf(v, sub, o);
 		break;
-	case 0x80000000:
-		o->a = MIN(o->a, EXT_LEAF_MAX);
-		break;
 	case 0x80000001:
-		o->c &= SHOW_E1C;
-		o->d &= SHOW_E1D | (cpu_features.amd ? SHOW_E1D_AMD : 0);
-		break;
-	case 0x80000007:
-		o->a = o->b = o->c = 0;
-		o->d &= BIT(8);		/* invariant TSC */
-		break;
-	case 0x80000008:
-		o->b = o->c = o->d = 0;
-		break;
-	default:
-		*o = (struct cpuid_regs){ 0 };
+		if (!cpu_features.amd)
+			o->d &= SHOW_E1D;
 		break;
 	}
 }

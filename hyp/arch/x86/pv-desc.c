@@ -6,10 +6,6 @@
  * and system segments are refused.
  */
 #include <hyp/desc.h>
-#include <hyp/domain.h>
-#include <hyp/guest.h>
-#include <hyp/hypercall.h>
-#include <hyp/page.h>
 
 #include <asm/pv.h>
 

@@ -4,13 +4,8 @@
  * #GP (CPUID with its prefix as #UD).  What we do not know, or may not be
  * done, stays the exception that it was.
  */
-#include <hyp/guest.h>
-#include <hyp/lib.h>
 #include <hyp/priv.h>
 
-#include <xen/callback.h>
-
-#include <asm/insn.h>
 #include <asm/pv-decode.h>
 #include <asm/pv.h>
 
@@ -227,13 +222,13 @@ static bool privileged(struct vcpu *v, struct regs *r, const struct insn *i)
 /* SYSENTER of a 32-bit program, where the processor made it a #GP. */
 static bool sysenter(struct vcpu *v, struct regs *r)
 {
-	if (v->arch.kernel_mode || !v->arch.sysenter_entry)
+	if (v->arch.kernel_mode || !v->arch.callback[CALLBACKTYPE_sysenter])
 		return false;
 	r->rip = r->rsp = 0;
 	r->cs = 3;
 	r->ss = SEL_USER_DS;
 	r->rflags &= ~(u64)RFLAGS_NT;
-	pv_enter_callback(v, r, CALLBACKTYPE_sysenter, v->arch.sysenter_entry);
+	pv_enter_callback(v, r, CALLBACKTYPE_sysenter);
 	return true;
 }
 

@@ -4,11 +4,8 @@
  * which of them reach the hardware is decided for the domain.  The others
  * read as ones and swallow writes: kernels probe freely.
  */
-#include <hyp/guest.h>
 #include <hyp/priv.h>
 
-#include <asm/insn.h>
-#include <asm/irq.h>
 #include <asm/machine.h>
 #include <asm/pv.h>
 

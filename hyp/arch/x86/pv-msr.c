@@ -3,12 +3,6 @@
  * MSRs that a PV kernel may read or write.  All others are a #GP, which its
  * accessors survive.
  */
-#include <hyp/domain.h>
-#include <hyp/guest.h>
-#include <hyp/hypercall.h>
-#include <hyp/page.h>
-
-#include <asm/insn.h>
 #include <asm/pv.h>
 
 #define MSR_TSC			0x10

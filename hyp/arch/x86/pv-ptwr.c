@@ -5,9 +5,6 @@
  * it.  When another CPU or the page walker changed the entry meanwhile, the
  * guest simply executes its instruction again.
  */
-#include <hyp/domain.h>
-#include <hyp/guest.h>
-
 #include <asm/pv-decode.h>
 #include <asm/pv.h>
 

@@ -5,13 +5,8 @@
  * then rip, cs with the saved event mask in bits 32-39, rflags, rsp, ss.
  * entry.S makes the most frequent ones by itself, with the same contents.
  */
-#include <hyp/guest.h>
-#include <hyp/lib.h>
 #include <hyp/printk.h>
 
-#include <xen/callback.h>
-
-#include <asm/insn.h>
 #include <asm/pv.h>
 
 /* Vectors whose frame has an error code. */
@@ -112,10 +107,10 @@ void pv_inject_page_fault(struct vcpu *v, struct regs *r, u64 va, u32 error)
 	pv_inject(v, r, TRAP_PF, error);
 }
 
-void pv_enter_callback(struct vcpu *v, struct regs *r, unsigned type, u64 entry)
+void pv_enter_callback(struct vcpu *v, struct regs *r, unsigned type)
 {
 	const struct bounce b = {
-		.entry = entry,
+		.entry = v->arch.callback[type],
 		.mask = type == CALLBACKTYPE_event ||
 			(v->arch.callback_masks & BIT(type)),
 	};
@@ -126,7 +121,7 @@ void pv_enter_callback(struct vcpu *v, struct regs *r, unsigned type, u64 entry)
 void pv_failsafe(struct vcpu *v, struct regs *r, const u16 sel[4])
 {
 	const struct bounce b = {
-		.entry = v->arch.failsafe_entry,
+		.entry = v->arch.callback[CALLBACKTYPE_failsafe],
 		.mask = v->arch.callback_masks & BIT(CALLBACKTYPE_failsafe),
 		.words = 4, .word = { sel[0], sel[1], sel[2], sel[3] },
 	};
@@ -140,26 +135,41 @@ void pv_failsafe(struct vcpu *v, struct regs *r, const u16 sel[4])
 
 /* ---- SYSCALL that entry.S did not finish ---- */
 
-static void syscall_to(struct vcpu *v, struct regs *r, unsigned type, u64 entry)
+void pv_syscall(struct regs *r)
 {
-	if (entry && !v->arch.kernel_mode) {
-		pv_enter_callback(v, r, type, entry);
+	struct vcpu *v = stack_top()->vcpu;
+	const unsigned type = r->cs == SEL_USER_CS32 ? CALLBACKTYPE_syscall32 :
+						       CALLBACKTYPE_syscall;
+
+	if (v->arch.callback[type] && !v->arch.kernel_mode) {
+		pv_enter_callback(v, r, type);
 		return;
 	}
 	r->rip -= 2;
 	pv_inject(v, r, TRAP_UD, 0);
 }
 
-void pv_syscall(struct regs *r)
-{
-	struct vcpu *v = stack_top()->vcpu;
+/* ---- The last C before a guest ---- */
 
-	syscall_to(v, r, CALLBACKTYPE_syscall, v->arch.syscall_entry);
+static void deliver_event(struct vcpu *v)
+{
+	const struct vcpu_info *info = v->info;
+
+	if (READ_ONCE(info->evtchn_upcall_pending) &&
+	    !READ_ONCE(info->evtchn_upcall_mask) &&
+	    v->arch.callback[CALLBACKTYPE_event])
+		pv_enter_callback(v, guest_regs(), CALLBACKTYPE_event);
 }
 
-void pv_syscall32(struct regs *r)
+/* Pending work of this CPU may change who runs; then its waiting event. */
+void pv_return(void)
 {
-	struct vcpu *v = stack_top()->vcpu;
+	struct cpu *c = this_cpu();
 
-	syscall_to(v, r, CALLBACKTYPE_syscall32, v->arch.syscall32_entry);
+	do {
+		if (READ_ONCE(c->work))
+			cpu_work();
+		deliver_event(c->current);
+		/* A bad stack ends the guest, which is work again. */
+	} while (READ_ONCE(c->work));
 }

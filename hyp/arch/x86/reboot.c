@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Stopping the machine: halt, reset, power off. */
-#include <hyp/arch.h>
-#include <hyp/lib.h>
-#include <hyp/printk.h>
-
-#include <asm/acpi.h>
-#include <asm/cpu.h>
-#include <asm/entry.h>
-#include <asm/hyp-map.h>
 #include <asm/machine.h>
 
 #define SLP_EN		BIT(13)
-#define SLP_TYPE(v)	((v) << 10)
 #define SLP_MASK	0x3c00
-#define PM1_SCI_EN	1
 #define RESET_PORT	0xcf9
 
 void arch_halt(void)
@@ -33,15 +23,6 @@ void arch_take_interrupts(void)
 	__asm__ volatile("sti; nop; nop; cli" : : : "memory");
 }
 
-/* The reset register of the FADT, then what PCs have had for ever. */
-static void acpi_reset(void)
-{
-	if (!acpi.reset_address)
-		return;
-	if (acpi.reset_space == 1 && acpi.reset_address <= 0xffff)
-		outb(acpi.reset_address, acpi.reset_value);
-}
-
 void arch_reboot(void)
 {
 	static const struct { u16 limit; u64 base; } __packed no_idt = { 0 };
@@ -50,7 +31,9 @@ void arch_reboot(void)
 	irq_off();
 	smp_stop_others();
 	for (i = 0; i < 2; i++) {
-		acpi_reset();
+		/* The FADT's register, then what PCs have had for ever. */
+		if (acpi.reset)
+			outb(acpi.reset, acpi.reset_value);
 		outb(RESET_PORT, 0x02);
 		outb(RESET_PORT, 0x06);
 		outb(0x64, 0xfe);	/* the keyboard controller's line */
@@ -83,12 +66,11 @@ int arch_acpi_sleep(u32 state, u16 val_a, u16 val_b)
 	return -XEN_EIO;
 }
 
+/* Only the control domain can read in AML how S5 is entered. */
 void arch_power_off(void)
 {
 	irq_off();
-	if (acpi.has_s5)
-		arch_acpi_sleep(5, SLP_TYPE(acpi.s5_a), SLP_TYPE(acpi.s5_b));
-	log_err("cannot power off: halted");
+	log_err("the control domain did not power off by ACPI: halted");
 	smp_stop_others();
 	arch_halt();
 }

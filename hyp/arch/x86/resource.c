@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Which ports and which device memory the control domain may use. */
-#include <hyp/arch.h>
-
-#include <asm/acpi.h>
-#include <asm/cpu.h>
-#include <asm/irq.h>
 #include <asm/machine.h>
 #include <asm/multiboot2.h>
 

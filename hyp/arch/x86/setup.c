@@ -7,21 +7,10 @@
  *	own stack, final tables		frame table, allocator, ACPI, APIC,
  *					clock, other CPUs
  */
-#include <hyp/arch.h>
 #include <hyp/console.h>
-#include <hyp/cpu.h>
 #include <hyp/frame-alloc.h>
-#include <hyp/lib.h>
 #include <hyp/page.h>
-#include <hyp/param.h>
-#include <hyp/printk.h>
 
-#include <asm/acpi.h>
-#include <asm/boot-mem.h>
-#include <asm/cpu.h>
-#include <asm/entry.h>
-#include <asm/hyp-map.h>
-#include <asm/irq.h>
 #include <asm/machine.h>
 #include <asm/multiboot2.h>
 
@@ -75,11 +64,7 @@ static void find_memory(void)
 {
 	u32 i;
 
-	for (i = 0; i < boot_info.range_count; i++)
-		if (boot_info.range[i].type == BOOT_RAM)
-			boot_mem_add(boot_info.range[i].start,
-				     boot_info.range[i].start +
-				     boot_info.range[i].size);
+	boot_ram_each(boot_mem_add);
 	reserve_ours();
 	for (i = 0; i < boot_info.module_count; i++)
 		boot_mem_reserve(boot_info.module[i].start,
@@ -90,7 +75,6 @@ static void release_modules(void)
 {
 	u32 i;
 
-	boot_mem_forget();
 	for (i = 0; i < boot_info.module_count; i++)
 		boot_mem_add(boot_info.module[i].start,
 			     boot_info.module[i].end);
@@ -143,12 +127,11 @@ static void __noreturn setup_rest(void)
 	page_init();
 	boot_mem_hand_over();
 	fpu_init();
-	cpuid_policy_init();
 	desc_cpu_init(c);
 	read_efi_table();
 	acpi_init(boot_info.rsdp);
 	irq_init();
-	apic_init_bsp(acpi.apic_base);
+	apic_init_bsp();
 	c->arch.apic_id = apic_id();
 	clock_init();
 	ioapic_init(&acpi);

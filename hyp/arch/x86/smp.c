@@ -3,17 +3,6 @@
  * Starting the other CPUs, one after the other: INIT, two start-up IPIs, and
  * the CPU says that it is there.
  */
-#include <hyp/arch.h>
-#include <hyp/atomic.h>
-#include <hyp/lib.h>
-#include <hyp/param.h>
-#include <hyp/printk.h>
-
-#include <asm/acpi.h>
-#include <asm/cpu.h>
-#include <asm/entry.h>
-#include <asm/hyp-map.h>
-#include <asm/irq.h>
 #include <asm/machine.h>
 #include <asm/multiboot2.h>
 

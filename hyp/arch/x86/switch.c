@@ -9,11 +9,7 @@
  * CPU may take it; arch.loaded_on tells who has it now.  When it comes back
  * to a CPU that still has it, only the frame is copied.
  */
-#include <hyp/domain.h>
-#include <hyp/lib.h>
-
 #include <asm/hyp-map.h>
-#include <asm/insn.h>
 #include <asm/pv.h>
 
 static bool armed(const struct vcpu *v)

@@ -6,11 +6,8 @@
  * of the hypervisor's own must be at an instruction that has a fix-up;
  * anything else is the end.
  */
-#include <hyp/guest.h>
-#include <hyp/lib.h>
 #include <hyp/panic.h>
 
-#include <asm/insn.h>
 #include <asm/machine.h>
 #include <asm/pv.h>
 

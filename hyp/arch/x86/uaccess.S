@@ -7,13 +7,6 @@
 
 #define EFAULT 14
 
-	.macro FIXUP insn, label
-	.pushsection .extable, "a"
-	.balign 4
-	.long \insn - ., \label - .
-	.popsection
-	.endm
-
 	.macro FUNCTION name
 	.balign 16
 	.global \name

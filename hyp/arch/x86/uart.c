@@ -3,12 +3,6 @@
  * The serial port: a 16550.  Output polls the transmitter; input comes by
  * interrupt.  The port belongs to the hypervisor; dom0 cannot reach it.
  */
-#include <hyp/arch.h>
-#include <hyp/param.h>
-#include <hyp/printk.h>
-
-#include <asm/cpu.h>
-#include <asm/irq.h>
 #include <asm/machine.h>
 
 enum uart_reg {

@@ -3,11 +3,6 @@
  * console=vga: the 80x25 text screen, for machines without a serial port.
  * It is ours until the control domain starts, and again at a panic.
  */
-#include <hyp/arch.h>
-#include <hyp/lib.h>
-#include <hyp/param.h>
-
-#include <asm/hyp-map.h>
 #include <asm/machine.h>
 
 #define COLUMNS	80

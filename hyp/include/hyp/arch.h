@@ -51,8 +51,6 @@ void arch_load_tables(struct vcpu *v);
 int arch_copy_from_guest(void *to, u64 gva, size_t n);	/* 0 or -XEN_EFAULT */
 int arch_copy_to_guest(u64 gva, const void *from, size_t n);
 
-int arch_domain_init(struct domain *d);
-void arch_domain_exit(struct domain *d);
 int arch_vcpu_init(struct vcpu *v);
 void arch_vcpu_exit(struct vcpu *v);	/* drops GDT and LDT references too */
 /* Checks and loads registers, traps, GDT, LDT, bases and tables of a vCPU

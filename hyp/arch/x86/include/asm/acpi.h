@@ -13,7 +13,6 @@
 
 struct acpi_info {
 	/* MADT */
-	paddr_t apic_base;
 	u32 cpu_count;
 	struct acpi_cpu { u32 apic_id, acpi_id; } cpu[MAX_CPUS];
 	u32 cpus_left_out;	/* more than MAX_CPUS */
@@ -23,16 +22,8 @@ struct acpi_info {
 	} ioapic[ACPI_IOAPICS_MAX];
 	struct acpi_isa { u32 gsi; bool level, low; } isa[16];
 	/* FADT; a port of 0 is absent */
-	bool has_fadt;
-	u16 sci;
-	u32 pm1a_event, pm1b_event, pm1a_control, pm1b_control;
-	u32 pm_timer;
-	bool pm_timer_32;
-	u8 reset_space, reset_value;	/* space: 0 memory, 1 I/O, 2 PCI */
-	u64 reset_address;		/* 0: none */
-	u64 dsdt;
-	bool has_s5;
-	u8 s5_a, s5_b;			/* SLP_TYP of soft-off */
+	u32 pm1a_control, pm1b_control, pm_timer, reset;
+	u8 reset_value;
 	/* HPET; 0: none */
 	paddr_t hpet;
 };
@@ -47,8 +38,6 @@ bool acpi_parse_rsdp(const u8 *p, size_t n, u64 *rsdt, u64 *xsdt);
 void acpi_parse_madt(const u8 *p, size_t n, struct acpi_info *a);
 void acpi_parse_fadt(const u8 *p, size_t n, struct acpi_info *a);
 void acpi_parse_hpet(const u8 *p, size_t n, struct acpi_info *a);
-/* Finds the package _S5_ in AML bytes. */
-void acpi_parse_s5(const u8 *p, size_t n, struct acpi_info *a);
 
 /* Reads all tables; rsdp 0: searches the BIOS area. */
 void acpi_init(paddr_t rsdp);

@@ -24,7 +24,7 @@ struct arch_vcpu {
 	u16 kernel_ss;
 	u64 fs_base, gs_base_kernel, gs_base_user;
 	u16 ds, es, fs, gs;
-	u64 event_entry, failsafe_entry, syscall_entry, sysenter_entry, syscall32_entry;
+	u64 callback[8];	/* entry points, by CALLBACKTYPE_*; 0: none */
 	u32 callback_masks;	/* bit per CALLBACKTYPE_*: mask events on entry */
 	struct trap_info *traps;	/* 256 */
 	struct page *gdt_page[14];
@@ -33,7 +33,7 @@ struct arch_vcpu {
 	u32 ldt_entries;
 	u16 ldt_mapped;		/* bit per ldt_page in use */
 	struct page *ldt_page[16];
-	u64 cr2, cr4, dr[8];
+	u64 cr4, dr[8];
 	u64 xcr0;
 	bool ts;		/* virtual CR0.TS */
 	u8 iopl;

@@ -26,7 +26,7 @@ enum trap_vector {
 void enter_guest(void) __noreturn;
 
 /* irq.c: an interrupt came (a guest or the idle loop was interrupted). */
-void interrupt_handle(u32 vector);
+void interrupt_handle(struct regs *r);
 
 /* traps.c. */
 void trap_guest(struct regs *r);	/* an exception of a guest */
@@ -45,7 +45,6 @@ void desc_cpu_init(struct cpu *c);
 
 /* Reads the processor's features; before the first vCPU and any desc_cpu_init(). */
 void fpu_init(void);
-void cpuid_policy_init(void);
 /* Turns XSAVE on, on this CPU; called by desc_cpu_init(). */
 void fpu_cpu_init(void);
 

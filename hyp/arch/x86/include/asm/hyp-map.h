@@ -27,6 +27,14 @@ extern u64 *hyp_l4;
 /* 4 KiB frames for the boot: zeroed, never given back.  Before frame_alloc_add(). */
 mfn_t boot_alloc(u64 frames, u64 align_frames);
 
+/* RAM from start to end is free, but for what boot_mem_reserve() takes out. */
+void boot_mem_add(paddr_t start, paddr_t end);
+void boot_mem_reserve(paddr_t start, paddr_t end);
+/* Gives what is left to the frame allocator; boot_alloc() ends. */
+void boot_mem_hand_over(void);
+/* Calls f for each range of whole frames of RAM that we can reach. */
+void boot_ram_each(void (*f)(paddr_t start, paddr_t end));
+
 /* Builds the final tables and switches this CPU to them; BSP. */
 void hyp_map_init(void);
 

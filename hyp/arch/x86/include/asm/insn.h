@@ -26,7 +26,17 @@
 
 #define MSR_SYSENTER_CS		0x174
 
-#ifndef __ASSEMBLY__
+#ifdef __ASSEMBLY__
+
+	/* A fault at insn continues at label; section .extable, traps.c. */
+	.macro FIXUP insn, label
+	.pushsection .extable, "a"
+	.balign 4
+	.long \insn - ., \label - .
+	.popsection
+	.endm
+
+#else
 
 #include <hyp/types.h>
 

@@ -3,10 +3,17 @@
 #ifndef ASM_MACHINE_H
 #define ASM_MACHINE_H
 
-#include <hyp/types.h>
+#include <hyp/arch.h>
+#include <hyp/lib.h>
+#include <hyp/lock.h>
+#include <hyp/param.h>
+#include <hyp/printk.h>
 
-struct cpu;
-struct cpumask;
+#include <asm/acpi.h>
+#include <asm/cpu.h>
+#include <asm/entry.h>
+#include <asm/hyp-map.h>
+#include <asm/irq.h>
 
 /* setup.c: from boot.S, on the boot stack, with early tables. */
 void setup_bsp(u32 magic, paddr_t mbi, paddr_t image) __noreturn;
@@ -19,10 +26,9 @@ extern char _start[], _text_end[], _rodata_end[], _end[];
 /* apic.c */
 extern bool apic_x2;
 extern paddr_t apic_paddr;
-void apic_init_bsp(paddr_t base);
+void apic_init_bsp(void);
 void apic_init_this(void);
 u32 apic_id(void);
-u32 apic_version(void);
 void apic_eoi(void);
 void apic_send(u32 apic_id, unsigned vector);
 void apic_send_init(u32 apic_id);

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files pv-*.c, traps.c, desc.c, switch.c and fpu.c tell each other. */
+/*
+ * What the files pv-*.c, traps.c, desc.c, switch.c and fpu.c tell each other,
+ * with the headers that they all need.
+ */
 #ifndef ASM_PV_H
 #define ASM_PV_H
 
 #include <hyp/arch.h>
 #include <hyp/domain.h>
+#include <hyp/guest.h>
 #include <hyp/hypercall.h>
+#include <hyp/lib.h>
 #include <hyp/page.h>
 
+#include <xen/callback.h>
+
 #include <asm/entry.h>
+#include <asm/insn.h>
 #include <asm/pte.h>
-#include <asm/regs.h>
 
 /* ---- pv-trap.c: into the guest kernel ---- */
 
@@ -21,20 +28,26 @@ void pv_to_user(struct vcpu *v);
 /* Bounces exception vector to the current guest's handler; crash if it has none. */
 void pv_inject(struct vcpu *v, struct regs *r, unsigned vector, u32 error);
 void pv_inject_page_fault(struct vcpu *v, struct regs *r, u64 va, u32 error);
-/* Enters one of the callbacks (CALLBACKTYPE_*) at entry. */
-void pv_enter_callback(struct vcpu *v, struct regs *r, unsigned type, u64 entry);
+/* Enters one of the callbacks (CALLBACKTYPE_*); the guest has it. */
+void pv_enter_callback(struct vcpu *v, struct regs *r, unsigned type);
 /* Selectors could not be loaded; tells the guest kernel. */
 void pv_failsafe(struct vcpu *v, struct regs *r, const u16 sel[4]);
 
 /* From entry.S. */
 void pv_syscall(struct regs *r);
-void pv_syscall32(struct regs *r);
 void pv_bad_stack(void);
 extern char exit_to_guest[], iret_insn[];
 
 static inline bool is_canonical(u64 va)
 {
 	return (u64)((s64)(va << 16) >> 16) == va;
+}
+
+/* Flags as a guest runs with them, when it asked for these. */
+static inline u64 pv_rflags(u64 wanted)
+{
+	return (wanted & ~(u64)RFLAGS_NEVER & 0xffffffff) | RFLAGS_IF |
+	       RFLAGS_FIXED;
 }
 
 static inline bool in_hypervisor(u64 va)
