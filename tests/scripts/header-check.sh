@@ -22,6 +22,11 @@ for h in "$abs"/hyp/include/hyp/*.h "$abs"/hyp/arch/x86/include/asm/*.h; do
 	[ -e "$h" ] || continue
 	try "$h" -std=gnu11 -ffreestanding -D__XEN_TOOLS__ -I"$abs/hyp/include" -I"$abs/hyp/arch/x86/include" -Ihyp-obj/include
 done
+# The drivers' headers are for strangers: no flags of ours.
+for h in "$abs"/pv-drivers/include/pv/*.h; do
+	[ -e "$h" ] || continue
+	try "$h" -std=gnu11 -ffreestanding -I"$abs/pv-drivers/include"
+done
 rooms=
 for d in "$abs"/dom0-tools/*/; do rooms="$rooms -I$d"; done
 for h in "$abs"/libctrl/include/*.h "$abs"/dom0-tools/*/*.h; do

@@ -8,6 +8,8 @@
 #   hyp/arch  calls lib, and those functions of core that a header declares
 #   libctrl   includes no header of the hypervisor but <hyp/elf.h>,
 #             <hyp/pv-layout.h> and what those include
+#   libpv.a   needs nothing but what pv/os.h names, and the four functions that
+#             a compiler may call; it has no variables of its own
 srcdir=${srcdir:-.}
 nm=${NM:-nm}
 passed=0 failed=0
@@ -45,6 +47,15 @@ for f in "$srcdir"/libctrl/*.c; do
 		passed=$((passed + 1))
 	fi
 done
+if [ -e pv-obj/libpv.a ]; then
+	pv=$(find pv-obj/pv-drivers/src -name '*.o')
+	defined $pv > layer.pv
+	undefined $pv | comm -23 - layer.pv | grep -vxE 'memcpy|memmove|memset|memcmp' | while read -r s; do
+		grep -qw "$s" "$srcdir"/pv-drivers/include/pv/os.h || echo "$s"
+	done > layer.bad
+	$nm $pv | sed -n 's/^[0-9a-f]* [bBdDC] //p' >> layer.bad
+	if [ -s layer.bad ]; then say "libpv.a needs or owns $(tr '\n' ' ' < layer.bad)"; else passed=$((passed + 1)); fi
+fi
 rm -f layer.*
 echo "layers: $passed passed, $failed failed"
 [ "$failed" = 0 ]

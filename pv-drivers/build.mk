@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+#
+# libpv.a: the front-end drivers, freestanding, for any kernel; and tiny, a
+# guest made of them.  The library is position-independent and keeps off the
+# red zone and the vector registers, so that it links into whatever a kernel is.
+
+PV_SRC := $(patsubst $(srcdir)/%,%,$(sort $(wildcard $(srcdir)/pv-drivers/src/*.c)))
+PV_TINY_SRC := $(patsubst $(srcdir)/%,%,$(sort $(wildcard $(srcdir)/pv-drivers/tiny/*.c $(srcdir)/pv-drivers/tiny/*.S)))
+PV_H_FILES := $(patsubst $(srcdir)/%,%,$(sort $(wildcard $(srcdir)/pv-drivers/include/pv/*.h)))
+PV_TINY_CODE = $(filter-out %.lds.S,$(PV_TINY_SRC))
+PV_OBJ = $(PV_SRC:%=pv-obj/%.o)
+PV_TINY_OBJ = $(PV_TINY_CODE:%=pv-obj/%.o)
+
+PV_CPPFLAGS = -I$(srcdir)/pv-drivers/include
+PV_CFLAGS = -std=gnu11 -O2 -g -ffreestanding -fno-common -fPIE -fvisibility=hidden \
+	-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fcf-protection=none \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing \
+	-fno-delete-null-pointer-checks -fno-tree-loop-distribute-patterns \
+	-ffunction-sections -fdata-sections \
+	-Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wvla
+
+pv-obj/%.c.o: $(srcdir)/%.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CC)$(HYP_CC) $(PV_CPPFLAGS) $(PV_CFLAGS) -MMD -MP -c -o $@ $<
+
+pv-obj/%.S.o: $(srcdir)/%.S
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CC)$(HYP_CC) $(PV_CPPFLAGS) -MMD -MP -c -o $@ $<
+
+pv-obj/tiny.lds: $(srcdir)/pv-drivers/tiny/tiny.lds.S $(srcdir)/pv-drivers/tiny/tiny.h
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)$(HYP_CC) $(PV_CPPFLAGS) -D__ASSEMBLER__ -E -P -x assembler-with-cpp -o $@ $<
+
+pv-obj/libpv.a: $(PV_OBJ)
+	$(AM_V_AR)rm -f $@ && $(AR) crs $@ $(PV_OBJ)
+
+# tiny.elf has all symbols; the image is the same without them.
+pv-obj/tiny.elf: $(PV_TINY_OBJ) pv-obj/libpv.a pv-obj/tiny.lds
+	$(AM_V_CCLD)$(HYP_CC) -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=none \
+		-Wl,-z,noexecstack,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
+		-Wl,-T,pv-obj/tiny.lds -o $@ $(PV_TINY_OBJ) pv-obj/libpv.a
+
+pv-obj/tiny: pv-obj/tiny.elf
+	$(AM_V_GEN)$(OBJCOPY) --strip-all $< $@
+
+-include $(PV_OBJ:.o=.d) $(PV_TINY_OBJ:.o=.d)
+
+tiny: pv-obj/tiny
+.PHONY: tiny
+
+pv-obj/libpv.pc: $(srcdir)/pv-drivers/libpv.pc.in Makefile
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)sed -e 's|@VERSION@|$(VERSION)|' -e 's|@includedir@|$(includedir)|' \
+		-e 's|@libdir@|$(libdir)|' $< > $@
+
+pv-obj/tiny.xml: $(srcdir)/pv-drivers/tiny/tiny.xml.in Makefile
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)sed 's|@pkgdatadir@|$(pkgdatadir)|' $< > $@
+
+pvlibdir = $(libdir)
+pvlib_DATA = pv-obj/libpv.a
+pvincludedir = $(includedir)/pv
+dist_pvinclude_DATA = $(PV_H_FILES)
+pvpcdir = $(libdir)/pkgconfig
+pvpc_DATA = pv-obj/libpv.pc
+pkgdata_DATA += pv-obj/tiny
+example_DATA = pv-obj/tiny.xml
+EXTRA_DIST += pv-drivers/libpv.pc.in pv-drivers/tiny/tiny.xml.in $(PV_SRC) $(PV_TINY_SRC) $(wildcard $(srcdir)/pv-drivers/*/*.h)
+
+CLEAN_HOOKS += pv-clean
+pv-clean:
+	rm -rf pv-obj
+.PHONY: pv-clean
