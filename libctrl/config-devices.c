@@ -80,6 +80,26 @@ static const struct element serial_children[] = {
 
 static const char *const disk_types[] = { "file", "block", "network", NULL };
 
+/* "aio" is what older tools called raw, "vhd" what people call vpc. */
+static bool disk_format(const char *type, enum guest_disk_format *out)
+{
+	static const struct { const char *word; enum guest_disk_format is; }
+	words[] = {
+		{ "raw", GUEST_DISK_RAW }, { "aio", GUEST_DISK_RAW },
+		{ "qcow2", GUEST_DISK_QCOW2 }, { "vpc", GUEST_DISK_VPC },
+		{ "vhd", GUEST_DISK_VPC }, { "vhdx", GUEST_DISK_VHDX },
+		{ "vdi", GUEST_DISK_VDI },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!strcmp(type, words[i].word)) {
+			*out = words[i].is;
+			return true;
+		}
+	}
+	return false;
+}
+
 static void take_disk_driver(struct parse *p, xmlNode *n, void *at)
 {
 	static const char *const names[] = {
@@ -101,12 +121,8 @@ static void take_disk_driver(struct parse *p, xmlNode *n, void *at)
 		doc_error(p, n, "name", "no such driver is known");
 	else
 		doc_set(p, &d->driver, name);
-	if (!type || !strcmp(type, "raw") || !strcmp(type, "aio"))
-		d->format = GUEST_DISK_RAW;
-	else if (!strcmp(type, "qcow2"))
-		d->format = GUEST_DISK_QCOW2;
-	else
-		doc_error(p, n, "type", "the format may be raw or qcow2");
+	if (type && !disk_format(type, &d->format))
+		doc_error(p, n, "type", "the format may be raw, qcow2, vpc, vhdx or vdi");
 	if (cache && doc_pick(cache, caches) < 0)
 		doc_error(p, n, "cache", "no such cache mode is known");
 	else
@@ -273,10 +289,8 @@ static void take_backing_format(struct parse *p, xmlNode *n, void *at)
 	struct guest_backing *b = at;
 	const char *type = doc_attr(n, "type");
 
-	if (type && !strcmp(type, "qcow2"))
-		b->format = GUEST_DISK_QCOW2;
-	else if (!type || strcmp(type, "raw"))
-		doc_error(p, n, "type", "the format may be raw or qcow2");
+	if (!type || !disk_format(type, &b->format))
+		doc_error(p, n, "type", "the format may be raw, qcow2, vpc, vhdx or vdi");
 }
 
 static void take_backing_source(struct parse *p, xmlNode *n, void *at)

@@ -43,20 +43,22 @@ struct disk_source {
 	char *export_name;	/* NBD: "" is the default export; else NULL */
 	bool readonly;
 	bool direct;		/* opened with O_DIRECT: aligned I/O only */
-	bool flush_ignored;	/* cache="unsafe": a flush may be a no-op */
+	const char *flush;	/* "normal", "each", "ignore": as the back-end's
+				 * start message says it (docs/devices.md) */
 	bool discard;		/* the XML allows it */
 	struct disk_holder *holder;	/* private */
 };
 
 /*
  * Opens the disk D for the guest called GUEST.  AGAIN: the guest has it
- * already, its back-end died; waits up to DISK_SOURCE_DRAIN_S until the dead
+ * already, its back-end died; waits up to DISK_SOURCE_DRAIN_S seconds until the dead
  * one's I/O has ended; *OUT is then what the first open filled (its fd is -1)
  * and only fd is new.  Returns 0 or a negative errno; then *why is one
  * sentence that begins with the source's name ("/img/a.raw: ..."), which the
  * caller frees (NULL: no memory), and nothing is held that was not before.
+ * Blocks for as long as a server takes to answer, at most half a minute.
  */
-#define DISK_SOURCE_DRAIN_S	30
+#define DISK_SOURCE_DRAIN_S	10
 int disk_source_open(const struct guest_disk *d, const char *guest, bool again,
 		     struct disk_source *out, char **why);
 
@@ -73,7 +75,7 @@ void disk_source_handed(struct disk_source *s);
 /* Forgets the disk: descriptor, name of the holder, memory. */
 void disk_source_close(struct disk_source *s);
 
-/* "file" or "nbd", as the back-end's start message says it. */
+/* "file", "nbd" or "none", as the back-end's start message says it. */
 const char *disk_source_mode_name(enum disk_source_mode mode);
 
 #endif

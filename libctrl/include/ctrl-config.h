@@ -58,7 +58,10 @@ enum guest_tsc {
 };
 
 enum guest_disk_type { GUEST_DISK_FILE, GUEST_DISK_BLOCK, GUEST_DISK_NETWORK };
-enum guest_disk_format { GUEST_DISK_RAW, GUEST_DISK_QCOW2 };
+enum guest_disk_format {
+	GUEST_DISK_RAW, GUEST_DISK_QCOW2, GUEST_DISK_VPC, GUEST_DISK_VHDX,
+	GUEST_DISK_VDI,
+};
 
 struct guest_iotune {		/* 0 = no limit */
 	uint64_t total_bytes_sec, read_bytes_sec, write_bytes_sec;
