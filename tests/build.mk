@@ -5,3 +5,4 @@ include tests/machine/build.mk
 include tests/toolstack/build.mk
 include tests/boot/build.mk
 include tests/scripts/build.mk
+include tests/net/build.mk

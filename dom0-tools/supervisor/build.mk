@@ -12,11 +12,12 @@ supervisor_SOURCES = dom0-tools/supervisor/main.c \
 	dom0-tools/supervisor/protocol.h dom0-tools/supervisor/guest.h \
 	dom0-tools/supervisor/policy.h dom0-tools/supervisor/hyplog.h \
 	dom0-tools/supervisor/journal.h
-supervisor_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/dom0-tools $(JANSSON_CFLAGS) -D_GNU_SOURCE \
+supervisor_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/dom0-tools \
+	-I$(top_srcdir)/libctrl $(JANSSON_CFLAGS) $(NFT_CFLAGS) -D_GNU_SOURCE \
 	-DPACKAGE_VERSION='"$(PACKAGE_VERSION)"' \
 	-DLIBEXEC_DIR='"$(pkglibexecdir)"'
 supervisor_CFLAGS = $(AM_CFLAGS) -pthread
-supervisor_LDADD = libctrl.la libguestconfig.la libcommon.a $(JANSSON_LIBS) -lpthread
+supervisor_LDADD = libctrl.la libguestconfig.la libcommon.a $(JANSSON_LIBS) $(NFT_LIBS) -lpthread
 pkglibexec_PROGRAMS += image-server
 image_server_SOURCES = dom0-tools/supervisor/image-server.c
 image_server_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
@@ -29,3 +30,5 @@ UNIT_TOOL_SRC += dom0-tools/supervisor/policy.c \
 	dom0-tools/supervisor/hyplog.c dom0-tools/supervisor/guest.c \
 	dom0-tools/supervisor/journal.c dom0-tools/supervisor/disk-source.c \
 	dom0-tools/supervisor/disk-server.c dom0-tools/supervisor/image-head.c
+
+include dom0-tools/supervisor/network.mk

@@ -2,7 +2,7 @@
 # The supervisor and ctl on a libctrl without a hypervisor.
 TOOLSTACK_CPPFLAGS = -D_GNU_SOURCE -DHAVE_CONFIG_H -I. \
 	-I$(srcdir)/libctrl/include -I$(srcdir)/libctrl -I$(srcdir)/dom0-tools \
-	-I$(srcdir)/dom0-tools/supervisor $(XML_CFLAGS) $(JANSSON_CFLAGS) \
+	-I$(srcdir)/dom0-tools/supervisor $(XML_CFLAGS) $(JANSSON_CFLAGS) $(NFT_CFLAGS) \
 	-DPACKAGE_VERSION='"$(PACKAGE_VERSION)"' -DSBINDIR='"."' \
 	-DRUN_DIR='"run"' -DLOG_DIR='"log.d"' \
 	-DSUPERVISOR_SOCKET='"run/supervisor.sock"' \
@@ -15,7 +15,7 @@ TOOLSTACK_CTL = $(filter %.c,$(ctl_SOURCES))
 tests/toolstack/supervisor: $(TOOLSTACK_SUPERVISOR)
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) $(HOST_CFLAGS) $(TOOLSTACK_CPPFLAGS) -o $@ \
-		$(filter %.c,$^) $(XML_LIBS) $(JANSSON_LIBS)
+		$(filter %.c,$^) $(XML_LIBS) $(JANSSON_LIBS) $(NFT_LIBS)
 tests/toolstack/ctl: $(TOOLSTACK_CTL)
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) $(HOST_CFLAGS) $(TOOLSTACK_CPPFLAGS) -o $@ \
