@@ -113,7 +113,6 @@ static void begin(const char *fmt, va_list ap)
 		arch_halt();
 	console_force();
 	smp_stop_others();
-	vga_give_away(false);
 	hyp_vsnprintf(reason, sizeof(reason), fmt, ap);
 	log_err("PANIC on CPU %u: %s", this_cpu()->id, reason);
 }

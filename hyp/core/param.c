@@ -136,28 +136,12 @@ static bool parse_com1(const char *s, void *to)
 	return true;
 }
 
-/* A list of com1, vga, none. */
 static bool parse_console(const char *s, void *to)
 {
 	struct params *p = to;
-	bool com1 = false, vga = false;
-	size_t n;
 
-	while (*s) {
-		const char *comma = strchr(s, ',');
-
-		n = comma ? (size_t)(comma - s) : strlen(s);
-		if (n == 4 && !strncmp(s, "com1", n))
-			com1 = true;
-		else if (n == 3 && !strncmp(s, "vga", n))
-			vga = true;
-		else if (n != 4 || strncmp(s, "none", n))
-			return false;
-		s += n + (comma != NULL);
-	}
-	p->console_com1 = com1;
-	p->console_vga = vga;
-	return true;
+	p->console_com1 = !strcmp(s, "com1");
+	return p->console_com1 || !strcmp(s, "none");
 }
 
 /* One of the names, or two with a slash: the first counts. */

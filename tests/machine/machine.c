@@ -126,7 +126,7 @@ void arch_pvclock(u64 *tsc, u64 *system_ns, u32 *mul, s8 *shift, bool *stable)
 
 /* ---- TLB and switching ---- */
 
-u32 arch_tlb_time = 1;
+u64 arch_tlb_time = 1;
 
 void arch_flush_tlb(const struct cpumask *m, u64 va)
 {

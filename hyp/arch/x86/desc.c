@@ -8,9 +8,8 @@
  * shows the frames of the guest's LDT, each from its first use on.
  */
 #include <hyp/frame-alloc.h>
-#include <hyp/printk.h>
 
-#include <asm/hyp-map.h>
+#include <asm/machine.h>
 #include <asm/pv.h>
 
 #define GDT_PAGES	14
@@ -83,17 +82,6 @@ static void set_system_descriptor(u64 *slot, u64 base, u32 limit, u64 type)
 	slot[1] = base >> 32;
 }
 
-static struct stack_top *cpu_stack_top(const struct cpu *c)
-{
-	return (struct stack_top *)(percpu_area(c->id) + PERCPU_STACK +
-				    STACK_SIZE - sizeof(struct stack_top));
-}
-
-u64 desc_gdt_window(void)
-{
-	return percpu_area(this_cpu()->id) + PERCPU_GDT;
-}
-
 u64 desc_ldt_window(void)
 {
 	return percpu_area(this_cpu()->id) + PERCPU_LDT;
@@ -130,7 +118,7 @@ static void make_gdt(struct cpu *c, u64 area)
 	gdt[GDT_SLOT(SEL_USER_CS64)] = 0x00affb000000ffff;
 	set_system_descriptor(&gdt[GDT_SLOT(SEL_TSS)], (u64)tss,
 			      sizeof(*tss) - 1, 9);
-	tss->rsp[0] = (u64)(&cpu_stack_top(c)->regs + 1);
+	tss->rsp[0] = (u64)(&cpu_stack_top(c->id)->regs + 1);
 	tss->ist[IST_DF - 1] = stack + STACK_IST_DF;
 	tss->ist[IST_NMI - 1] = stack + STACK_IST_NMI;
 	tss->ist[IST_MCE - 1] = stack + STACK_IST_MCE;
@@ -166,7 +154,7 @@ void desc_cpu_init(struct cpu *c)
 
 	if (c->id == 0)
 		fill_idt();
-	cpu_stack_top(c)->cpu = c;
+	cpu_stack_top(c->id)->cpu = c;
 	make_gdt(c, area);
 	load_tables(area);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
@@ -183,7 +171,7 @@ void desc_cpu_init(struct cpu *c)
 void enter_guest(void)
 {
 	struct cpu *c = this_cpu();
-	struct stack_top *top = cpu_stack_top(c);
+	struct stack_top *top = cpu_stack_top(c->id);
 
 	/* From the boot stack to the one that traps use. */
 	top->cpu = c;

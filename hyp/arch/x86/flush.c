@@ -10,34 +10,18 @@
  * The TLB clock ticks at each full flush.  A CPU's epoch is the clock's value
  * at its last full flush, written after the flush was made.  Whoever removed
  * the last mapping of a frame at clock value s knows that a CPU with epoch > s
- * has forgotten it.
+ * has forgotten it.  Frames keep only the clock's lower half: the last moment
+ * that looked like it is taken, which at worst means a flush too many.
  */
 #include <asm/machine.h>
 
-u32 arch_tlb_time = 1;
+u64 arch_tlb_time = 1;
 static u32 request_busy;	/* a: one requester at a time */
 static u64 request_va;		/* what it wants flushed */
 
-/* Half way round the clock, old epochs would look new: everybody flushes. */
-#define CLOCK_LAP (1U << 30)
-
-static void lap(void)
-{
-	u32 i;
-
-	for (i = 0; i < cpu_count; i++) {
-		struct cpu *c = cpu_get(i);
-
-		if (c != this_cpu() && atomic_load(&c->online)) {
-			atomic_store(&c->arch.lap_pending, 1);
-			arch_kick_cpu(c);
-		}
-	}
-}
-
 void flush_this(u64 va)
 {
-	u32 now;
+	u64 now;
 
 	if (va != FLUSH_ALL) {
 		invlpg(va);
@@ -46,8 +30,6 @@ void flush_this(u64 va)
 	now = atomic_add(&arch_tlb_time, 1);
 	write_cr3(read_cr3());
 	atomic_store(&this_cpu()->arch.flush_epoch, now);
-	if (unlikely(now % CLOCK_LAP == 0))
-		lap();
 }
 
 void flush_answer(void)
@@ -58,10 +40,6 @@ void flush_answer(void)
 		switch_let_go();
 		flush_this(atomic_load(&request_va));
 		atomic_store(&c->flush_pending, 0);
-	}
-	if (unlikely(atomic_load(&c->lap_pending))) {
-		atomic_store(&c->lap_pending, 0);
-		flush_this(FLUSH_ALL);
 	}
 }
 
@@ -123,7 +101,10 @@ void arch_flush_tlb(const struct cpumask *m, u64 va)
 
 static bool is_stale(const struct cpu *c, u32 stamp)
 {
-	return (s32)(atomic_load(&c->arch.flush_epoch) - stamp) <= 0;
+	const u64 now = atomic_load(&arch_tlb_time);
+	const u64 stamped = now - ((u32)now - stamp);
+
+	return atomic_load(&c->arch.flush_epoch) <= stamped;
 }
 
 void arch_flush_tlb_since(const struct cpumask *m, u32 stamp)

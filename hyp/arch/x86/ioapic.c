@@ -15,12 +15,16 @@ struct ioapic {
 	u32 gsi_base, lines;
 };
 
+struct line {
+	u16 flags;		/* RTE_LOW, RTE_LEVEL */
+	u8 vector;		/* 0: not in use */
+};
+
 static struct lock ioapic_lock = LOCK_INIT(RANK_CONSOLE);
 static struct ioapic ioapics[ACPI_IOAPICS_MAX];
 static u32 ioapic_count;
 static u32 gsi_count;
-static u32 line_flags[NR_PIRQS];	/* RTE_LOW, RTE_LEVEL */
-static u8 line_vector[NR_PIRQS];
+static struct line line[NR_PIRQS];
 
 static u32 reg_read(const struct ioapic *io, u32 reg)
 {
@@ -45,18 +49,18 @@ static const struct ioapic *ioapic_of(u32 gsi)
 }
 
 /* Writes the whole entry; masked first, so no half entry ever fires. */
-static void rte_write(u32 gsi, bool masked)
+void ioapic_mask(u32 gsi, bool mask)
 {
 	const struct ioapic *io = ioapic_of(gsi);
-	u32 pin, low;
+	const u32 low = line[gsi].vector | line[gsi].flags;
+	u32 pin;
 
 	if (!io)
 		return;
 	pin = 0x10 + 2 * (gsi - io->gsi_base);
-	low = line_vector[gsi] | line_flags[gsi];
 	lock(&ioapic_lock);
 	reg_write(io, pin, low | RTE_MASKED);
-	if (!masked) {
+	if (!mask) {
 		reg_write(io, pin + 1, cpu_get(0)->arch.apic_id << 24);
 		reg_write(io, pin, low);
 	}
@@ -86,25 +90,27 @@ static void ioapic_add(const struct acpi_ioapic *a)
 		const u32 gsi = io->gsi_base + i;
 
 		/* PCI's way, unless it is one of the ISA lines below. */
-		line_flags[gsi] = gsi < 16 ? 0 : RTE_LOW | RTE_LEVEL;
-		rte_write(gsi, true);
+		line[gsi].flags = gsi < 16 ? 0 : RTE_LOW | RTE_LEVEL;
+		ioapic_mask(gsi, true);
 	}
+}
+
+static u16 flags_of(bool level, bool low)
+{
+	return (level ? RTE_LEVEL : 0) | (low ? RTE_LOW : 0);
 }
 
 void ioapic_init(const struct acpi_info *a)
 {
-	u32 i, gsi;
+	const struct acpi_isa *isa = a->isa;
+	u32 i;
 
 	for (i = 0; i < a->ioapic_count; i++)
 		ioapic_add(&a->ioapic[i]);
-	for (i = 0; i < 16; i++) {
-		gsi = a->isa[i].gsi;
-		if (gsi < NR_PIRQS && (gsi != i || a->isa[i].level ||
-				       a->isa[i].low))
-			line_flags[gsi] =
-				(a->isa[i].level ? RTE_LEVEL : 0) |
-				(a->isa[i].low ? RTE_LOW : 0);
-	}
+	for (i = 0; i < 16; i++, isa++)
+		if (isa->gsi < NR_PIRQS &&
+		    (isa->gsi != i || isa->level || isa->low))
+			line[isa->gsi].flags = flags_of(isa->level, isa->low);
 	if (!ioapic_count)
 		log_warn("no IOAPIC: the control domain gets no line interrupts");
 }
@@ -114,80 +120,56 @@ u32 ioapic_gsi_count(void)
 	return gsi_count;
 }
 
-bool ioapic_owns(paddr_t a)
-{
-	u32 i;
-
-	for (i = 0; i < ioapic_count; i++)
-		if (a >> PAGE_SHIFT == ioapics[i].address >> PAGE_SHIFT)
-			return true;
-	return false;
-}
-
 int ioapic_setup(u32 gsi, bool level, bool low)
 {
 	if (!ioapic_of(gsi))
 		return -XEN_EINVAL;
 	/* A line in use keeps what it has. */
-	if (line_vector[gsi])
-		return 0;
-	line_flags[gsi] = (level ? RTE_LEVEL : 0) | (low ? RTE_LOW : 0);
+	if (!line[gsi].vector)
+		line[gsi].flags = flags_of(level, low);
 	return 0;
-}
-
-void ioapic_mask(u32 gsi, bool mask)
-{
-	const struct ioapic *io = ioapic_of(gsi);
-	u32 pin;
-
-	if (!io)
-		return;
-	pin = 0x10 + 2 * (gsi - io->gsi_base);
-	lock(&ioapic_lock);
-	reg_write(io, pin, line_vector[gsi] | line_flags[gsi] |
-		  (mask ? RTE_MASKED : 0));
-	unlock(&ioapic_lock);
 }
 
 bool ioapic_is_level(u32 gsi)
 {
-	return gsi < NR_PIRQS && line_flags[gsi] & RTE_LEVEL;
+	return gsi < NR_PIRQS && line[gsi].flags & RTE_LEVEL;
 }
 
-bool ioapic_has(u32 gsi)
+int ioapic_route(u32 gsi, unsigned vector)
 {
-	return ioapic_of(gsi) != NULL;
+	if (!ioapic_of(gsi))
+		return -XEN_EINVAL;
+	line[gsi].vector = vector;
+	ioapic_mask(gsi, vector == 0);
+	return 0;
 }
 
-void ioapic_route(u32 gsi, unsigned vector)
+/* The one whose registers are at that address, or in that frame; NULL: none. */
+static const struct ioapic *ioapic_at(paddr_t a, u64 mask)
 {
-	if (gsi >= NR_PIRQS)
-		return;
-	line_vector[gsi] = vector;
-	rte_write(gsi, vector == 0);
+	u32 i;
+
+	for (i = 0; i < ioapic_count; i++)
+		if ((a & mask) == (ioapics[i].address & mask))
+			return &ioapics[i];
+	return NULL;
+}
+
+bool ioapic_owns(paddr_t a)
+{
+	return ioapic_at(a, PAGE_MASK) != NULL;
 }
 
 u32 ioapic_read_at(paddr_t base, u32 reg, bool *ok)
 {
-	u32 i, v = 0;
+	const struct ioapic *io = ioapic_at(base, ~0ULL);
+	u32 v = 0;
 
-	*ok = false;
-	for (i = 0; i < ioapic_count; i++) {
-		if (ioapics[i].address != base)
-			continue;
+	*ok = io;
+	if (io) {
 		lock(&ioapic_lock);
-		v = reg_read(&ioapics[i], reg & 0xff);
+		v = reg_read(io, reg & 0xff);
 		unlock(&ioapic_lock);
-		*ok = true;
 	}
 	return v;
-}
-
-u32 isa_gsi(u32 irq, bool *level, bool *low)
-{
-	const struct acpi_isa *isa = &acpi.isa[irq & 15];
-
-	*level = isa->level;
-	*low = isa->low;
-	return isa->gsi;
 }

@@ -14,11 +14,6 @@ static u16 vector_pirq[256];	/* 1 + pirq, 0: free */
 static u8 pirq_vector[NR_PIRQS];
 static u8 next_vector = VECTOR_DEVICE;
 
-void irq_init(void)
-{
-	pic_disable();
-}
-
 /* A vector for the pirq; -XEN_ENOSPC when all are taken. */
 int irq_vector_alloc(u32 pirq)
 {
@@ -58,7 +53,7 @@ static void device_interrupt(unsigned vector)
 		apic_eoi();
 		return;
 	}
-	if (!msi_is(pirq - 1) && ioapic_is_level(pirq - 1))
+	if (arch_pirq_needs_eoi(pirq - 1))
 		ioapic_mask(pirq - 1, true);
 	apic_eoi();
 	guest_irq(pirq - 1);
@@ -95,21 +90,21 @@ int arch_pirq_bind(u32 pirq, bool share)
 {
 	int vector;
 
-	if (pirq >= NR_PIRQS)
+	if (pirq >= NR_PIRQS || uart_owns_gsi(pirq))
 		return -XEN_EINVAL;
 	if (msi_is(pirq)) {
 		msi_mask(pirq, false);
 		return 0;
 	}
-	if (!ioapic_has(pirq) || uart_owns_gsi(pirq))
-		return -XEN_EINVAL;
 	if (pirq_vector[pirq])
 		return -XEN_EEXIST;
 	vector = irq_vector_alloc(pirq);
 	if (vector < 0)
 		return vector;
-	ioapic_route(pirq, vector);
-	return 0;
+	if (!ioapic_route(pirq, vector))
+		return 0;
+	irq_vector_free(vector);
+	return -XEN_EINVAL;
 }
 
 void arch_pirq_unbind(u32 pirq)
@@ -119,17 +114,14 @@ void arch_pirq_unbind(u32 pirq)
 	if (msi_is(pirq)) {
 		msi_mask(pirq, true);
 	} else if (pirq_vector[pirq]) {
-		const u8 vector = pirq_vector[pirq];
-
 		ioapic_route(pirq, 0);
-		irq_vector_free(vector);
+		irq_vector_free(pirq_vector[pirq]);
 	}
 }
 
 void arch_pirq_eoi(u32 pirq)
 {
-	if (pirq < NR_PIRQS && !msi_is(pirq) && pirq_vector[pirq] &&
-	    ioapic_is_level(pirq))
+	if (arch_pirq_needs_eoi(pirq) && pirq_vector[pirq])
 		ioapic_mask(pirq, false);
 }
 

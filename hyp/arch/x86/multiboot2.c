@@ -11,10 +11,9 @@
 #include <asm/bytes.h>
 
 enum mb2_tag {
-	TAG_END, TAG_CMDLINE, TAG_LOADER, TAG_MODULE, TAG_BASIC_MEMORY,
-	TAG_BOOT_DEVICE, TAG_MMAP, TAG_VBE, TAG_FRAMEBUFFER, TAG_ELF,
-	TAG_APM, TAG_EFI32, TAG_EFI64, TAG_SMBIOS, TAG_RSDP_OLD, TAG_RSDP_NEW,
-	TAG_NETWORK, TAG_EFI_MMAP, TAG_EFI_BS, TAG_IMAGE_BASE = 21,
+	TAG_END, TAG_CMDLINE, TAG_MODULE = 3, TAG_MMAP = 6, TAG_FRAMEBUFFER = 8,
+	TAG_EFI64 = 12, TAG_RSDP_OLD = 14, TAG_RSDP_NEW, TAG_EFI_MMAP = 17,
+	TAG_EFI_BS,
 };
 
 #define FB_TYPE_RGB	1
@@ -46,24 +45,33 @@ static const char *read_module(const u8 *tag, u32 size, struct boot_info *bi)
 	return NULL;
 }
 
-static void add_range(struct boot_info *bi, u64 start, u64 size, u32 type)
+/* GRUB gives them in order and disjoint, which everything else relies on. */
+static const char *add_range(struct boot_info *bi, u64 start, u64 size, u32 type)
 {
-	struct boot_range *r;
+	struct boot_range *r = &bi->range[bi->range_count];
+	const u64 last = bi->range_count ? r[-1].start + r[-1].size : 0;
 
 	/* Kinds that E820 does not know (EFI's own among them) are not for us. */
 	if (type < BOOT_RAM || type > BOOT_UNUSABLE)
 		type = BOOT_RESERVED;
-	if (!size || start + size < start ||
-	    bi->range_count == BOOT_RANGES_MAX)
-		return;
-	r = &bi->range[bi->range_count++];
-	r->start = start;
-	r->size = size;
-	r->type = type;
+	if (!size)
+		return NULL;
+	if (start < last || start + size < start)
+		return "the memory map is not in order";
+	if (bi->range_count && start == last && r[-1].type == type) {
+		r[-1].size += size;
+		return NULL;
+	}
+	if (bi->range_count == BOOT_RANGES_MAX)
+		return "the memory map has too many pieces";
+	*r = (struct boot_range){ start, size, type };
+	bi->range_count++;
+	return NULL;
 }
 
 static const char *read_mmap(const u8 *tag, u32 size, struct boot_info *bi)
 {
+	const char *error = NULL;
 	u32 entry, at;
 
 	if (size < 16)
@@ -71,10 +79,10 @@ static const char *read_mmap(const u8 *tag, u32 size, struct boot_info *bi)
 	entry = get32(tag + 8);
 	if (entry < 20)
 		return "the memory map has entries shorter than 20 bytes";
-	for (at = 16; size - at >= entry; at += entry)
-		add_range(bi, get64(tag + at), get64(tag + at + 8),
-			  get32(tag + at + 16));
-	return NULL;
+	for (at = 16; !error && size - at >= entry; at += entry)
+		error = add_range(bi, get64(tag + at), get64(tag + at + 8),
+				  get32(tag + at + 16));
+	return error;
 }
 
 static void read_framebuffer(const u8 *tag, u32 size, struct boot_info *bi)
@@ -171,71 +179,5 @@ const char *multiboot2_parse(const void *mbi, size_t limit,
 		return "the boot loader gave no memory map";
 	if (x->boot_services)
 		return "the boot loader left EFI boot services running";
-	if (!boot_ranges_tidy(bi))
-		return "the memory map has too many pieces";
 	return NULL;
-}
-
-/* Where ranges overlap, the one that is less usable wins. */
-static u32 worse_type(u32 a, u32 b)
-{
-	if (a == BOOT_RAM)
-		return b;
-	if (b == BOOT_RAM)
-		return a;
-	return MAX(a, b);
-}
-
-/* The next address after `at` where any range begins or ends; ~0 none. */
-static u64 next_edge(const struct boot_range *r, u32 n, u64 at)
-{
-	u64 best = ~0ULL;
-	u32 i;
-
-	for (i = 0; i < n; i++) {
-		if (r[i].start > at && r[i].start < best)
-			best = r[i].start;
-		if (r[i].start + r[i].size > at &&
-		    r[i].start + r[i].size < best)
-			best = r[i].start + r[i].size;
-	}
-	return best;
-}
-
-bool boot_ranges_tidy(struct boot_info *bi)
-{
-	static struct boot_range in[BOOT_RANGES_MAX];
-	struct boot_range *last = NULL;
-	u32 n = bi->range_count, i, type;
-	u64 at, end;
-
-	memcpy(in, bi->range, n * sizeof(in[0]));
-	bi->range_count = 0;
-	/* Sweep from edge to edge; each piece has one type, or none. */
-	for (at = 0; at != ~0ULL; at = end) {
-		end = next_edge(in, n, at);
-		if (end == ~0ULL)
-			break;
-		type = 0;
-		for (i = 0; i < n; i++)
-			if (in[i].start <= at &&
-			    in[i].start + in[i].size >= end)
-				type = type ? worse_type(type, in[i].type) :
-					      in[i].type;
-		if (!type) {
-			last = NULL;
-			continue;
-		}
-		if (last && last->type == type) {
-			last->size = end - last->start;
-			continue;
-		}
-		if (bi->range_count == BOOT_RANGES_MAX)
-			return false;
-		last = &bi->range[bi->range_count++];
-		last->start = at;
-		last->size = end - at;
-		last->type = type;
-	}
-	return true;
 }

@@ -85,7 +85,6 @@ static void release_modules(void)
 void arch_boot_done(void)
 {
 	release_modules();
-	vga_give_away(true);
 }
 
 void arch_run(void)
@@ -121,7 +120,7 @@ static void read_efi_table(void)
 /* On this CPU's own stack, with the final tables. */
 static void __noreturn setup_rest(void)
 {
-	struct cpu *c = cpu_first();
+	struct cpu *c = cpu_get(0);
 
 	stack_top()->cpu = c;
 	page_init();
@@ -130,7 +129,7 @@ static void __noreturn setup_rest(void)
 	desc_cpu_init(c);
 	read_efi_table();
 	acpi_init(boot_info.rsdp);
-	irq_init();
+	pic_disable();
 	apic_init_bsp();
 	c->arch.apic_id = apic_id();
 	clock_init();
@@ -164,7 +163,7 @@ void setup_bsp(u32 magic, paddr_t mbi, paddr_t image)
 
 	_Static_assert(sizeof(struct stack_top) <= 256,
 		       "boot.S leaves 256 bytes (BOOT_STACK_TOP)");
-	stack_top()->cpu = cpu_first();
+	stack_top()->cpu = cpu_get(0);
 	image_paddr = image;
 	wrong = magic != MB2_BOOT_MAGIC ?
 		"the boot loader does not speak multiboot2" :
@@ -191,6 +190,5 @@ void setup_bsp(u32 magic, paddr_t mbi, paddr_t image)
 	cpu_init_this();
 	find_memory();
 	hyp_map_init();
-	vga_init();
 	move_to_own_stack();
 }

@@ -4,7 +4,6 @@
  * the CPU says that it is there.
  */
 #include <asm/machine.h>
-#include <asm/multiboot2.h>
 
 #define START_TIMEOUT_US	100000
 #define INIT_WAIT_US		200	/* enough since the P6 family */
@@ -24,33 +23,13 @@ struct cpu *cpu_get(unsigned id)
 	return id < cpu_count ? &cpus[id] : NULL;
 }
 
-struct cpu *cpu_first(void)
+static paddr_t low_page;	/* RAM below 640 KiB; 0: none */
+
+static void find_low_page(paddr_t start, paddr_t end)
 {
-	return &cpus[0];
-}
-
-struct stack_top *cpu_stack_top(unsigned id)
-{
-	return (struct stack_top *)(percpu_area(id) + PERCPU_STACK +
-				    STACK_SIZE - sizeof(struct stack_top));
-}
-
-/* A page of RAM below 640 KiB; 0: none. */
-static paddr_t find_low_page(void)
-{
-	paddr_t best = 0;
-	u32 i;
-
-	for (i = 0; i < boot_info.range_count; i++) {
-		const struct boot_range *r = &boot_info.range[i];
-		const u64 end = ALIGN_DOWN(MIN(r->start + r->size,
-					       (u64)LOW_MEMORY), PAGE_SIZE);
-
-		if (r->type == BOOT_RAM && end > r->start + PAGE_SIZE &&
-		    end > best + PAGE_SIZE)
-			best = end - PAGE_SIZE;
-	}
-	return best >= PAGE_SIZE ? best : 0;
+	end = MIN(end, (paddr_t)LOW_MEMORY);
+	if (end > start + PAGE_SIZE)
+		low_page = MAX(low_page, end - PAGE_SIZE);
 }
 
 /* Address of a trampoline variable in the copy. */
@@ -72,9 +51,9 @@ static bool wait_online(struct cpu *c, u64 us)
 	return true;
 }
 
-static bool start_cpu(struct cpu *c, paddr_t page)
+static bool start_cpu(struct cpu *c)
 {
-	u8 *copy = paddr_to_virt(page);
+	u8 *copy = paddr_to_virt(low_page);
 	const u64 size = trampoline_end - trampoline_start;
 
 	memcpy(copy, trampoline_start, size);
@@ -85,10 +64,10 @@ static bool start_cpu(struct cpu *c, paddr_t page)
 	memory_barrier();
 	apic_send_init(c->arch.apic_id);
 	delay_us(INIT_WAIT_US);
-	apic_send_startup(c->arch.apic_id, page >> PAGE_SHIFT);
+	apic_send_startup(c->arch.apic_id, low_page >> PAGE_SHIFT);
 	if (wait_online(c, 10000))
 		return true;
-	apic_send_startup(c->arch.apic_id, page >> PAGE_SHIFT);
+	apic_send_startup(c->arch.apic_id, low_page >> PAGE_SHIFT);
 	return wait_online(c, START_TIMEOUT_US);
 }
 
@@ -96,9 +75,9 @@ void smp_init(void)
 {
 	const u32 wanted = params.maxcpus ? params.maxcpus : MAX_CPUS;
 	const u32 self = apic_id();
-	const paddr_t page = find_low_page();
 	u32 i;
 
+	boot_ram_each(find_low_page);
 	for (i = 0; i < acpi.cpu_count && cpu_count < wanted; i++) {
 		struct cpu *c = &cpus[cpu_count];
 
@@ -106,7 +85,7 @@ void smp_init(void)
 			cpus[0].arch.acpi_id = acpi.cpu[i].acpi_id;
 			continue;
 		}
-		if (!page) {
+		if (!low_page) {
 			log_warn("no memory below 640 KiB: only one CPU is used");
 			break;
 		}
@@ -117,7 +96,7 @@ void smp_init(void)
 		cpu_stack_top(c->id)->cpu = c;
 		/* It counts only when it is there: cpu_get() finds it. */
 		cpu_count++;
-		if (!start_cpu(c, page)) {
+		if (!start_cpu(c)) {
 			log_warn("CPU with APIC id %u does not start",
 				 c->arch.apic_id);
 			/* Its slot may wake up late: never used again. */

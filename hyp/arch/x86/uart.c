@@ -54,7 +54,7 @@ void uart_init(void)
 	uart_out(UART_MCR, 0x0b);	/* DTR, RTS, and OUT2: the interrupt gate */
 }
 
-void uart_write(const char *s, size_t n)
+void arch_console_write(const char *s, size_t n)
 {
 	u32 spins;
 	unsigned i;
@@ -73,25 +73,22 @@ bool uart_owns_port(u16 port)
 	return base && port >= base && port < base + 8;
 }
 
+static u32 uart_gsi(void)
+{
+	return acpi.isa[params.com1_irq & 15].gsi;
+}
+
 bool uart_owns_gsi(u32 gsi)
 {
-	bool level, low;
-
-	return base && gsi == isa_gsi(params.com1_irq, &level, &low);
+	return base && gsi == uart_gsi();
 }
 
 /* Lets input interrupt us; after ioapic_init(). */
 void uart_irq_init(void)
 {
-	bool level, low;
-	u32 gsi;
-
 	if (!base)
 		return;
-	gsi = isa_gsi(params.com1_irq, &level, &low);
-	if (ioapic_setup(gsi, level, low) < 0)
-		return;
-	ioapic_route(gsi, VECTOR_UART);
+	ioapic_route(uart_gsi(), VECTOR_UART);
 	uart_out(UART_IER, 0x01);
 	uart_poll();
 }
@@ -110,10 +107,4 @@ void uart_interrupt(void)
 	/* Reading the identification ends a pending condition. */
 	if (base)
 		uart_in(UART_FCR);
-}
-
-void arch_console_write(const char *s, size_t n)
-{
-	uart_write(s, n);
-	vga_write(s, n);
 }

@@ -33,10 +33,10 @@ void arch_pvclock(u64 *tsc, u64 *system_ns, u32 *mul, s8 *shift, bool *stable);
 #define FLUSH_ALL (~0ULL)
 void arch_flush_tlb(const struct cpumask *m, u64 va);
 /* A clock that ticks at each full flush, and whether CPUs of m flushed since stamp. */
-extern u32 arch_tlb_time;
+extern u64 arch_tlb_time;
 static inline u32 arch_tlb_clock(void)
 {
-	return atomic_load(&arch_tlb_time);
+	return (u32)atomic_load(&arch_tlb_time);
 }
 
 void arch_flush_tlb_since(const struct cpumask *m, u32 stamp);

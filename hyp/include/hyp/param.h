@@ -17,7 +17,7 @@ struct params {
 	u32 com1_baud;		/* 0: leave as firmware set it up */
 	u16 com1_port;
 	u8 com1_irq;
-	bool console_com1, console_vga;
+	bool console_com1;
 	u8 loglvl, guest_loglvl;
 	bool noreboot;		/* halt instead of reboot after a panic */
 	bool no_smap, no_smep, no_umip, no_x2apic;

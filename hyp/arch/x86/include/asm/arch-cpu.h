@@ -12,8 +12,7 @@ struct arch_cpu {
 	bool ldt_shown;			/* o: some of ldt_window is not 0 */
 	u32 apic_id, acpi_id;
 	u32 flush_pending;	/* a: someone waits for this CPU to flush */
-	u32 lap_pending;	/* a: the TLB clock went half round: flush */
-	u32 flush_epoch;	/* a: value of the TLB clock at its last full flush */
+	u64 flush_epoch;	/* a: value of the TLB clock at its last full flush */
 	u64 deadline;		/* o: ns, what arch_set_deadline() was told */
 };
 

@@ -23,7 +23,6 @@
 
 #define NR_PIRQS	256
 
-void irq_init(void);
 /* Routes a device vector to this CPU's pirq; see msi.c and ioapic.c. */
 int irq_vector_alloc(u32 pirq);
 void irq_vector_free(unsigned vector);
@@ -37,12 +36,9 @@ bool ioapic_owns(paddr_t a);
 int ioapic_setup(u32 gsi, bool level, bool low);
 void ioapic_mask(u32 gsi, bool mask);
 bool ioapic_is_level(u32 gsi);
-bool ioapic_has(u32 gsi);
-/* Sends a line to our own handler, unmasked: the serial port. */
-void ioapic_route(u32 gsi, unsigned vector);
+/* Sends a line to that vector, unmasked; 0: masks it.  -XEN_EINVAL: no line. */
+int ioapic_route(u32 gsi, unsigned vector);
 u32 ioapic_read_at(paddr_t base, u32 reg, bool *ok);
-/* ISA interrupt to gsi with its trigger and polarity from the MADT. */
-u32 isa_gsi(u32 isa_irq, bool *level, bool *low);
 
 /* Message-signalled interrupts; pci.h address as the ABI has it. */
 struct msi_request {

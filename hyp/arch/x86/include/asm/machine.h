@@ -52,23 +52,20 @@ void delay_us(u64 us);
 void smp_init(void);
 void smp_release(void);		/* the other CPUs may run guests */
 void smp_stop_others(void);
-struct cpu *cpu_first(void);
-struct stack_top *cpu_stack_top(unsigned id);
+
+static inline struct stack_top *cpu_stack_top(unsigned id)
+{
+	return (struct stack_top *)(percpu_area(id) + PERCPU_STACK +
+				    STACK_SIZE - sizeof(struct stack_top));
+}
 
 /* uart.c */
 void uart_init(void);
-void uart_write(const char *s, size_t n);
 bool uart_owns_port(u16 port);
 bool uart_owns_gsi(u32 gsi);
 void uart_irq_init(void);
 void uart_interrupt(void);
 void uart_poll(void);
-
-/* vga.c */
-void vga_init(void);
-void vga_write(const char *s, size_t n);
-/* The screen is the control domain's (or, at a panic, ours again). */
-void vga_give_away(bool to_guest);
 
 /* flush.c */
 void flush_answer(void);

@@ -26,7 +26,4 @@ struct mb2_extra {
 const char *multiboot2_parse(const void *mbi, size_t limit,
 			     struct boot_info *bi, struct mb2_extra *x);
 
-/* Sorts bi->range and makes it disjoint; false: more pieces than it holds. */
-bool boot_ranges_tidy(struct boot_info *bi);
-
 #endif

@@ -111,7 +111,6 @@ void desc_load_ldt(const struct vcpu *v);
 /* Maps one page of a window of this CPU (MFN_NONE: nothing) and flushes it. */
 void desc_map_ldt(unsigned page, mfn_t m);
 u64 desc_ldt_window(void);
-u64 desc_gdt_window(void);
 
 /* ---- fpu.c ---- */
 
