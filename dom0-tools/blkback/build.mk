@@ -22,4 +22,6 @@ blkback_nbd_SOURCES = $(blkback_common) dom0-tools/blkback/image-nbd.c
 blkback_nbd_CPPFLAGS = $(blkback_CPPFLAGS) $(NBD_CFLAGS)
 blkback_nbd_LDADD = $(blkback_LDADD) $(NBD_LIBS)
 
-UNIT_TOOL_SRC += $(BLKBACK_PURE)
+dist_man_MANS += dom0-tools/blkback/blkback.8
+
+UNIT_TOOL_SRC += $(BLKBACK_PURE) tests/unit/blk-model.c
