@@ -140,8 +140,10 @@ static bool parse_console(const char *s, void *to)
 {
 	struct params *p = to;
 
+	if (strcmp(s, "com1") && strcmp(s, "none"))
+		return false;
 	p->console_com1 = !strcmp(s, "com1");
-	return p->console_com1 || !strcmp(s, "none");
+	return true;
 }
 
 /* One of the names, or two with a slash: the first counts. */

@@ -7,6 +7,7 @@
 #include <hyp/arch.h>
 #include <hyp/console.h>
 #include <hyp/cpu.h>
+#include <hyp/printk.h>
 
 void cpu_post_work(struct cpu *c, enum cpu_work_bit bit)
 {
@@ -25,6 +26,8 @@ void cpu_work(void)
 		atomic_fetch_and(&c->work, ~work);
 		if (work & WORK_TIMER)
 			timer_run();
+		if (work & WORK_NMI)
+			log_warn("CPU %u: NMI without a known reason", c->id);
 		if (work & WORK_CONSOLE)
 			console_work();
 		if (work & WORK_RESCHED)

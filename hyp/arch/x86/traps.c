@@ -75,11 +75,12 @@ void trap_hypervisor(struct regs *r)
 	panic_at(r, "exception %u in the hypervisor", r->vector);
 }
 
+/* It may have interrupted whoever holds the log's lock: say it later. */
 void trap_nmi(struct regs *r)
 {
 	if (nmi_stops_cpu)
 		arch_halt();
-	log_warn("CPU %u: NMI without a known reason", this_cpu()->id);
+	atomic_fetch_or(&this_cpu()->work, WORK_NMI);
 }
 
 void trap_machine_check(struct regs *r)

@@ -27,6 +27,7 @@ enum cpu_work_bit {
 	WORK_RESCHED = 1,	/* run the scheduler                   */
 	WORK_TIMER = 2,		/* timers may have expired             */
 	WORK_CONSOLE = 4,	/* bytes wait in the serial input ring */
+	WORK_NMI = 8,		/* an NMI came that nobody asked for    */
 };
 
 struct cpu {
