@@ -187,6 +187,7 @@ static int begin(struct ctrl *c, struct nodes *n, uint16_t domid,
 
 int build_store(struct build *b)
 {
+	const struct ctrl_create_devices *d = b->o->devices;
 	struct ctrl_store *s;
 	struct nodes n;
 	int rc = begin(b->c, &n, (uint16_t)b->domid, b->uuid, &s);
@@ -198,6 +199,12 @@ int build_store(struct build *b)
 	put_shown(&n, b);
 	put_console(&n, b);
 	put_vm(&n, b);
+	if (d)
+		rc = d->nodes(d->ctx, n.batch);
+	if (rc) {
+		ctrl_batch_free(n.batch);
+		return ctrl_fail(b->c, rc, "its devices cannot be made");
+	}
 	/* Last, as it tells the daemons that all of this is there. */
 	ctrl_batch_introduce(n.batch, (uint16_t)b->domid,
 			     frames_mfn(&b->frames, b->layout.store.pfn),

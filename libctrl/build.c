@@ -177,6 +177,14 @@ static int make_domain(struct build *b)
 	return rc ? rc : set_clock(b);
 }
 
+static int begin_devices(struct build *b)
+{
+	const struct ctrl_create_devices *d = b->o->devices;
+	int rc = d ? d->begin(d->ctx, (uint16_t)b->domid) : 0;
+
+	return rc ? ctrl_fail(b->c, rc, "its devices cannot be made") : 0;
+}
+
 /* What only the hypervisor can tell of the new domain. */
 static int make_channels(struct build *b)
 {
@@ -233,6 +241,8 @@ static const struct step {
 } steps[] = {
 	{ "kernel", open_files, close_files },
 	{ "domain", make_domain, unmake_domain },
+	/* Their processes start while the rest is built. */
+	{ "devices", begin_devices, NULL },
 	{ "memory", build_memory, build_memory_forget },
 	{ "channels", make_channels, NULL },
 	{ "image", build_image, NULL },

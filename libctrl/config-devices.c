@@ -409,6 +409,7 @@ static void take_disk(struct parse *p, xmlNode *n, void *at)
 		d->cdrom = d->readonly = true;
 	else if (device && strcmp(device, "disk"))
 		doc_error(p, n, "device", "the device may be disk or cdrom");
+	d->xml = doc_element(p, n);
 	doc_walk(p, n, disk_children, d);
 	if (!d->cdrom && !doc_has_child(n, "source"))
 		doc_error(p, n, NULL, "a disk needs a <source>");
@@ -707,6 +708,7 @@ static void take_nic(struct parse *p, xmlNode *n, void *at)
 	nic->type = (enum guest_nic_type)which;
 	nic->line = (unsigned int)xmlGetLineNo(n);
 	doc_attr_bool(p, n, "trustGuestRxFilters", &nic->mac_any);
+	nic->xml = doc_element(p, n);
 	doc_walk(p, n, nic_children, nic);
 	for (struct guest_nic *o = c->nics; nic->mac_given && o < nic; o++) {
 		if (o->mac_given && !memcmp(o->mac, nic->mac, 6))

@@ -224,6 +224,19 @@ char *doc_text(struct parse *p, xmlNode *n)
 	return s;
 }
 
+char *doc_element(struct parse *p, xmlNode *n)
+{
+	xmlBuffer *b = xmlBufferCreate();
+	char *s = NULL;
+
+	if (b && xmlNodeDump(b, n->doc, n, 0, 0) >= 0)
+		s = strdup((const char *)xmlBufferContent(b));
+	xmlBufferFree(b);
+	if (!s)
+		p->oom = true;
+	return s;
+}
+
 xmlNode *doc_child(const xmlNode *n, const char *name)
 {
 	for (xmlNode *c = n->children; c; c = c->next) {

@@ -18,6 +18,7 @@ struct parse {
 	struct guest_config *config;
 	struct guest_config_report *report;
 	const char *file;
+	bool device_only;	/* a lone device, not a whole guest */
 	bool oom;
 	/* Seen on the way, judged at the end. */
 	unsigned int serial_line;
@@ -73,6 +74,8 @@ xmlNode *doc_child(const xmlNode *n, const char *name);
 bool doc_has_child(const xmlNode *n, const char *name);
 bool doc_blank(const char *s);
 
+/* The element as text, or NULL without memory. */
+char *doc_element(struct parse *p, xmlNode *n);
 char *doc_copy(struct parse *p, const char *s);
 /* Sets a string that the configuration owns; NULL is none. */
 void doc_set(struct parse *p, char **where, const char *s);

@@ -914,6 +914,40 @@ char *guest_config_amend(const char *xml, size_t len, const char *name,
 	return out;
 }
 
+/*
+ * A lone <disk> or <interface> is read as if it stood in a guest's <devices>:
+ * around its element, in the tree, the smallest document that can have it.
+ */
+static void read_device(struct parse *p, xmlDoc *doc, xmlNode *device)
+{
+	xmlNode *domain, *os, *devices;
+
+	if (strcmp((const char *)device->name, "disk") &&
+	    strcmp((const char *)device->name, "interface")) {
+		doc_error(p, device, NULL, "it is neither a <disk> nor an <interface>");
+		return;
+	}
+	xmlUnlinkNode(device);
+	domain = xmlNewDocNode(doc, NULL, (const xmlChar *)"domain", NULL);
+	xmlDocSetRootElement(doc, domain);
+	xmlNewProp(domain, (const xmlChar *)"type", (const xmlChar *)"xen");
+	xmlNewTextChild(domain, NULL, (const xmlChar *)"name",
+			(const xmlChar *)"x");
+	xmlNewTextChild(domain, NULL, (const xmlChar *)"memory",
+			(const xmlChar *)"4096");
+	os = xmlNewChild(domain, NULL, (const xmlChar *)"os", NULL);
+	xmlNewTextChild(os, NULL, (const xmlChar *)"kernel",
+			(const xmlChar *)"/");
+	devices = xmlNewChild(domain, NULL, (const xmlChar *)"devices", NULL);
+	if (!devices) {
+		p->oom = true;
+		xmlFreeNode(device);
+		return;
+	}
+	xmlAddChild(devices, device);
+	doc_walk(p, devices, config_devices, NULL);
+}
+
 static int parse_into(struct parse *p, const char *xml, size_t len)
 {
 	xmlDoc *doc;
@@ -930,10 +964,12 @@ static int parse_into(struct parse *p, const char *xml, size_t len)
 	if (!doc)
 		return p->oom ? -ENOMEM : -EINVAL;
 	root = xmlDocGetRootElement(doc);
-	if (root)
-		read_domain(p, root);
-	else
+	if (!root)
 		doc_error_at(p, 1, "it has no element");
+	else if (p->device_only)
+		read_device(p, doc, root);
+	else
+		read_domain(p, root);
 	if (!p->report->errors)
 		schema_check(p, doc);
 	xmlFreeDoc(doc);
@@ -942,11 +978,12 @@ static int parse_into(struct parse *p, const char *xml, size_t len)
 	return p->report->errors ? -EINVAL : 0;
 }
 
-int guest_config_parse(const char *xml, size_t len, const char *file,
-		       struct guest_config **out,
-		       struct guest_config_report *report)
+static int parse(const char *xml, size_t len, const char *file,
+		 bool device_only, struct guest_config **out,
+		 struct guest_config_report *report)
 {
-	struct parse p = { .report = report, .file = file };
+	struct parse p = { .report = report, .file = file,
+			   .device_only = device_only };
 	int rc;
 
 	*out = NULL;
@@ -971,8 +1008,23 @@ int guest_config_parse(const char *xml, size_t len, const char *file,
 	return rc;
 }
 
-static void disk_free(struct guest_disk *d)
+int guest_config_parse(const char *xml, size_t len, const char *file,
+		       struct guest_config **out,
+		       struct guest_config_report *report)
 {
+	return parse(xml, len, file, false, out, report);
+}
+
+int guest_device_parse(const char *xml, size_t len, const char *file,
+		       struct guest_config **out,
+		       struct guest_config_report *report)
+{
+	return parse(xml, len, file, true, out, report);
+}
+
+void guest_disk_free(struct guest_disk *d)
+{
+	free(d->xml);
 	free(d->source);
 	free(d->host);
 	free(d->port);
@@ -985,10 +1037,12 @@ static void disk_free(struct guest_disk *d)
 	for (size_t i = 0; i < d->backing_count; i++)
 		free(d->backing[i].source);
 	free(d->backing);
+	memset(d, 0, sizeof(*d));
 }
 
-static void nic_free(struct guest_nic *nic)
+void guest_nic_free(struct guest_nic *nic)
 {
+	free(nic->xml);
 	free(nic->source);
 	free(nic->target);
 	free(nic->script);
@@ -1001,6 +1055,7 @@ static void nic_free(struct guest_nic *nic)
 	}
 	free(nic->filter_params);
 	free(nic->filter);
+	memset(nic, 0, sizeof(*nic));
 }
 
 void guest_config_free(struct guest_config *c)
@@ -1008,9 +1063,9 @@ void guest_config_free(struct guest_config *c)
 	if (!c)
 		return;
 	for (size_t i = 0; i < c->disk_count; i++)
-		disk_free(&c->disks[i]);
+		guest_disk_free(&c->disks[i]);
 	for (size_t i = 0; i < c->nic_count; i++)
-		nic_free(&c->nics[i]);
+		guest_nic_free(&c->nics[i]);
 	for (size_t i = 0; i < c->console_count; i++)
 		free(c->consoles[i].type);
 	free(c->disks);

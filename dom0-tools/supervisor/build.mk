@@ -32,3 +32,4 @@ UNIT_TOOL_SRC += dom0-tools/supervisor/policy.c \
 	dom0-tools/supervisor/disk-server.c dom0-tools/supervisor/image-head.c
 
 include dom0-tools/supervisor/network.mk
+include dom0-tools/supervisor/device.mk

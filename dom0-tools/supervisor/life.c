@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "device.h"
 #include "hyplog.h"
 #include "journal.h"
 #include "policy.h"
@@ -121,22 +122,6 @@ static struct guest_config *read_request(struct job *j)
 	return rc ? NULL : config;
 }
 
-/* Disks and interfaces are read and checked, but nobody serves them yet. */
-static bool devices_served(const struct guest_config *config, struct conn *c)
-{
-	if (config->disk_count) {
-		conn_fail(c, CODE_UNSUPPORTED, "%s:%u: <disk>: disks come with the back-end daemons, which are not part of this version",
-			  config->file, config->disks[0].line);
-		return false;
-	}
-	if (config->nic_count) {
-		conn_fail(c, CODE_UNSUPPORTED, "%s:%u: <interface>: interfaces come with the back-end daemons, which are not part of this version",
-			  config->file, config->nics[0].line);
-		return false;
-	}
-	return true;
-}
-
 void life_validate(struct worker *w, struct job *j)
 {
 	struct guest_config *config = read_request(j);
@@ -229,9 +214,10 @@ static struct guest *reserve(const struct guest_config *config,
  * *why (malloc'ed), and it is still STARTING, with nothing of it left.
  */
 static int launch(struct worker *w, struct guest *g,
-		  const struct guest_config *config, bool paused,
+		  struct guest_config *config, bool paused,
 		  struct teller *teller, char **why)
 {
+	struct device_set *devices = NULL;
 	struct ctrl_create_options o = {
 		.paused = paused, .progress = teller->conn ? tell_step : NULL,
 		.ctx = teller,
@@ -257,9 +243,16 @@ static int launch(struct worker *w, struct guest *g,
 			*why = NULL;
 		return rc;
 	}
+	/* A disk that cannot be had is known before there is a domain. */
+	rc = device_set_open(config, &devices, why);
+	if (rc < 0)
+		return rc;
+	o.devices = device_set_hooks(devices);
 	rc = ctrl_guest_create(ctrl, config, &o);
 	if (rc < 0) {
-		*why = strdup(ctrl_error(ctrl));
+		device_set_settle(devices, false, why);
+		if (!*why)
+			*why = strdup(ctrl_error(ctrl));
 		worker_drop_ctrl(w);
 		return rc;
 	}
@@ -268,6 +261,7 @@ static int launch(struct worker *w, struct guest *g,
 	g->life = GUEST_LIVE;
 	rc = guest_record_started(g);
 	pthread_mutex_unlock(&guests_lock);
+	device_set_settle(devices, true, NULL);
 	if (rc)
 		journal_line("guest \"%s\": its record cannot be kept: %s",
 			 g->name, strerror(-rc));
@@ -320,8 +314,6 @@ void life_create(struct worker *w, struct job *j)
 		teller.conn = j->conn;
 	parse.ns = journal_boot_ns() - teller.begun;
 	tell_step(&teller, &parse);
-	if (!devices_served(config, j->conn))
-		goto out_config;
 	if (request_flag(j->request, "dry_run")) {
 		check_only(w, j, config);
 		goto out_config;
@@ -483,6 +475,8 @@ void life_destroy(struct worker *w, struct job *j)
 
 	if (!ctrl || !target_find(ctrl, j->conn, name, true, &t))
 		return;
+	if (t.guest)
+		devices_end_guest(t.domid);
 	rc = ctrl_guest_destroy(ctrl, t.domid);
 	if (rc == -ESRCH && t.guest)
 		rc = 0;
@@ -570,6 +564,7 @@ void life_rename(struct worker *w, struct job *j)
 			  ctrl_error(ctrl));
 		return;
 	}
+	devices_rename_guest(t.domid, to);
 	journal_line("guest \"%s\": its name is \"%s\" now", t.name, to);
 	conn_ok(j->conn, json_pack("{s:i, s:s}", "id", t.domid, "name", to));
 }
@@ -831,6 +826,8 @@ static void act(struct worker *w, struct ctrl *ctrl, struct guest *g,
 {
 	struct guest old;
 
+	/* Also a guest that is kept for a look lets go of its disks. */
+	devices_end_guest(g->domid);
 	guest_copy(&old, g);
 	switch (v->action) {
 	case GUEST_ACTION_PRESERVE:

@@ -20,6 +20,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "device.h"
 #include "journal.h"
 #include "supervisor.h"
 
@@ -196,6 +197,8 @@ static int run(const struct options *o)
 	}
 	journal_line("supervisor " PACKAGE_VERSION " starts");
 	guest_records_load(RECORD_DIR);
+	if ((rc = devices_start()))
+		return fail("devices", rc);
 	life_take_over(ctrl);
 	listen_fd = server_listen(SUPERVISOR_SOCKET);
 	if (listen_fd < 0)
@@ -207,6 +210,7 @@ static int run(const struct options *o)
 	close(listen_fd);
 	unlink(SUPERVISOR_SOCKET);
 	jobs_stop();
+	devices_stop();
 	journal_line("supervisor ends; the guests go on");
 	ctrl_close(ctrl);
 	guest_config_exit();

@@ -100,6 +100,7 @@ struct guest_disk {
 	 * that names another one may follow it only as far as this goes. */
 	struct guest_backing *backing;
 	size_t backing_count;
+	char *xml;		/* the element as text */
 	unsigned int line;
 };
 
@@ -135,6 +136,7 @@ struct guest_nic {
 	unsigned int filter_line;
 	uint16_t vlan;		/* 0 = none */
 	struct guest_bandwidth inbound, outbound;
+	char *xml;		/* the element as text */
 	unsigned int line;
 };
 
@@ -224,7 +226,17 @@ void guest_config_exit(void);
 int guest_config_parse(const char *xml, size_t len, const char *file,
 		       struct guest_config **out,
 		       struct guest_config_report *report);
+/*
+ * The same for a lone <disk> or <interface>: *out has that one device, and all
+ * else in it means nothing.
+ */
+int guest_device_parse(const char *xml, size_t len, const char *file,
+		       struct guest_config **out,
+		       struct guest_config_report *report);
 void guest_config_free(struct guest_config *config);
+/* What a device has, not the struct; it is zero afterwards. */
+void guest_disk_free(struct guest_disk *disk);
+void guest_nic_free(struct guest_nic *nic);
 void guest_config_report_free(struct guest_config_report *report);
 
 /* Is NAME fit to be a guest's name?  If not, *why says in a few words. */

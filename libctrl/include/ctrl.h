@@ -340,8 +340,21 @@ struct ctrl_progress {
 	uint64_t ns;		/* when done: how long it took */
 };
 
+/*
+ * The devices of a guest in the making are the caller's.  begin() is called
+ * when there is a domain, nodes() when the guest's nodes are collected: it adds
+ * those of the devices.  Both return 0 or a negative errno, which ends the
+ * creation; what they began is the caller's to undo.
+ */
+struct ctrl_create_devices {
+	int (*begin)(void *ctx, uint16_t domid);
+	int (*nodes)(void *ctx, struct ctrl_batch *b);
+	void *ctx;
+};
+
 struct ctrl_create_options {
 	bool paused;		/* leave it paused */
+	const struct ctrl_create_devices *devices;	/* NULL: none */
 	uint8_t uuid[16];	/* used if the configuration gives none */
 	void (*progress)(void *ctx, const struct ctrl_progress *p);
 	void *ctx;

@@ -6,10 +6,12 @@ TOOLSTACK_CPPFLAGS = -D_GNU_SOURCE -DHAVE_CONFIG_H -I. \
 	-DPACKAGE_VERSION='"$(PACKAGE_VERSION)"' -DSBINDIR='"."' \
 	-DRUN_DIR='"run"' -DLOG_DIR='"log.d"' \
 	-DSUPERVISOR_SOCKET='"run/supervisor.sock"' \
+	-DLIBEXEC_DIR='"."' \
 	-DCONSOLED_SOCKET='"run/consoled.sock"'
 TOOLSTACK_SUPERVISOR = $(filter %.c,$(supervisor_SOURCES)) \
 	$(filter %.c,$(libguestconfig_la_SOURCES)) dom0-tools/common/daemon.c \
-	dom0-tools/common/log.c tests/toolstack/fake-ctrl.c
+	dom0-tools/common/log.c tests/toolstack/fake-ctrl.c \
+	tests/toolstack/fake-store.c
 TOOLSTACK_CTL = $(filter %.c,$(ctl_SOURCES))
 
 tests/toolstack/supervisor: $(TOOLSTACK_SUPERVISOR)
@@ -21,7 +23,15 @@ tests/toolstack/ctl: $(TOOLSTACK_CTL)
 	$(AM_V_CCLD)$(CC) $(HOST_CFLAGS) $(TOOLSTACK_CPPFLAGS) -o $@ \
 		$(filter %.c,$^)
 
+tests/toolstack/blkback: tests/toolstack/fake-back.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) $(HOST_CFLAGS) $(TOOLSTACK_CPPFLAGS) -o $@ \
+		$(filter %.c,$^) $(JANSSON_LIBS)
+
 TESTS += tests/toolstack/toolstack.sh
-check_DATA = tests/toolstack/supervisor tests/toolstack/ctl
-EXTRA_DIST += tests/toolstack/toolstack.sh tests/toolstack/fake-ctrl.c
-CLEANFILES += tests/toolstack/supervisor tests/toolstack/ctl
+check_DATA = tests/toolstack/supervisor tests/toolstack/ctl \
+	tests/toolstack/blkback
+EXTRA_DIST += tests/toolstack/toolstack.sh tests/toolstack/fake-ctrl.c \
+	tests/toolstack/fake-store.c tests/toolstack/fake-store.h \
+	tests/toolstack/fake-back.c
+CLEANFILES += $(check_DATA)

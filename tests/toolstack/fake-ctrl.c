@@ -14,22 +14,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "ctrl-config.h"
 #include "ctrl.h"
+#include "fake-store.h"
 
 #define DOMAINS 256
 
 struct ctrl {
 	char error[256];
 	struct ctrl_store *store;
-};
-
-struct ctrl_store {
-	int fd;
-	struct ctrl_store *next;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -39,7 +34,6 @@ static struct domain {
 	char name[128];
 } domains[DOMAINS];
 static uint16_t next_domid = 1;
-static struct ctrl_store *stores;
 static char hyp_log[65536];
 
 static int fail(struct ctrl *c, int rc, const char *fmt, ...)
@@ -97,84 +91,11 @@ const char *ctrl_error(const struct ctrl *c)
 	return c->error;
 }
 
-/* ---- The store: only @releaseDomain ---- */
-
-int ctrl_store_open(const char *path, struct ctrl_store **out)
-{
-	struct ctrl_store *s = calloc(1, sizeof(*s));
-
-	(void)path;
-	*out = s;
-	if (!s)
-		return -ENOMEM;
-	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pthread_mutex_lock(&lock);
-	s->next = stores;
-	stores = s;
-	pthread_mutex_unlock(&lock);
-	return 0;
-}
-
-void ctrl_store_close(struct ctrl_store *s)
-{
-	struct ctrl_store **p = &stores;
-
-	if (!s)
-		return;
-	pthread_mutex_lock(&lock);
-	while (*p != s)
-		p = &(*p)->next;
-	*p = s->next;
-	pthread_mutex_unlock(&lock);
-	close(s->fd);
-	free(s);
-}
-
 struct ctrl_store *ctrl_store(struct ctrl *c)
 {
 	if (!c->store)
 		ctrl_store_open("", &c->store);
 	return c->store;
-}
-
-int ctrl_store_fd(const struct ctrl_store *s)
-{
-	return s->fd;
-}
-
-int ctrl_store_watch(struct ctrl_store *s, const char *path,
-		     const char *token)
-{
-	(void)s, (void)path, (void)token;
-	return 0;
-}
-
-int ctrl_store_event(struct ctrl_store *s, const char **path,
-		     const char **token)
-{
-	uint64_t n;
-
-	*path = "@releaseDomain";
-	*token = "end";
-	return read(s->fd, &n, sizeof(n)) > 0;
-}
-
-int ctrl_store_read_into(struct ctrl_store *s, uint32_t tx, const char *path,
-			 char *buf, size_t n)
-{
-	(void)s, (void)tx, (void)path;
-	snprintf(buf, n, "1");
-	return 1;
-}
-
-static void fire_locked(void)
-{
-	uint64_t one = 1;
-
-	for (struct ctrl_store *s = stores; s; s = s->next) {
-		if (write(s->fd, &one, sizeof(one)) < 0)
-			abort();
-	}
 }
 
 /* ---- Domains ---- */
@@ -257,9 +178,9 @@ static void end_domain(uint16_t domid, int code, const char *killed)
 		if (killed)
 			snprintf(hyp_log + strlen(hyp_log), 200,
 				 "(BH) d%u killed: %s\n", domid, killed);
-		fire_locked();
 	}
 	pthread_mutex_unlock(&lock);
+	fake_store_release();
 }
 
 /* ---- Guests ---- */
@@ -312,12 +233,28 @@ static struct domain *domain_new(const struct guest_config *g,
 	return d;
 }
 
+static int write_devices(struct ctrl *c, const struct ctrl_create_options *o)
+{
+	struct ctrl_batch *b;
+	int rc;
+
+	if (!o->devices)
+		return 0;
+	b = ctrl_batch_new(ctrl_store(c));
+	rc = o->devices->nodes(o->devices->ctx, b);
+	if (!rc)
+		rc = ctrl_batch_run(b, false);
+	ctrl_batch_free(b);
+	return rc;
+}
+
 int ctrl_guest_create(struct ctrl *c, const struct guest_config *g,
 		      const struct ctrl_create_options *o)
 {
 	static const char *const steps[] = { "domain", "memory", "image" };
 	struct domain *d = NULL;
 	uint16_t domid;
+	int rc = 0;
 
 	for (size_t i = 0; i < 3; i++) {
 		if (step(g, o, steps[i])) {
@@ -326,8 +263,18 @@ int ctrl_guest_create(struct ctrl *c, const struct guest_config *g,
 			return fail(c, -EIO, "guest \"%s\": %s: it fails on request",
 				    g->name, steps[i]);
 		}
-		if (!d)
+		if (!d) {
 			d = domain_new(g, o);
+			if (o->devices)
+				rc = o->devices->begin(o->devices->ctx,
+						       d->info.domid);
+		}
+		if (!rc && i == 2)
+			rc = write_devices(c, o);
+		if (rc) {
+			ctrl_guest_destroy(c, d->info.domid);
+			return fail(c, rc, "guest \"%s\": devices", g->name);
+		}
 	}
 	domid = d->info.domid;
 	if (o->paused)
@@ -363,8 +310,10 @@ int ctrl_guest_destroy(struct ctrl *c, uint16_t domid)
 		d->used = false;
 	else
 		rc = fail(c, -ESRCH, "domain %u: no such domain", domid);
-	fire_locked();
 	pthread_mutex_unlock(&lock);
+	if (!rc)
+		fake_store_forget(domid);
+	fake_store_release();
 	return rc;
 }
 

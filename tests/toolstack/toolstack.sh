@@ -9,6 +9,7 @@ schema=${srcdir:-.}/xml-schemas/guest.rng
 case $schema in /*) ;; *) schema=$(pwd)/$schema ;; esac
 dir=$(mktemp -d) || exit 99
 cd "$dir" || exit 99
+cp "$here/blkback" . || exit 99
 export ASAN_OPTIONS=detect_leaks=1
 pid=
 
@@ -61,6 +62,7 @@ guest()		# NAME CMDLINE [MORE-XML]
 	E
 }
 
+export FAKE_STORE=$dir/store
 start()
 {
 	"$here/supervisor" -f --schema "$schema" 2>> log &
@@ -135,7 +137,7 @@ code 3 info f
 echo "a creation that fails leaves nothing"
 
 guest x "" "<devices><disk type='file'><source file='/x'/><target dev='xvda'/></disk></devices>"
-code 7 create x.xml; says 'x.xml:2: <disk>: disks come with'
+code 3 create x.xml; says 'x.xml:2: <disk>: /x: No such file'
 code 0 validate x.xml
 guest y "" "<memroy/>"
 code 1 create y.xml; says 'y.xml:2: <memroy>: no such element'
@@ -177,6 +179,62 @@ until_true sh -c "ls run/domains | grep -q starting"
 kill -9 $j1; wait $j1 2> /dev/null
 until_true ctl destroy q
 echo "a creation goes on when its ctl is killed"
+
+disk()		# FILE TARGET [MORE-XML]
+{
+	echo "<disk type='file'><source file='$dir/$1'/><target dev='$2'/>$3</disk>"
+}
+disks() { echo "<devices>$*</devices>"; }
+state() { grep -qx "/local/domain/0/backend/blkback/$1/state $2" store; }
+nothing_of_devices()
+{
+	[ -z "$(ls run/backend run/journal run/devices | grep vbd)" ] &&
+		! grep -q /backend/blkback store && ! grep -q device/vbd store
+}
+back_pid() { sed -n "s/.* $1 \\([0-9]*\\) {\"do\":\"hello\"}/\\1/p" back.log | tail -1; }
+truncate -s 1M a.img; truncate -s 2M b.img
+
+guest e1 "" "$(disks "$(disk a.img xvda)" "$(disk b.img xvdb)")"
+code 0 create e1.xml; id=$(sed 's/.*id //' out)
+until_true state $id/51712 4; until_true state $id/51728 4
+grep -q "51728/sectors 4096" store || die "its size stands in the store"
+guest e2 "" "$(disks "$(disk a.img xvda)")"
+code 6 create e2.xml; says 'e2.xml:2: <disk>: .*a.img.*e1'
+code 3 info e2
+for i in 1 2 3; do
+	sleep 0.15; kill -KILL "$(back_pid $id.51712)"
+	until_true sh -c "[ \$(grep -c '$id.51712.*\"resume\":true,\"front\"' back.log) -eq $i ]"
+done
+state $id/51712 4 || die "a back-end's death is not seen by the guest"
+logged 'e1": disk xvda: its back-end was ended by signal 9'
+code 0 destroy e1
+nothing_of_devices || die "nothing is left of its devices"
+code 0 create e2.xml; code 0 destroy e2
+echo "a guest's disks come, survive their back-ends, and go"
+
+for odd in refuse die; do
+	guest o "" "$(disks "$(disk a.img xvda)" "$(disk b.img xvdb "<serial>$odd</serial>")")"
+	code 1 create o.xml; says 'o.xml:2: <disk>: '
+	code 3 info o
+	nothing_of_devices || die "nothing is left of it"
+done
+echo "a device that cannot be attached leaves no half-made guest"
+
+guest o "" "$(disks "$(disk a.img xvda "<serial>stop</serial>")")"
+code 0 create o.xml; until_true grep -q 'o": disk xvda: stopped: it asked for sector 99' log
+code 0 destroy o
+guest o "" "$(disks "$(disk a.img xvda "<serial>crash</serial>")")"
+code 0 create o.xml; until_true grep -q 'o": disk xvda: stopped: its back-end was ended by signal 6' log
+code 0 destroy o
+guest o "" "$(disks "$(disk a.img xvds)")"
+code 0 create o.xml; until_true grep -q 'o": disk xvds: stopped: it changed its state' log
+code 0 destroy o
+guest o "" "$(disks "$(disk a.img xvdt)")"
+code 0 create o.xml; id=$(sed 's/.*id //' out)
+until_true sh -c "[ \$(grep -c '$id.268440320.*\"do\":\"connect\",\"resume\":false' back.log) -eq 2 ]"
+until_true state $id/268440320 4
+code 0 destroy o; nothing_of_devices || die "nothing is left of it"
+echo "a device is stopped with a reason, and connects to a second kernel"
 
 guest s "end=poweroff"
 i=0; while [ $i -lt 70 ]; do
