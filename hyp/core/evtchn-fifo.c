@@ -208,8 +208,9 @@ static long add_control(struct domain *d, struct page *pg,
 	return 0;
 }
 
-long fifo_init_control(struct domain *d, struct evtchn_init_control *op)
+long fifo_init_control(struct evtchn_init_control *op)
 {
+	struct domain *d = current_domain();
 	struct page *pg;
 	long rc;
 
@@ -251,10 +252,11 @@ static void raise_early(struct domain *d, u32 first)
 	}
 }
 
-long fifo_expand_array(struct domain *d, u64 mfn)
+long fifo_expand_array(const struct evtchn_expand_array *op)
 {
+	struct domain *d = current_domain();
+	struct page *pg = page_get_writable(op->array_gfn, d);
 	struct evtchn_fifo *f;
-	struct page *pg = page_get_writable(mfn, d);
 	long rc = 0;
 
 	if (!pg)

@@ -132,26 +132,31 @@ static bool grow(struct domain *d)
 	return true;
 }
 
-u32 evtchn_take(struct domain *d, enum evtchn_kind kind)
+/*
+ * Finds a free port and binds it to a source of this kind, for this vCPU;
+ * NULL: none left.  Lock: e.
+ */
+static struct evtchn *port_take(struct domain *d, enum evtchn_kind kind,
+				u32 source, u32 vcpu, u32 *port)
 {
 	struct evtchn *ec;
-	u32 port;
+	u32 p;
 
-	for (port = d->evtchn.free_hint;; port++) {
-		if (port >= port_limit(d))
-			return 0;
-		if (port >= d->evtchn.ports && !grow(d))
-			return 0;
-		ec = evtchn_at(d, port);
+	for (p = d->evtchn.free_hint;; p++) {
+		if (p >= port_limit(d) || (p >= d->evtchn.ports && !grow(d)))
+			return NULL;
+		ec = evtchn_at(d, p);
 		if (ec->kind == PORT_FREE)
 			break;
 	}
-	d->evtchn.free_hint = port + 1;
+	d->evtchn.free_hint = p + 1;
 	d->evtchn.active++;
 	ec->kind = kind;
-	ec->vcpu = 0;
+	ec->source = source;
+	ec->vcpu = vcpu;
 	ec->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
-	return port;
+	*port = p;
+	return ec;
 }
 
 static void port_free(struct domain *d, struct evtchn *ec, u32 port)
@@ -174,6 +179,12 @@ static struct evtchn *port_in_use(struct domain *d, u32 port)
 	if (!ec || ec->kind == PORT_FREE || ec->kind == PORT_RESERVED)
 		return NULL;
 	return ec;
+}
+
+static bool virq_is_global(u32 virq)
+{
+	return virq != VIRQ_TIMER && virq != VIRQ_DEBUG &&
+	       virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
 }
 
 /* ---- Closing ---- */
@@ -207,40 +218,30 @@ static long close_interdomain(struct domain *d, u32 port)
 	return 0;
 }
 
-/* Lock: e is held at the call and released on return. */
 static long port_close(struct domain *d, u32 port)
 {
-	struct evtchn *ec = port_in_use(d, port);
+	struct evtchn *ec;
 	struct vcpu *v;
+	long rc = 0;
 
+	lock(&d->evtchn.lock);
+	ec = port_in_use(d, port);
 	if (!ec) {
-		unlock(&d->evtchn.lock);
-		return -XEN_EINVAL;
-	}
-	switch (ec->kind) {
-	case PORT_INTERDOMAIN:
+		rc = -XEN_EINVAL;
+	} else if (ec->kind == PORT_INTERDOMAIN) {
 		return close_interdomain(d, port);
-	case PORT_VIRQ:
-		v = domain_vcpu(d, ec->vcpu);
-		if (v && v->evtchn.virq_port[ec->source] == port)
-			v->evtchn.virq_port[ec->source] = 0;
-		else if (d->vcpu[0]->evtchn.virq_port[ec->source] == port)
-			d->vcpu[0]->evtchn.virq_port[ec->source] = 0;
-		break;
-	case PORT_PIRQ:
+	} else if (ec->kind == PORT_VIRQ) {
+		/* A global one stays vCPU 0's, whoever is told. */
+		v = d->vcpu[virq_is_global(ec->source) ? 0 : ec->vcpu];
+		v->evtchn.virq_port[ec->source] = 0;
+	} else if (ec->kind == PORT_PIRQ) {
 		arch_pirq_unbind(ec->source);
 		d->evtchn.pirq_port[ec->source] = 0;
-		break;
 	}
-	port_free(d, ec, port);
+	if (!rc)
+		port_free(d, ec, port);
 	unlock(&d->evtchn.lock);
-	return 0;
-}
-
-static long op_close(struct domain *d, u32 port)
-{
-	lock(&d->evtchn.lock);
-	return port_close(d, port);
+	return rc;
 }
 
 /* Closes what is left; true when nothing is. */
@@ -250,7 +251,7 @@ static bool close_all(struct domain *d)
 
 	for (port = MAX(d->evtchn.close_next, 1); port < d->evtchn.ports;
 	     port++) {
-		op_close(d, port);
+		port_close(d, port);
 		if (hypercall_should_rest(1)) {
 			d->evtchn.close_next = port + 1;
 			return false;
@@ -264,26 +265,21 @@ static bool close_all(struct domain *d)
 
 static long op_alloc_unbound(struct evtchn_alloc_unbound *op)
 {
+	struct evtchn *ec = NULL;
 	struct domain *d;
-	u32 port;
 	long rc = domain_find_controlled(op->dom, &d);
 
 	if (rc)
 		return rc;
-
 	lock(&d->evtchn.lock);
-	port = d->life == DOMAIN_ALIVE ? evtchn_take(d, PORT_UNBOUND) : 0;
-	if (port) {
-		evtchn_at(d, port)->remote_id =
-			op->remote_dom == DOMID_SELF ? current_domain()->id
-						     : op->remote_dom;
-		op->port = port;
-	} else {
-		rc = -XEN_ENOSPC;
-	}
+	if (d->life == DOMAIN_ALIVE)
+		ec = port_take(d, PORT_UNBOUND, 0, 0, &op->port);
+	if (ec)
+		ec->remote_id = op->remote_dom == DOMID_SELF ?
+				current_domain()->id : op->remote_dom;
 	unlock(&d->evtchn.lock);
 	domain_put(d);
-	return rc;
+	return ec ? 0 : -XEN_ENOSPC;
 }
 
 /* Binds a port of d to an unbound one of rd that waits for d.  Both locked. */
@@ -291,24 +287,20 @@ static long bind_pair(struct domain *d, struct domain *rd,
 		      struct evtchn_bind_interdomain *op)
 {
 	struct evtchn *other = evtchn_at(rd, op->remote_port), *ec;
-	u32 port;
 
 	if (rd->life != DOMAIN_ALIVE || !other ||
 	    other->kind != PORT_UNBOUND || other->remote_id != d->id)
 		return -XEN_EINVAL;
-	port = evtchn_take(d, PORT_INTERDOMAIN);
-	if (!port)
+	ec = port_take(d, PORT_INTERDOMAIN, op->remote_port, 0,
+		       &op->local_port);
+	if (!ec)
 		return -XEN_ENOSPC;
-
-	ec = evtchn_at(d, port);
 	ec->remote = rd;
-	ec->source = op->remote_port;
 	other->kind = PORT_INTERDOMAIN;
 	other->remote = d;
-	other->source = port;
-	op->local_port = port;
+	other->source = op->local_port;
 	/* A notification may have been lost before: let the binder look. */
-	evtchn_set_pending(d, port);
+	evtchn_set_pending(d, op->local_port);
 	return 0;
 }
 
@@ -326,61 +318,44 @@ static long op_bind_interdomain(struct evtchn_bind_interdomain *op)
 	return rc;
 }
 
-static bool virq_is_global(u32 virq)
-{
-	return virq != VIRQ_TIMER && virq != VIRQ_DEBUG &&
-	       virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
-}
-
 static long op_bind_virq(struct evtchn_bind_virq *op)
 {
 	struct domain *d = current_domain();
-	struct vcpu *v;
-	u32 port;
+	struct vcpu *v = domain_vcpu(d, op->vcpu);
+	long rc = 0;
 
 	if (op->virq >= NR_VIRQS || (virq_is_global(op->virq) && op->vcpu))
 		return -XEN_EINVAL;
-	v = domain_vcpu(d, op->vcpu);
 	if (!v)
 		return -XEN_ENOENT;
-
 	lock(&d->evtchn.lock);
-	if (v->evtchn.virq_port[op->virq]) {
-		unlock(&d->evtchn.lock);
-		return -XEN_EEXIST;
-	}
-	port = evtchn_take(d, PORT_VIRQ);
-	if (port) {
-		evtchn_at(d, port)->source = op->virq;
-		evtchn_at(d, port)->vcpu = op->vcpu;
-		v->evtchn.virq_port[op->virq] = port;
-		op->port = port;
-	}
+	if (v->evtchn.virq_port[op->virq])
+		rc = -XEN_EEXIST;
+	else if (!port_take(d, PORT_VIRQ, op->virq, op->vcpu, &op->port))
+		rc = -XEN_ENOSPC;
+	else
+		v->evtchn.virq_port[op->virq] = op->port;
 	unlock(&d->evtchn.lock);
-	return port ? 0 : -XEN_ENOSPC;
+	return rc;
 }
 
 static long op_bind_ipi(struct evtchn_bind_ipi *op)
 {
 	struct domain *d = current_domain();
-	u32 port;
+	bool ok;
 
 	if (!domain_vcpu(d, op->vcpu))
 		return -XEN_ENOENT;
 	lock(&d->evtchn.lock);
-	port = evtchn_take(d, PORT_IPI);
-	if (port) {
-		evtchn_at(d, port)->vcpu = op->vcpu;
-		op->port = port;
-	}
+	ok = port_take(d, PORT_IPI, 0, op->vcpu, &op->port);
 	unlock(&d->evtchn.lock);
-	return port ? 0 : -XEN_ENOSPC;
+	return ok ? 0 : -XEN_ENOSPC;
 }
 
 /* Lock: e. */
 static long bind_pirq(struct domain *d, struct evtchn_bind_pirq *op)
 {
-	u32 port;
+	struct evtchn *ec;
 	long rc;
 
 	if (!d->evtchn.pirq_port)
@@ -390,20 +365,16 @@ static long bind_pirq(struct domain *d, struct evtchn_bind_pirq *op)
 		return -XEN_ENOMEM;
 	if (d->evtchn.pirq_port[op->pirq])
 		return -XEN_EEXIST;
-	port = evtchn_take(d, PORT_PIRQ);
-	if (!port)
+	ec = port_take(d, PORT_PIRQ, op->pirq, 0, &op->port);
+	if (!ec)
 		return -XEN_ENOSPC;
-
-	evtchn_at(d, port)->source = op->pirq;
-	d->evtchn.pirq_port[op->pirq] = port;
+	d->evtchn.pirq_port[op->pirq] = op->port;
 	rc = arch_pirq_bind(op->pirq, op->flags & BIND_PIRQ__WILL_SHARE);
 	if (rc) {
 		d->evtchn.pirq_port[op->pirq] = 0;
-		port_free(d, evtchn_at(d, port), port);
-		return rc;
+		port_free(d, ec, op->port);
 	}
-	op->port = port;
-	return 0;
+	return rc;
 }
 
 static long op_bind_pirq(struct evtchn_bind_pirq *op)
@@ -421,7 +392,12 @@ static long op_bind_pirq(struct evtchn_bind_pirq *op)
 	return rc;
 }
 
-static long op_send(struct domain *d, u32 port)
+static long op_close(const struct evtchn_close *op)
+{
+	return port_close(current_domain(), op->port);
+}
+
+static long send(struct domain *d, u32 port)
 {
 	struct evtchn *ec;
 	long rc = 0;
@@ -440,7 +416,12 @@ static long op_send(struct domain *d, u32 port)
 
 bool evtchn_notify(struct domain *d, u32 port)
 {
-	return port && !op_send(d, port);
+	return port && !send(d, port);
+}
+
+static long op_send(const struct evtchn_send *op)
+{
+	return send(current_domain(), op->port);
 }
 
 static void fill_status(const struct evtchn *ec, struct evtchn_status *op)
@@ -481,134 +462,102 @@ static long op_status(struct evtchn_status *op)
 	ec = evtchn_at(d, op->port);
 	if (ec)
 		fill_status(ec, op);
-	else
-		rc = -XEN_EINVAL;
 	unlock(&d->evtchn.lock);
 	domain_put(d);
-	return rc;
+	return ec ? 0 : -XEN_EINVAL;
 }
 
-static long op_bind_vcpu(struct domain *d, u32 port, u32 vcpu)
+static long op_bind_vcpu(const struct evtchn_bind_vcpu *op)
 {
+	struct domain *d = current_domain();
 	struct evtchn *ec;
 	long rc = 0;
 
-	if (!domain_vcpu(d, vcpu))
+	if (!domain_vcpu(d, op->vcpu))
 		return -XEN_ENOENT;
 	lock(&d->evtchn.lock);
-	ec = port_in_use(d, port);
+	ec = port_in_use(d, op->port);
 	if (!ec || ec->kind == PORT_IPI ||
 	    (ec->kind == PORT_VIRQ && !virq_is_global(ec->source)))
 		rc = -XEN_EINVAL;
 	else
-		WRITE_ONCE(ec->vcpu, vcpu);
+		WRITE_ONCE(ec->vcpu, op->vcpu);
 	unlock(&d->evtchn.lock);
 	return rc;
 }
 
-static long op_unmask(struct domain *d, u32 port)
+static long op_unmask(const struct evtchn_unmask *op)
 {
+	struct domain *d = current_domain();
 	struct evtchn *ec;
 
 	lock(&d->evtchn.lock);
-	ec = port_in_use(d, port);
-	if (ec && d->evtchn.fifo) {
-		fifo_unmask(d, ec, port);
-	} else if (ec) {
-		if (bit_test_and_clear((u64 *)d->shared->evtchn_mask, port) &&
-		    bit_test((u64 *)d->shared->evtchn_pending, port))
-			level2_raise(d, ec, port);
-	}
+	ec = port_in_use(d, op->port);
+	if (ec && d->evtchn.fifo)
+		fifo_unmask(d, ec, op->port);
+	else if (ec &&
+		 bit_test_and_clear((u64 *)d->shared->evtchn_mask, op->port) &&
+		 bit_test((u64 *)d->shared->evtchn_pending, op->port))
+		level2_raise(d, ec, op->port);
 	unlock(&d->evtchn.lock);
 	return ec ? 0 : -XEN_EINVAL;
 }
 
-static long op_set_priority(struct domain *d, u32 port, u32 priority)
+static long op_set_priority(const struct evtchn_set_priority *op)
 {
+	struct domain *d = current_domain();
 	struct evtchn *ec;
-	long rc = 0;
+	long rc = -XEN_EINVAL;
 
-	if (priority > EVTCHN_FIFO_PRIORITY_MIN)
-		return -XEN_EINVAL;
 	lock(&d->evtchn.lock);
-	ec = port_in_use(d, port);
-	if (!ec)
-		rc = -XEN_EINVAL;
-	else if (!d->evtchn.fifo)
-		rc = -XEN_ENOSYS;
-	else
-		WRITE_ONCE(ec->priority, priority);
+	ec = port_in_use(d, op->port);
+	if (ec && op->priority <= EVTCHN_FIFO_PRIORITY_MIN)
+		rc = d->evtchn.fifo ? 0 : -XEN_ENOSYS;
+	if (!rc)
+		WRITE_ONCE(ec->priority, op->priority);
 	unlock(&d->evtchn.lock);
 	return rc;
 }
 
-static long op_reset(domid_t id, u64 arg)
+static long op_reset(const struct evtchn_reset *op, u64 gva)
 {
 	struct domain *d;
-	long rc = domain_find_controlled(id, &d);
+	long rc = domain_find_controlled(op->dom, &d);
 
 	if (rc)
 		return rc;
 	/* Another vCPU may open ports meanwhile: then begin again. */
 	if (!close_all(d) || !fifo_domain_exit(d))
 		rc = hypercall_restart(__HYPERVISOR_event_channel_op, 2,
-				       (u64)EVTCHNOP_reset, arg);
+				       (u64)EVTCHNOP_reset, gva);
 	domain_put(d);
 	return rc;
 }
 
-/* An operation whose struct is copied in, worked on and copied out. */
-#define OP(type, call) ({ \
-	struct evtchn_##type op; \
-	long r_ = copy_from_guest(&op, arg, sizeof(op)); \
-	if (!r_) \
-		r_ = (call); \
-	if (!r_ && copy_to_guest(arg, &op, sizeof(op))) \
-		r_ = -XEN_EFAULT; \
-	r_; })
-/* One that returns nothing in its struct. */
-#define OP_IN(type, call) ({ \
-	struct evtchn_##type op; \
-	long r_ = copy_from_guest(&op, arg, sizeof(op)); \
-	r_ ? r_ : (call); })
+#define IN(name, fn)	OP_IN(EVTCHNOP_##name, fn, struct evtchn_##name)
+#define INOUT(name, fn)	OP_INOUT(EVTCHNOP_##name, fn, struct evtchn_##name)
+
+static const struct guest_op ops[] = {
+	IN(send, op_send),
+	IN(unmask, op_unmask),
+	INOUT(alloc_unbound, op_alloc_unbound),
+	INOUT(bind_interdomain, op_bind_interdomain),
+	INOUT(bind_virq, op_bind_virq),
+	INOUT(bind_ipi, op_bind_ipi),
+	INOUT(bind_pirq, op_bind_pirq),
+	IN(close, op_close),
+	INOUT(status, op_status),
+	IN(bind_vcpu, op_bind_vcpu),
+	IN(reset, op_reset),
+	INOUT(init_control, fifo_init_control),
+	IN(expand_array, fifo_expand_array),
+	IN(set_priority, op_set_priority),
+};
 
 long do_event_channel_op(u64 cmd, u64 arg)
 {
-	struct domain *d = current_domain();
-
-	switch ((u32)cmd) {
-	case EVTCHNOP_send:
-		return OP_IN(send, op_send(d, op.port));
-	case EVTCHNOP_unmask:
-		return OP_IN(unmask, op_unmask(d, op.port));
-	case EVTCHNOP_alloc_unbound:
-		return OP(alloc_unbound, op_alloc_unbound(&op));
-	case EVTCHNOP_bind_interdomain:
-		return OP(bind_interdomain, op_bind_interdomain(&op));
-	case EVTCHNOP_bind_virq:
-		return OP(bind_virq, op_bind_virq(&op));
-	case EVTCHNOP_bind_ipi:
-		return OP(bind_ipi, op_bind_ipi(&op));
-	case EVTCHNOP_bind_pirq:
-		return OP(bind_pirq, op_bind_pirq(&op));
-	case EVTCHNOP_close:
-		return OP_IN(close, op_close(d, op.port));
-	case EVTCHNOP_status:
-		return OP(status, op_status(&op));
-	case EVTCHNOP_bind_vcpu:
-		return OP_IN(bind_vcpu, op_bind_vcpu(d, op.port, op.vcpu));
-	case EVTCHNOP_reset:
-		return OP_IN(reset, op_reset(op.dom, arg));
-	case EVTCHNOP_init_control:
-		return OP(init_control, fifo_init_control(d, &op));
-	case EVTCHNOP_expand_array:
-		return OP_IN(expand_array, fifo_expand_array(d, op.array_gfn));
-	case EVTCHNOP_set_priority:
-		return OP_IN(set_priority,
-			     op_set_priority(d, op.port, op.priority));
-	default:
-		return -XEN_ENOSYS;
-	}
+	return guest_op_run(ops, ARRAY_SIZE(ops), (u32)cmd, arg,
+			    current_vcpu());
 }
 
 /* ---- Life ---- */

@@ -108,6 +108,23 @@ long hypercall_restart(unsigned nr, unsigned n, ...)
 	return nr;
 }
 
+long guest_op_run(const struct guest_op *ops, u32 count, u64 cmd, u64 gva,
+		  struct vcpu *v)
+{
+	const struct guest_op *op = &ops[cmd];
+	u64 arg[GUEST_OP_MAX / sizeof(u64)];
+	long rc;
+
+	if (cmd >= count || !op->run)
+		return -XEN_ENOSYS;
+	if (op->size && copy_from_guest(arg, gva, op->size))
+		return -XEN_EFAULT;
+	rc = op->run(arg, gva, v);
+	if (rc >= 0 && op->answers && copy_to_guest(gva, arg, op->size))
+		return -XEN_EFAULT;
+	return rc;
+}
+
 /* One entry; false: it must run again with the arguments now in e. */
 static bool run_entry(struct cpu *c, struct multicall_entry *e)
 {

@@ -35,9 +35,6 @@ struct evtchn {
 /* The port, or NULL when it is out of range.  Lock: e. */
 struct evtchn *evtchn_at(const struct domain *d, u32 port);
 
-/* Finds a free port and takes it as `kind`; 0: none left.  Lock: e. */
-u32 evtchn_take(struct domain *d, enum evtchn_kind kind);
-
 /* Makes port pending and tells its vCPU unless it is masked.  Lock: e of d,
  * or of the other end. */
 void evtchn_set_pending(struct domain *d, u32 port);
@@ -50,8 +47,8 @@ bool fifo_set_pending(struct domain *d, struct evtchn *ec, u32 port);
 void fifo_clear_pending(struct domain *d, struct evtchn *ec, u32 port);
 bool fifo_is_pending(const struct domain *d, u32 port);
 void fifo_unmask(struct domain *d, struct evtchn *ec, u32 port);
-long fifo_init_control(struct domain *d, struct evtchn_init_control *op);
-long fifo_expand_array(struct domain *d, u64 mfn);
+long fifo_init_control(struct evtchn_init_control *op);
+long fifo_expand_array(const struct evtchn_expand_array *op);
 /* Back to 2-level; false: some port is open, close all first. */
 bool fifo_domain_exit(struct domain *d);
 

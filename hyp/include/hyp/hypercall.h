@@ -13,6 +13,8 @@
 
 #include <hyp/types.h>
 
+struct vcpu;
+
 /* From entry.S: runs hypercall nr of the current vCPU. */
 long hypercall_run(u64 nr, const u64 args[6]);
 
@@ -27,6 +29,30 @@ bool hypercall_should_rest(unsigned units);
  * handler must return what this returns.  Works inside a multicall too.
  */
 long hypercall_restart(unsigned nr, unsigned n, ...);
+
+/*
+ * Most hypercalls have sub-operations, each with one struct of the guest's:
+ * a table says who does it and how large the struct is.  It is copied in, the
+ * function gets a pointer to our copy, which goes back to the guest when the
+ * operation answers and did not fail.  A function names of the parameters
+ * those that it needs: the copy, the guest's address of it, the vCPU meant.
+ */
+struct guest_op {
+	long (*run)(void *arg, u64 gva, struct vcpu *v);
+	u8 size;
+	bool answers;
+};
+
+#define GUEST_OP_MAX	128	/* bytes of the largest struct */
+#define GUEST_OP_FN(fn)	(long (*)(void *, u64, struct vcpu *))(void *)(fn)
+/* The operation reads its struct; or it reads and answers; or has none. */
+#define OP_IN(cmd, fn, type)	[cmd] = { GUEST_OP_FN(fn), sizeof(type), false }
+#define OP_INOUT(cmd, fn, type)	[cmd] = { GUEST_OP_FN(fn), sizeof(type), true }
+#define OP_BARE(cmd, fn)	[cmd] = { GUEST_OP_FN(fn), 0, false }
+
+/* -XEN_ENOSYS: not in the table; -XEN_EFAULT; or what the operation says. */
+long guest_op_run(const struct guest_op *ops, u32 count, u64 cmd, u64 gva,
+		  struct vcpu *v);
 
 long do_set_trap_table(u64 traps);
 long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom);
