@@ -323,7 +323,7 @@ static int fill_domain(struct domain *d, const struct domain_params *p)
 	if (!d->vcpu || !d->shared_page)
 		return -XEN_ENOMEM;
 	d->shared = frame_to_virt(page_mfn(d->shared_page));
-	vtime_domain_init(d);
+	vtime_update_wallclock(d);
 	rc = evtchn_domain_init(d, p->max_evtchn_port);
 	if (!rc)
 		rc = gnttab_domain_init(d, p->max_grant_frames,

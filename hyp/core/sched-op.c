@@ -25,7 +25,13 @@ static bool event_waits(const struct vcpu *v)
 	       !READ_ONCE(v->info->evtchn_upcall_mask);
 }
 
-static long block(struct vcpu *v)
+static long yield(void)
+{
+	sched_yield_current();
+	return 0;
+}
+
+static long block(void *arg, u64 gva, struct vcpu *v)
 {
 	v->info->evtchn_upcall_mask = 0;
 	WRITE_ONCE(v->blocked, true);
@@ -47,19 +53,16 @@ static bool any_pending(struct domain *d, const u32 *ports, u32 n)
 	return false;
 }
 
-static long poll(struct vcpu *v, u64 arg)
+static long poll(const struct sched_poll *op, u64 gva, struct vcpu *v)
 {
 	u32 ports[POLL_PORTS_MAX], i;
-	struct sched_poll op;
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	if (op.nr_ports > POLL_PORTS_MAX)
+	if (op->nr_ports > POLL_PORTS_MAX)
 		return -XEN_EINVAL;
-	if (copy_from_guest(ports, (u64)op.ports.p,
-			    op.nr_ports * sizeof(ports[0])))
+	if (copy_from_guest(ports, (u64)op->ports.p,
+			    op->nr_ports * sizeof(ports[0])))
 		return -XEN_EFAULT;
-	for (i = 0; i < op.nr_ports; i++)
+	for (i = 0; i < op->nr_ports; i++)
 		if (!evtchn_port_ok(v->domain, ports[i]))
 			return -XEN_EINVAL;
 
@@ -70,129 +73,110 @@ static long poll(struct vcpu *v, u64 arg)
 	 */
 	WRITE_ONCE(v->blocked, true);
 	memory_barrier();
-	WRITE_ONCE(v->evtchn.poll_port, op.nr_ports == 1 ? ports[0] : ~0U);
+	WRITE_ONCE(v->evtchn.poll_port, op->nr_ports == 1 ? ports[0] : ~0U);
 	memory_barrier();
-	if (event_waits(v) || any_pending(v->domain, ports, op.nr_ports)) {
+	if (event_waits(v) || any_pending(v->domain, ports, op->nr_ports)) {
 		WRITE_ONCE(v->evtchn.poll_port, 0);
 		WRITE_ONCE(v->blocked, false);
 		return 0;
 	}
-	if (op.timeout)
-		timer_set(&v->time.poll, op.timeout);
+	if (op->timeout)
+		timer_set(&v->time.poll, op->timeout);
 	else if (READ_ONCE(v->time.poll.set))
 		timer_cancel(&v->time.poll);
 	cpu_post_work(this_cpu(), WORK_RESCHED);
 	return 0;
 }
 
-static long shutdown(struct domain *d, u64 arg)
+static bool code_ok(u32 reason)
 {
-	struct sched_shutdown op;
+	return reason <= SHUTDOWN_MAX && reason != SHUTDOWN_soft_reset;
+}
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	if (op.reason > SHUTDOWN_MAX || op.reason == SHUTDOWN_soft_reset)
+static long shutdown(const struct sched_shutdown *op)
+{
+	struct domain *d = current_domain();
+
+	if (!code_ok(op->reason))
 		return -XEN_EINVAL;
-	if (op.reason == SHUTDOWN_suspend && d->is_control)
+	if (op->reason == SHUTDOWN_suspend && d->is_control)
 		return -XEN_EOPNOTSUPP;
-	domain_shutdown(d, op.reason);
+	domain_shutdown(d, op->reason);
 	return 0;
 }
 
-static long remote_shutdown(u64 arg)
+static long remote_shutdown(const struct sched_remote_shutdown *op)
 {
-	struct sched_remote_shutdown op;
 	struct domain *d;
-	int rc;
+	int rc = code_ok(op->reason) ?
+		 domain_find_controlled(op->domain_id, &d) : -XEN_EINVAL;
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	if (op.reason > SHUTDOWN_MAX || op.reason == SHUTDOWN_soft_reset)
-		return -XEN_EINVAL;
-	rc = domain_find_controlled(op.domain_id, &d);
 	if (rc)
 		return rc;
 	if (d == current_domain())
 		rc = -XEN_EINVAL;
 	else
-		domain_shutdown(d, op.reason);
+		domain_shutdown(d, op->reason);
 	domain_put(d);
 	return rc;
 }
 
 /* The guest says early what its shutdown will mean; with the real one we
  * take that one's word. */
-static long note_code(u64 arg)
+static long note_code(const struct sched_shutdown *op)
 {
-	struct sched_shutdown op;
-
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	return op.reason > SHUTDOWN_MAX ? -XEN_EINVAL : 0;
+	return op->reason > SHUTDOWN_MAX ? -XEN_EINVAL : 0;
 }
 
 /* id 0: a new one, its number comes back; time-out 0: stop it. */
-static long watchdog(struct domain *d, u64 arg)
+static long watchdog(const struct sched_watchdog *op)
 {
-	struct sched_watchdog op;
+	struct domain *d = current_domain();
 	long rc = 0;
 	u32 i;
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
 	lock(&d->lock);
-	i = op.id ? op.id - 1 : (u32)__builtin_ctz(~d->watchdogs);
-	if (!op.id && (!op.timeout || i >= ARRAY_SIZE(d->watchdog)))
-		rc = op.timeout ? -XEN_EEXIST : -XEN_EINVAL;
-	else if (!op.id)
+	i = op->id ? op->id - 1 : (u32)__builtin_ctz(~d->watchdogs);
+	if (!op->id && (!op->timeout || i >= ARRAY_SIZE(d->watchdog)))
+		rc = op->timeout ? -XEN_EEXIST : -XEN_EINVAL;
+	else if (!op->id)
 		rc = i + 1;
 	else if (i >= ARRAY_SIZE(d->watchdog) || !(d->watchdogs & BIT(i)))
 		rc = -XEN_EINVAL;
-	if (rc >= 0 && op.timeout)
+	if (rc >= 0 && op->timeout)
 		d->watchdogs |= BIT(i);
 	else if (rc >= 0)
 		d->watchdogs &= ~BIT(i);
 	unlock(&d->lock);
 
-	if (rc >= 0 && op.timeout)
+	if (rc >= 0 && op->timeout)
 		timer_set(&d->watchdog[i],
-			  arch_now() + op.timeout * 1000000000ULL);
+			  arch_now() + op->timeout * 1000000000ULL);
 	else if (rc >= 0)
 		timer_cancel(&d->watchdog[i]);
 	return rc;
 }
 
+static const struct guest_op ops[] = {
+	OP_BARE(SCHEDOP_yield, yield),
+	OP_BARE(SCHEDOP_block, block),
+	OP_IN(SCHEDOP_shutdown, shutdown, struct sched_shutdown),
+	OP_IN(SCHEDOP_poll, poll, struct sched_poll),
+	OP_IN(SCHEDOP_remote_shutdown, remote_shutdown,
+	      struct sched_remote_shutdown),
+	OP_IN(SCHEDOP_shutdown_code, note_code, struct sched_shutdown),
+	OP_IN(SCHEDOP_watchdog, watchdog, struct sched_watchdog),
+};
+
 long do_sched_op(u64 cmd, u64 arg)
 {
-	struct vcpu *v = current_vcpu();
-
-	switch (cmd) {
-	case SCHEDOP_yield:
-		sched_yield_current();
-		return 0;
-	case SCHEDOP_block:
-		return block(v);
-	case SCHEDOP_shutdown:
-		return shutdown(v->domain, arg);
-	case SCHEDOP_poll:
-		return poll(v, arg);
-	case SCHEDOP_remote_shutdown:
-		return remote_shutdown(arg);
-	case SCHEDOP_shutdown_code:
-		return note_code(arg);
-	case SCHEDOP_watchdog:
-		return watchdog(v->domain, arg);
-	default:
-		return -XEN_ENOSYS;
-	}
+	return guest_op_run(ops, ARRAY_SIZE(ops), cmd, arg, current_vcpu());
 }
 
 long do_set_timer_op(u64 timeout)
 {
 	struct vcpu *v = current_vcpu();
 
-	if (timeout)
-		return vtime_set_singleshot(v, timeout);
-	vtime_stop_singleshot(v);
-	return 0;
+	return timeout ? vtime_set_singleshot(v, timeout) :
+			 vtime_stop_singleshot(v);
 }

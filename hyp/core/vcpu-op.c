@@ -9,7 +9,7 @@
 
 #include <xen/sched.h>
 
-static long initialise(struct vcpu *v, u64 arg)
+static long initialise(void *arg, u64 gva, struct vcpu *v)
 {
 	struct vcpu_guest_context *c;
 	long rc;
@@ -20,13 +20,13 @@ static long initialise(struct vcpu *v, u64 arg)
 	c = heap_alloc(sizeof(*c));
 	if (!c)
 		return -XEN_ENOMEM;
-	rc = copy_from_guest(c, arg, sizeof(*c)) ? -XEN_EFAULT :
+	rc = copy_from_guest(c, gva, sizeof(*c)) ? -XEN_EFAULT :
 	     vcpu_initialise(v, c);
 	heap_free(c);
 	return rc;
 }
 
-static long up(struct vcpu *v)
+static long up(void *arg, u64 gva, struct vcpu *v)
 {
 	if (!atomic_load(&v->initialised))
 		return -XEN_EINVAL;
@@ -36,7 +36,7 @@ static long up(struct vcpu *v)
 }
 
 /* A domain whose last vCPU goes down has switched itself off. */
-static long down(struct vcpu *v)
+static long down(void *arg, u64 gva, struct vcpu *v)
 {
 	struct domain *d = v->domain;
 	u32 i;
@@ -55,37 +55,26 @@ static long down(struct vcpu *v)
 	return 0;
 }
 
-static long get_runstate(const struct vcpu *v, u64 arg)
+static long is_up(void *arg, u64 gva, struct vcpu *v)
+{
+	return !READ_ONCE(v->down);
+}
+
+static long get_runstate(void *arg, u64 gva, struct vcpu *v)
 {
 	struct vcpu_runstate_info r;
 
 	vtime_get_runstate(v, &r);
-	return copy_to_guest(arg, &r, sizeof(r));
+	return copy_to_guest(gva, &r, sizeof(r));
 }
 
-/* Both registrations are a union of one 64-bit address, which is looked up
- * in the tables of the vCPU that asks. */
-static long register_area(struct vcpu *v, u64 cmd, u64 arg)
+static long register_info(struct vcpu *v,
+			  const struct vcpu_register_vcpu_info *op)
 {
-	u64 gva;
-
-	if (copy_from_guest(&gva, arg, sizeof(gva)))
-		return -XEN_EFAULT;
-	if (gva && !guest_range_ok(gva, 1, sizeof(struct vcpu_runstate_info)))
-		return -XEN_EFAULT;
-	return vtime_set_area(v, cmd == VCPUOP_register_runstate_memory_area,
-			      gva);
-}
-
-static long register_info(struct vcpu *v, u64 arg)
-{
-	struct vcpu_register_vcpu_info op;
 	long rc;
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
 	lock(&v->domain->lock);
-	rc = vcpu_register_info(v, op.mfn, op.offset);
+	rc = vcpu_register_info(v, op->mfn, op->offset);
 	unlock(&v->domain->lock);
 	return rc;
 }
@@ -94,79 +83,84 @@ static long register_info(struct vcpu *v, u64 arg)
  * A guest may also register for a vCPU of its own that does not run: then
  * that one must not begin to while we change what is written at a switch.
  */
-static long register_any(struct vcpu *v, u64 cmd, u64 arg)
+static long registered(struct vcpu *v, struct guest_area *area, u64 where,
+		       const struct vcpu_register_vcpu_info *info)
 {
 	bool other = v != current_vcpu();
 	long rc;
 
 	if (other && !vcpu_try_pause(v))
 		return -XEN_EBUSY;
-	rc = cmd == VCPUOP_register_vcpu_info ? register_info(v, arg) :
-						register_area(v, cmd, arg);
+	rc = info ? register_info(v, info) : vtime_set_area(v, area, where);
 	if (other)
 		vcpu_unpause(v);
 	return rc;
 }
 
-static long set_periodic(struct vcpu *v, u64 arg)
+static long register_info_op(const struct vcpu_register_vcpu_info *op,
+			     u64 gva, struct vcpu *v)
 {
-	struct vcpu_set_periodic_timer op;
-
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	return vtime_set_periodic(v, op.period_ns);
+	return registered(v, NULL, 0, op);
 }
 
-static long set_singleshot(struct vcpu *v, u64 arg)
+/* Both areas are told by a union of one 64-bit address, which is looked up
+ * in the tables of the vCPU that asks. */
+static long register_runstate(const u64 *where, u64 gva, struct vcpu *v)
 {
-	struct vcpu_set_singleshot_timer op;
-
-	if (v != current_vcpu())
-		return -XEN_EINVAL;
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return -XEN_EFAULT;
-	return vtime_set_singleshot(v, op.timeout_abs_ns);
+	return registered(v, &v->time.runstate_area, *where, NULL);
 }
 
-static long stop_singleshot(struct vcpu *v)
+static long register_time(const u64 *where, u64 gva, struct vcpu *v)
 {
-	if (v != current_vcpu())
-		return -XEN_EINVAL;
-	vtime_stop_singleshot(v);
-	return 0;
+	return registered(v, &v->time.time_area, *where, NULL);
 }
+
+static long set_periodic(const struct vcpu_set_periodic_timer *op, u64 gva,
+			 struct vcpu *v)
+{
+	return vtime_set_periodic(v, op->period_ns);
+}
+
+static long stop_periodic(void *arg, u64 gva, struct vcpu *v)
+{
+	return vtime_set_periodic(v, 0);
+}
+
+static long set_singleshot(const struct vcpu_set_singleshot_timer *op,
+			   u64 gva, struct vcpu *v)
+{
+	return v == current_vcpu() ?
+	       vtime_set_singleshot(v, op->timeout_abs_ns) : -XEN_EINVAL;
+}
+
+static long stop_singleshot(void *arg, u64 gva, struct vcpu *v)
+{
+	return v == current_vcpu() ? vtime_stop_singleshot(v) : -XEN_EINVAL;
+}
+
+static const struct guest_op ops[] = {
+	OP_BARE(VCPUOP_initialise, initialise),
+	OP_BARE(VCPUOP_up, up),
+	OP_BARE(VCPUOP_down, down),
+	OP_BARE(VCPUOP_is_up, is_up),
+	OP_BARE(VCPUOP_get_runstate_info, get_runstate),
+	OP_IN(VCPUOP_register_runstate_memory_area, register_runstate, u64),
+	OP_IN(VCPUOP_register_vcpu_time_memory_area, register_time, u64),
+	OP_IN(VCPUOP_register_vcpu_info, register_info_op,
+	      struct vcpu_register_vcpu_info),
+	OP_IN(VCPUOP_set_periodic_timer, set_periodic,
+	      struct vcpu_set_periodic_timer),
+	OP_BARE(VCPUOP_stop_periodic_timer, stop_periodic),
+	OP_IN(VCPUOP_set_singleshot_timer, set_singleshot,
+	      struct vcpu_set_singleshot_timer),
+	OP_BARE(VCPUOP_stop_singleshot_timer, stop_singleshot),
+};
 
 long do_vcpu_op(u64 cmd, u64 id, u64 arg)
 {
 	struct domain *d = current_domain();
 	struct vcpu *v = id < d->max_vcpus ? domain_vcpu(d, id) : NULL;
 
-	if (!v)
-		return -XEN_ENOENT;
-	switch (cmd) {
-	case VCPUOP_initialise:
-		return initialise(v, arg);
-	case VCPUOP_up:
-		return up(v);
-	case VCPUOP_down:
-		return down(v);
-	case VCPUOP_is_up:
-		return !READ_ONCE(v->down);
-	case VCPUOP_get_runstate_info:
-		return get_runstate(v, arg);
-	case VCPUOP_register_runstate_memory_area:
-	case VCPUOP_register_vcpu_time_memory_area:
-	case VCPUOP_register_vcpu_info:
-		return register_any(v, cmd, arg);
-	case VCPUOP_set_periodic_timer:
-		return set_periodic(v, arg);
-	case VCPUOP_stop_periodic_timer:
-		return vtime_set_periodic(v, 0);
-	case VCPUOP_set_singleshot_timer:
-		return set_singleshot(v, arg);
-	case VCPUOP_stop_singleshot_timer:
-		return stop_singleshot(v);
-	default:
-		return -XEN_ENOSYS;
-	}
+	return v ? guest_op_run(ops, ARRAY_SIZE(ops), cmd, arg, v) :
+		   -XEN_ENOENT;
 }

@@ -15,6 +15,7 @@
 
 #include <hyp/arch.h>
 #include <hyp/domain.h>
+#include <hyp/guest.h>
 #include <hyp/lib.h>
 #include <hyp/page.h>
 
@@ -158,11 +159,6 @@ void vtime_set_wallclock(u64 ns_at_boot)
 	}
 }
 
-void vtime_domain_init(struct domain *d)
-{
-	vtime_update_wallclock(d);
-}
-
 /* ---- Runstate ---- */
 
 void vtime_runstate(struct vcpu *v, int state, u64 now)
@@ -199,25 +195,20 @@ u64 vtime_cpu_time(const struct vcpu *v)
 void vtime_publish_runstate(struct vcpu *v)
 {
 	struct guest_area *a = &v->time.runstate_area;
-	struct vcpu_runstate_info *to = a->at[0], copy;
+	struct vcpu_runstate_info *to = a->at[0], copy = v->time.runstate;
 
 	if (!a->first)
 		return;
-	copy = v->time.runstate;
 	if (unlikely(a->first < sizeof(copy))) {
 		area_write(a, &copy, sizeof(copy));
 		return;
 	}
-	WRITE_ONCE(to->state_entry_time,
-		   copy.state_entry_time | XEN_RUNSTATE_UPDATE);
-	memory_barrier();
-	to->state = copy.state;
-	to->time[0] = copy.time[0];
-	to->time[1] = copy.time[1];
-	to->time[2] = copy.time[2];
-	to->time[3] = copy.time[3];
-	memory_barrier();
+	copy.state_entry_time |= XEN_RUNSTATE_UPDATE;
 	WRITE_ONCE(to->state_entry_time, copy.state_entry_time);
+	memory_barrier();
+	*to = copy;
+	memory_barrier();
+	WRITE_ONCE(to->state_entry_time, v->time.runstate.state_entry_time);
 }
 
 void vtime_switched_in(struct vcpu *v)
@@ -264,10 +255,11 @@ long vtime_set_singleshot(struct vcpu *v, u64 deadline)
 	return 0;
 }
 
-void vtime_stop_singleshot(struct vcpu *v)
+long vtime_stop_singleshot(struct vcpu *v)
 {
 	if (READ_ONCE(v->time.singleshot.set))
 		timer_cancel(&v->time.singleshot);
+	return 0;
 }
 
 long vtime_set_periodic(struct vcpu *v, u64 period_ns)
@@ -282,13 +274,13 @@ long vtime_set_periodic(struct vcpu *v, u64 period_ns)
 	return 0;
 }
 
-long vtime_set_area(struct vcpu *v, bool runstate, u64 gva)
+long vtime_set_area(struct vcpu *v, struct guest_area *a, u64 gva)
 {
-	int rc = runstate ?
-		 area_set(v, &v->time.runstate_area, gva,
-			  sizeof(struct vcpu_runstate_info)) :
-		 area_set(v, &v->time.time_area, gva,
-			  sizeof(struct vcpu_time_info));
+	bool runstate = a == &v->time.runstate_area;
+	u32 size = runstate ? sizeof(struct vcpu_runstate_info) :
+			      sizeof(struct vcpu_time_info);
+	int rc = guest_range_ok(gva, 1, size) ? area_set(v, a, gva, size) :
+						-XEN_EFAULT;
 
 	if (!rc && runstate)
 		vtime_publish_runstate(v);

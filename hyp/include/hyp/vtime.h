@@ -36,7 +36,6 @@ struct vcpu_time {
 	u32 version;		/* o: of the guest's pvclock */
 };
 
-void vtime_domain_init(struct domain *d);
 void vtime_vcpu_init(struct vcpu *v);
 /* Stops the timers of a vCPU that will not run again. */
 void vtime_vcpu_stop(struct vcpu *v);
@@ -63,8 +62,9 @@ void vtime_update_wallclock(struct domain *d);
 
 /* The handlers of vcpu_op and set_timer_op for the current vCPU. */
 long vtime_set_singleshot(struct vcpu *v, u64 deadline);
-void vtime_stop_singleshot(struct vcpu *v);
+long vtime_stop_singleshot(struct vcpu *v);
 long vtime_set_periodic(struct vcpu *v, u64 period_ns);
-long vtime_set_area(struct vcpu *v, bool runstate, u64 gva);
+/* a is one of v's two areas; gva 0 takes it back.  -XEN_EFAULT, -XEN_EINVAL. */
+long vtime_set_area(struct vcpu *v, struct guest_area *a, u64 gva);
 
 #endif
