@@ -1,94 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One-shot timers: a pairing heap for each CPU.
+ * One-shot timers: for each CPU a list of them, the earliest first.
  *
- * Setting a timer melds it with the root; only taking the root out costs
- * more, and by then the timer has done its service.  prev leads to the left
- * sibling, or from a first child to its parent.  The hardware is armed for
- * the root; a root that goes away leaves it armed, and the interrupt that
- * comes too early arms it for the next one.
+ * A guest has a handful of timers for each of its vCPUs and most that are set
+ * lie behind those that are there, so the place of a new one is looked for
+ * from the end.  The hardware is armed for the first; a first one that goes
+ * away leaves it armed, and the interrupt that comes too early arms it for
+ * the next.
  */
 #include <hyp/timer.h>
 
 #include <hyp/arch.h>
 
-static struct timer *meld(struct timer *a, struct timer *b)
+static struct timer *timer_at(struct list *l)
 {
-	struct timer *t;
-
-	if (!a)
-		return b;
-	if (!b)
-		return a;
-	if (b->deadline < a->deadline) {
-		t = a;
-		a = b;
-		b = t;
-	}
-	b->prev = a;
-	b->next = a->child;
-	if (b->next)
-		b->next->prev = b;
-	a->child = b;
-	return a;
+	return list_entry(l, struct timer, link);
 }
 
-/* Makes one heap of a list of siblings: in pairs, then from the right. */
-static struct timer *meld_siblings(struct timer *first)
+static void take_out(struct timer *t)
 {
-	struct timer *pairs = NULL, *root = NULL, *a, *b;
-
-	while (first) {
-		a = first;
-		b = a->next;
-		first = b ? b->next : NULL;
-		a->next = a->prev = NULL;
-		if (b)
-			b->next = b->prev = NULL;
-		a = meld(a, b);
-		a->next = pairs;
-		pairs = a;
-	}
-	while (pairs) {
-		a = pairs;
-		pairs = a->next;
-		a->next = NULL;
-		root = meld(root, a);
-	}
-	return root;
-}
-
-static void take_out(struct timer_heap *h, struct timer *t)
-{
-	struct timer *below = meld_siblings(t->child);
-
-	if (t == h->root) {
-		h->root = below;
-	} else {
-		if (t->prev->child == t)
-			t->prev->child = t->next;
-		else
-			t->prev->next = t->next;
-		if (t->next)
-			t->next->prev = t->prev;
-		h->root = meld(h->root, below);
-	}
-	t->child = t->next = t->prev = NULL;
+	list_del(&t->link);
 	t->set = false;
 }
 
-static void put_in(struct timer_heap *h, struct timer *t)
+static void put_in(struct timer_queue *q, struct timer *t)
 {
+	struct list *p = q->timers.prev;
+
+	while (p != &q->timers && timer_at(p)->deadline > t->deadline)
+		p = p->prev;
+	list_add(p, &t->link);
 	t->set = true;
-	h->root = meld(h->root, t);
-	if (t->deadline < h->armed) {
-		h->armed = t->deadline;
+	if (t->deadline < q->armed) {
+		q->armed = t->deadline;
 		arch_set_deadline(t->deadline);
 	}
 }
 
-/* Locks the heap that t is in, or was in last. */
-static struct timer_heap *lock_heap_of(struct timer *t)
+/* Locks the queue that t is in, or was in last. */
+static struct timer_queue *lock_queue_of(struct timer *t)
 {
 	struct cpu *c;
 
@@ -104,54 +54,51 @@ static struct timer_heap *lock_heap_of(struct timer *t)
 void timer_cpu_init(struct cpu *c)
 {
 	lock_init(&c->timers.lock, RANK_TIMER, c->id);
-	c->timers.root = c->timers.running = NULL;
+	list_init(&c->timers.timers);
+	c->timers.running = NULL;
 	c->timers.armed = ~0ULL;
 }
 
 void timer_init(struct timer *t, void (*fn)(void *arg), void *arg)
 {
-	t->child = t->next = t->prev = NULL;
-	t->set = false;
-	t->cpu = this_cpu();
-	t->fn = fn;
-	t->arg = arg;
+	*t = (struct timer){ .cpu = this_cpu(), .fn = fn, .arg = arg };
 }
 
 void timer_set(struct timer *t, u64 deadline)
 {
 	struct cpu *c = this_cpu();
-	struct timer_heap *h = lock_heap_of(t);
+	struct timer_queue *q = lock_queue_of(t);
 
 	if (t->set)
-		take_out(h, t);
+		take_out(t);
 	t->cpu = c;
-	if (h != &c->timers) {
-		unlock(&h->lock);
-		h = &c->timers;
-		lock(&h->lock);
+	if (q != &c->timers) {
+		unlock(&q->lock);
+		q = &c->timers;
+		lock(&q->lock);
 		/* Somebody else may have set it meanwhile: theirs is newer. */
 		if (t->set || t->cpu != c) {
-			unlock(&h->lock);
+			unlock(&q->lock);
 			return;
 		}
 	}
 	t->deadline = deadline;
-	put_in(h, t);
-	unlock(&h->lock);
+	put_in(q, t);
+	unlock(&q->lock);
 }
 
 void timer_cancel(struct timer *t)
 {
-	struct timer_heap *h;
+	struct timer_queue *q;
 
 	/* A function that was running may have set its timer again. */
 	do {
-		h = lock_heap_of(t);
+		q = lock_queue_of(t);
 		if (t->set)
-			take_out(h, t);
-		unlock(&h->lock);
-		while (h != &this_cpu()->timers &&
-		       atomic_load(&h->running) == t)
+			take_out(t);
+		unlock(&q->lock);
+		while (q != &this_cpu()->timers &&
+		       atomic_load(&q->running) == t)
 			arch_poll();
 	} while (READ_ONCE(t->set));
 }
@@ -163,36 +110,36 @@ void timer_migrate(struct timer *t)
 }
 
 /* The first timer whose time has come; it counts as running. */
-static struct timer *take_expired(struct timer_heap *h)
+static struct timer *take_expired(struct timer_queue *q)
 {
 	u64 now = arch_now();
 	struct timer *t;
 
-	lock(&h->lock);
-	t = h->root;
+	lock(&q->lock);
+	t = list_empty(&q->timers) ? NULL : timer_at(q->timers.next);
 	if (t && t->deadline <= now) {
-		take_out(h, t);
-		h->running = t;
+		take_out(t);
+		q->running = t;
 	} else {
-		h->armed = t ? t->deadline : ~0ULL;
+		q->armed = t ? t->deadline : ~0ULL;
 		if (t)
 			arch_set_deadline(t->deadline);
 		t = NULL;
 	}
-	unlock(&h->lock);
+	unlock(&q->lock);
 	return t;
 }
 
 void timer_run(void)
 {
-	struct timer_heap *h = &this_cpu()->timers;
+	struct timer_queue *q = &this_cpu()->timers;
 	struct timer *t;
 
 	/* While we are here nothing need arm the hardware: we do, at the end. */
-	h->armed = 0;
-	while ((t = take_expired(h)) != NULL) {
+	q->armed = 0;
+	while ((t = take_expired(q)) != NULL) {
 		t->fn(t->arg);
-		atomic_store(&h->running, NULL);
+		atomic_store(&q->running, NULL);
 	}
 }
 

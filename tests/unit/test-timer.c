@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The pairing heap of timers, and what it asks of the hardware. */
+/* The queue of timers, and what it asks of the hardware. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -45,7 +45,7 @@ struct cpu {
 	u32 rest_budget;	/* units of work left before resting */
 
 	struct runqueue rq;
-	struct timer_heap timers;
+	struct timer_queue timers;
 	u64 idle_ns;		/* o: time spent idle */
 
 	u8 lock_depth;		/* o: debug: ranks held, see lock.c */

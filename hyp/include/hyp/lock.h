@@ -30,7 +30,7 @@ enum lock_rank {
 	RANK_MSI,	/* message-signalled interrupts                */
 	RANK_IRQ,	/* interrupt routing                           */
 	RANK_RUNQ,	/* one CPU's run queue                         */
-	RANK_TIMER,	/* one CPU's timer heap                        */
+	RANK_TIMER,	/* one CPU's timer queue                       */
 	RANK_HEAP,	/* the small-object allocator                  */
 	RANK_FRAMES,	/* the frame allocator                         */
 	RANK_CONSOLE,	/* the log ring and the serial port            */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One-shot timers, one heap for each CPU.  A timer's function runs on its
+ * One-shot timers, one queue for each CPU.  A timer's function runs on its
  * CPU from cpu_work(), never inside an interrupt, with no lock held.
- *
- * The heap is a pairing heap: its links live in the timers, so setting one
- * needs no memory and cannot fail.
+ * Their links live in them, so setting one needs no memory and cannot fail.
  */
 #ifndef HYP_TIMER_H
 #define HYP_TIMER_H
 
+#include <hyp/list.h>
 #include <hyp/lock.h>
 #include <hyp/types.h>
 
@@ -16,18 +15,16 @@ struct cpu;
 
 struct timer {
 	u64 deadline;		/* t: ns since boot */
-	struct timer *child;	/* t: first of the later ones below us */
-	struct timer *next;	/* t: sibling */
-	struct timer *prev;	/* t: sibling, or the parent of a first child */
+	struct list link;	/* t */
 	bool set;		/* t */
-	struct cpu *cpu;	/* whose heap; changes only while not set */
+	struct cpu *cpu;	/* whose queue; changes only while not set */
 	void (*fn)(void *arg);	/* I */
 	void *arg;		/* I */
 };
 
-struct timer_heap {
+struct timer_queue {
 	struct lock lock;	/* RANK_TIMER; t */
-	struct timer *root;	/* t: the earliest */
+	struct list timers;	/* t: the earliest first */
 	struct timer *running;	/* a: whose function runs now */
 	u64 armed;		/* t: deadline the hardware has, ~0 none */
 };
@@ -39,7 +36,7 @@ void timer_set(struct timer *t, u64 deadline);
 /* After it returns, fn runs nowhere and will not start.  Any CPU; no lock
  * that fn may take.  Inside fn itself it only undoes a new timer_set(). */
 void timer_cancel(struct timer *t);
-/* Moves a timer that is set to this CPU's heap. */
+/* Moves a timer that is set to this CPU's queue. */
 void timer_migrate(struct timer *t);
 /* Runs what has expired on this CPU and arms the hardware; cpu_work(). */
 void timer_run(void);
