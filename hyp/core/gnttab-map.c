@@ -24,7 +24,6 @@
 
 #include <asm/pte.h>
 
-#define UNMAP_BATCH	32
 #define TRACK_FLAGS	(GNTMAP_device_map | GNTMAP_host_map | \
 			 GNTMAP_readonly | GNTMAP_contains_pte)
 #define MAPS		(GNTMAP_device_map | GNTMAP_host_map)
@@ -76,20 +75,8 @@ static u32 track_take(struct domain *d)
 	return h;
 }
 
-/* Nobody looks at a taken track before its flags are there: no lock. */
-static void track_set(struct domain *d, u32 h, struct domain *granter,
-		      const struct gnttab_map_grant_ref *op, mfn_t m)
-{
-	struct gnttab_track *t = track_at(d, h);
-
-	t->granter = granter;
-	t->mfn = m;
-	t->ref = op->ref;
-	atomic_store(&t->flags, op->flags & TRACK_FLAGS);
-}
-
 /* Lock: g. */
-static void track_free_locked(struct domain *d, u32 h)
+static void track_free(struct domain *d, u32 h)
 {
 	struct gnttab_track *track = track_at(d, h);
 
@@ -97,13 +84,6 @@ static void track_free_locked(struct domain *d, u32 h)
 	track->ref = d->gnttab.track_free;
 	d->gnttab.track_free = h;
 	d->gnttab.maps--;
-}
-
-static void track_free(struct domain *d, u32 h)
-{
-	lock(&d->gnttab.lock);
-	track_free_locked(d, h);
-	unlock(&d->gnttab.lock);
 }
 
 /* ---- Mapping ---- */
@@ -134,91 +114,67 @@ static int check_flags(const struct gnttab_map_grant_ref *op)
 static int map_pte(struct domain *granter,
 		   const struct gnttab_map_grant_ref *op, mfn_t m)
 {
-	int rc;
-
-	if (!(op->flags & GNTMAP_host_map))
-		return GNTST_okay;
-	rc = mmu_grant_set(current_vcpu(), op->host_addr,
-			   op->flags & GNTMAP_contains_pte, pte_for(op, m),
-			   granter);
-	return rc ? GNTST_bad_virt_addr : GNTST_okay;
+	if (op->flags & GNTMAP_host_map &&
+	    mmu_grant_set(current_vcpu(), op->host_addr,
+			  op->flags & GNTMAP_contains_pte, pte_for(op, m),
+			  granter))
+		return GNTST_bad_virt_addr;
+	return GNTST_okay;
 }
 
-/* On success the track keeps a reference on granter. */
-static int map_one(struct domain *granter, struct gnttab_map_grant_ref *op)
+/*
+ * Fills track t, which is taken; it keeps a reference on granter.  Nobody
+ * looks at it before its flags are there, so it needs no lock.
+ */
+static int map_track(struct domain *d, struct domain *granter,
+		     struct gnttab_map_grant_ref *op, struct gnttab_track *t)
 {
-	struct domain *d = current_domain();
 	const bool write = !(op->flags & GNTMAP_readonly);
-	u32 handle;
-	mfn_t m;
-	int rc;
+	int rc = gnttab_use(granter, op->ref, d, write, &t->mfn);
 
-	rc = check_flags(op);
 	if (rc)
 		return rc;
-	handle = track_take(d);
-	if (handle == TRACK_END)
-		return GNTST_no_space;
-	rc = gnttab_use(granter, op->ref, d, write, &m);
-	if (rc)
-		goto err_track;
-	rc = map_pte(granter, op, m);
-	if (rc)
-		goto err_use;
-
+	rc = map_pte(granter, op, t->mfn);
+	if (rc) {
+		gnttab_unuse(granter, op->ref, write);
+		return rc;
+	}
 	domain_get(granter);
-	track_set(d, handle, granter, op, m);
-	op->handle = handle;
-	op->dev_bus_addr = m << PAGE_SHIFT;
+	t->granter = granter;
+	t->ref = op->ref;
+	atomic_store(&t->flags, op->flags & TRACK_FLAGS);
+	op->dev_bus_addr = t->mfn << PAGE_SHIFT;
 	return GNTST_okay;
-err_use:
-	gnttab_unuse(granter, op->ref, write);
-err_track:
-	track_free(d, handle);
-	return rc;
 }
 
-long gnttab_map_batch(u64 uop, u32 count)
+void gnttab_map(struct gnttab_map_grant_ref *op, struct gnttab_batch *b)
 {
-	struct domain_cache cache = { NULL, 0 };
-	struct gnttab_map_grant_ref op;
-	struct domain *granter;
-	long rc = 0;
-	u32 i;
+	struct domain *granter = gnttab_batch_domain(b, 0, op->dom);
+	u32 h;
 
-	for (i = 0; i < count; i++, uop += sizeof(op)) {
-		if (i && hypercall_should_rest(1))
-			break;
-		if (copy_from_guest(&op, uop, sizeof(op))) {
-			rc = -XEN_EFAULT;
-			break;
-		}
-		granter = domain_cached(&cache, op.dom);
-		op.status = granter ? map_one(granter, &op) : GNTST_bad_domain;
-		if (copy_to_guest(uop, &op, sizeof(op))) {
-			rc = -XEN_EFAULT;
-			break;
-		}
+	op->status = granter ? check_flags(op) : GNTST_bad_domain;
+	if (op->status)
+		return;
+	h = track_take(b->d);
+	op->status = h == TRACK_END ? GNTST_no_space :
+		     map_track(b->d, granter, op, track_at(b->d, h));
+	if (!op->status) {
+		op->handle = h;
+	} else if (h != TRACK_END) {
+		lock(&b->d->gnttab.lock);
+		track_free(b->d, h);
+		unlock(&b->d->gnttab.lock);
 	}
-	domain_cache_drop(&cache);
-	return rc ? rc : i;
 }
 
 /* ---- Unmapping ---- */
-
-/* A mapping whose page-table entry is gone and whose use is not yet. */
-struct unmapped {
-	struct gnttab_track track;	/* what it was */
-	u32 handle;
-	u16 drop;			/* GNTMAP_* maps that end now */
-};
 
 /*
  * Takes the maps that op ends out of the track, so that no other vCPU can
  * end them as well.  Lock: g is taken.
  */
 static int claim(struct domain *d, const struct gnttab_unmap_grant_ref *op,
-		 struct unmapped *u)
+		 struct gnttab_unmapped *u)
 {
 	struct gnttab_track *t;
 	int rc = GNTST_okay;
@@ -243,38 +199,31 @@ static int claim(struct domain *d, const struct gnttab_unmap_grant_ref *op,
 	return rc;
 }
 
-static void unclaim(struct domain *d, const struct unmapped *u)
-{
-	lock(&d->gnttab.lock);
-	track_at(d, u->handle)->flags |= u->drop;
-	unlock(&d->gnttab.lock);
-}
-
 static int unmap_one(struct domain *d, const struct gnttab_unmap_grant_ref *op,
-		     struct unmapped *u)
+		     struct gnttab_unmapped *u)
 {
 	int rc = claim(d, op, u);
 
-	if (rc || !(u->drop & GNTMAP_host_map))
+	if (rc || !(u->drop & GNTMAP_host_map) ||
+	    !mmu_grant_clear(current_vcpu(), op->host_addr,
+			     u->track.flags & GNTMAP_contains_pte,
+			     u->track.mfn, u->track.flags & GNTMAP_readonly))
 		return rc;
-	if (mmu_grant_clear(current_vcpu(), op->host_addr,
-			    u->track.flags & GNTMAP_contains_pte,
-			    u->track.mfn, u->track.flags & GNTMAP_readonly,
-			    0)) {
-		unclaim(d, u);
-		return GNTST_general_error;
-	}
-	return GNTST_okay;
+	/* It is still mapped. */
+	lock(&d->gnttab.lock);
+	track_at(d, u->handle)->flags |= u->drop;
+	unlock(&d->gnttab.lock);
+	return GNTST_general_error;
 }
 
 /* Was that the mapping's last map? */
-static bool is_last(const struct unmapped *u)
+static bool is_last(const struct gnttab_unmapped *u)
 {
 	return (u->track.flags & MAPS) == (u->drop & MAPS);
 }
 
 /* TLBs are clean: ends the uses, and the handles with their last map. */
-static void finish(struct domain *d, const struct unmapped *u, u32 n)
+static void finish(struct domain *d, const struct gnttab_unmapped *u, u32 n)
 {
 	u32 i;
 
@@ -287,47 +236,25 @@ static void finish(struct domain *d, const struct unmapped *u, u32 n)
 	lock(&d->gnttab.lock);
 	for (i = 0; i < n; i++)
 		if (is_last(&u[i]))
-			track_free_locked(d, u[i].handle);
+			track_free(d, u[i].handle);
 	unlock(&d->gnttab.lock);
 }
 
-static void finish_batch(struct domain *d, const struct unmapped *u, u32 n)
+void gnttab_unmap_end(struct gnttab_batch *b)
 {
-	if (!n)
+	if (!b->nr_unmapped)
 		return;
-	arch_flush_tlb(&d->dirty, FLUSH_ALL);
-	finish(d, u, n);
+	arch_flush_tlb(&b->d->dirty, FLUSH_ALL);
+	finish(b->d, b->unmapped, b->nr_unmapped);
+	b->nr_unmapped = 0;
 }
 
-long gnttab_unmap_batch(u64 uop, u32 count)
+void gnttab_unmap(struct gnttab_unmap_grant_ref *op, struct gnttab_batch *b)
 {
-	struct domain *d = current_domain();
-	struct unmapped done[UNMAP_BATCH];
-	struct gnttab_unmap_grant_ref op;
-	u32 i, n = 0;
-	long rc = 0;
-
-	for (i = 0; i < count; i++, uop += sizeof(op)) {
-		if (n == UNMAP_BATCH) {
-			finish_batch(d, done, n);
-			n = 0;
-			if (hypercall_should_rest(UNMAP_BATCH))
-				break;
-		}
-		if (copy_from_guest(&op, uop, sizeof(op))) {
-			rc = -XEN_EFAULT;
-			break;
-		}
-		op.status = unmap_one(d, &op, &done[n]);
-		if (op.status == GNTST_okay)
-			n++;
-		if (copy_to_guest(uop, &op, sizeof(op))) {
-			rc = -XEN_EFAULT;
-			break;
-		}
-	}
-	finish_batch(d, done, n);
-	return rc ? rc : i;
+	if (b->nr_unmapped == ARRAY_SIZE(b->unmapped))
+		gnttab_unmap_end(b);
+	op->status = unmap_one(b->d, op, &b->unmapped[b->nr_unmapped]);
+	b->nr_unmapped += op->status == GNTST_okay;
 }
 
 /* ---- Teardown ---- */
@@ -339,7 +266,7 @@ long gnttab_unmap_batch(u64 uop, u32 count)
 int gnttab_domain_release(struct domain *d)
 {
 	struct gnttab_track *t;
-	struct unmapped u;
+	struct gnttab_unmapped u;
 	u32 h;
 
 	for (h = 0; d->gnttab.maps; h++) {
@@ -348,7 +275,7 @@ int gnttab_domain_release(struct domain *d)
 			break;
 		if (!(t->flags & MAPS))
 			continue;
-		u = (struct unmapped){ *t, h, t->flags & MAPS };
+		u = (struct gnttab_unmapped){ *t, h, t->flags & MAPS };
 		finish(d, &u, 1);
 		if (hypercall_should_rest(1) && d->gnttab.maps)
 			return -XEN_ERESTART;

@@ -77,25 +77,13 @@ static void unmark_entry(struct grant_entry_v1 *e,
 		atomic_fetch_and(&e->flags, (u16)~clear);
 }
 
-/* First use: pins the frame that the entry names.  Lock: g. */
-static int pin_frame(struct domain *granter, struct gnttab_active *a,
-		     const struct grant_entry_v1 *e, const struct domain *user)
-{
-	struct page *pg = page_get(READ_ONCE(e->frame), granter);
-
-	if (!pg)
-		return GNTST_bad_page;
-	a->mfn = page_mfn(pg);
-	a->domid = user->id;
-	return GNTST_okay;
-}
-
 /* Lock: g. */
 static int use_locked(struct domain *granter, u32 ref,
 		      const struct domain *user, bool write)
 {
 	struct gnttab_active *a = gnttab_active(granter, ref);
 	struct grant_entry_v1 *e;
+	struct page *pg;
 	bool fresh;
 	int rc;
 
@@ -113,22 +101,22 @@ static int use_locked(struct domain *granter, u32 ref,
 	if (rc)
 		return rc;
 
-	if (fresh)
-		rc = pin_frame(granter, a, e, user);
-	if (!rc && write && !a->writers &&
-	    page_type_get(page_of(a->mfn), PGT_WRITABLE)) {
+	/* The first use holds the frame that the entry names. */
+	pg = fresh ? page_get(READ_ONCE(e->frame), granter) : page_of(a->mfn);
+	if (!pg)
+		rc = GNTST_bad_page;
+	else if (write && !a->writers && !page_writable_get(pg))
 		rc = GNTST_general_error;
-		if (fresh)
-			page_put(page_of(a->mfn));
-	}
 	if (rc) {
+		if (fresh && pg)
+			page_put(pg);
 		unmark_entry(e, a);
 		return rc;
 	}
-	if (write)
-		a->writers++;
-	else
-		a->readers++;
+	a->mfn = page_mfn(pg);
+	a->domid = user->id;
+	a->writers += write;
+	a->readers += !write;
 	return GNTST_okay;
 }
 
@@ -154,10 +142,8 @@ void gnttab_unuse(struct domain *granter, u32 ref, bool write)
 	lock(&granter->gnttab.lock);
 	a = gnttab_active(granter, ref);
 	pg = page_of(a->mfn);
-	if (write)
-		a->writers--;
-	else
-		a->readers--;
+	a->writers -= write;
+	a->readers -= !write;
 	drop_type = write && !a->writers;
 	drop_page = !a->writers && !a->readers;
 	if (drop_type || drop_page)
@@ -165,7 +151,7 @@ void gnttab_unuse(struct domain *granter, u32 ref, bool write)
 	unlock(&granter->gnttab.lock);
 
 	if (drop_type)
-		page_type_put(pg);
+		page_writable_put(pg, true);
 	if (drop_page)
 		page_put(pg);
 }
@@ -238,119 +224,137 @@ static int list_frames(struct domain *d, const struct gnttab_setup_table *op)
 	return GNTST_okay;
 }
 
-static long op_setup_table(u64 uop)
+static long op_setup_table(struct gnttab_setup_table *op)
 {
-	struct gnttab_setup_table op;
 	struct domain *d;
 
-	if (copy_from_guest(&op, uop, sizeof(op)))
-		return -XEN_EFAULT;
-	op.status = find_table(op.dom, &d);
-	if (!op.status) {
-		op.status = list_frames(d, &op);
+	op->status = find_table(op->dom, &d);
+	if (!op->status) {
+		op->status = list_frames(d, op);
 		domain_put(d);
 	}
-	return copy_to_guest(uop, &op, sizeof(op));
+	return 0;
 }
 
-static long op_query_size(u64 uop)
+static long op_query_size(struct gnttab_query_size *op)
 {
-	struct gnttab_query_size op;
 	struct domain *d;
 
-	if (copy_from_guest(&op, uop, sizeof(op)))
-		return -XEN_EFAULT;
-	op.status = find_table(op.dom, &d);
-	if (!op.status) {
-		op.nr_frames = READ_ONCE(d->gnttab.frames);
-		op.max_nr_frames = d->gnttab.max_frames;
+	op->status = find_table(op->dom, &d);
+	if (!op->status) {
+		op->nr_frames = READ_ONCE(d->gnttab.frames);
+		op->max_nr_frames = d->gnttab.max_frames;
 		domain_put(d);
 	}
-	return copy_to_guest(uop, &op, sizeof(op));
+	return 0;
 }
 
-static long op_set_version(u64 uop)
+/* The version that stays is told to those who are refused, too. */
+static long op_set_version(const struct gnttab_set_version *op, u64 gva)
 {
-	struct gnttab_set_version op;
-	long rc;
+	const struct gnttab_set_version answer = { .version = 1 };
 
-	if (copy_from_guest(&op, uop, sizeof(op)))
+	if (copy_to_guest(gva, &answer, sizeof(answer)))
 		return -XEN_EFAULT;
-	rc = op.version == 1 ? 0 : op.version == 2 ? -XEN_ENOSYS : -XEN_EINVAL;
-	op.version = 1;
-	return copy_to_guest(uop, &op, sizeof(op)) ? -XEN_EFAULT : rc;
+	return op->version == 1 ? 0 : op->version == 2 ? -XEN_ENOSYS :
+							 -XEN_EINVAL;
 }
 
-static long op_get_version(u64 uop)
+static long op_get_version(struct gnttab_get_version *op)
 {
-	struct gnttab_get_version op;
 	struct domain *d;
 
-	if (copy_from_guest(&op, uop, sizeof(op)))
-		return -XEN_EFAULT;
-	if (find_table(op.dom, &d))
+	if (find_table(op->dom, &d))
 		return -XEN_ESRCH;
 	domain_put(d);
-	op.version = 1;
-	return copy_to_guest(uop, &op, sizeof(op));
+	op->version = 1;
+	return 0;
 }
 
-struct domain *domain_cached(struct domain_cache *c, domid_t id)
+static const struct guest_op ops[] = {
+	OP_INOUT(GNTTABOP_setup_table, op_setup_table,
+		 struct gnttab_setup_table),
+	OP_INOUT(GNTTABOP_query_size, op_query_size, struct gnttab_query_size),
+	OP_IN(GNTTABOP_set_version, op_set_version, struct gnttab_set_version),
+	OP_INOUT(GNTTABOP_get_version, op_get_version,
+		 struct gnttab_get_version),
+};
+
+/* ---- Batches ---- */
+
+union batch_op {
+	struct gnttab_map_grant_ref map;
+	struct gnttab_unmap_grant_ref unmap;
+	struct gnttab_copy copy;
+};
+
+struct domain *gnttab_batch_domain(struct gnttab_batch *b, u32 i, domid_t id)
 {
-	if (!c->d || c->id != id) {
-		domain_cache_drop(c);
-		c->d = domain_find(id);
-		c->id = id;
+	if (!b->known[i] || b->known[i]->id != id) {
+		if (b->known[i])
+			domain_put(b->known[i]);
+		b->known[i] = domain_find(id);
 	}
-	return c->d;
+	return b->known[i];
 }
 
-void domain_cache_drop(struct domain_cache *c)
+static void do_one(u32 cmd, union batch_op *op, struct gnttab_batch *b)
 {
-	if (c->d)
-		domain_put(c->d);
-	c->d = NULL;
+	if (cmd == GNTTABOP_map_grant_ref)
+		gnttab_map(&op->map, b);
+	else if (cmd == GNTTABOP_unmap_grant_ref)
+		gnttab_unmap(&op->unmap, b);
+	else
+		gnttab_copy(&op->copy, b);
 }
 
-/* Goes on with the rest of a batch after a rest, or ends it. */
-static long batch_result(u64 cmd, u64 uop, u32 count, long done, size_t size)
+/* An operation says itself that it failed; then the batch goes on. */
+static long run_batch(u32 cmd, u64 uop, u32 count, size_t size)
 {
-	if (done < 0)
-		return done;
-	if (done == count)
-		return 0;
-	return hypercall_restart(__HYPERVISOR_grant_table_op, 3, cmd,
-				 uop + done * size, (u64)(count - done));
+	struct gnttab_batch b;
+	union batch_op op;
+	long rc = 0;
+	u32 i;
+
+	b.d = current_domain();
+	b.known[0] = b.known[1] = NULL;
+	b.nr_unmapped = 0;
+	for (i = 0; i < count && !rc; i++, uop += size) {
+		if (i && hypercall_should_rest(1)) {
+			rc = -XEN_ERESTART;
+			break;
+		}
+		rc = copy_from_guest(&op, uop, size);
+		if (rc)
+			break;
+		do_one(cmd, &op, &b);
+		rc = copy_to_guest(uop, &op, size);
+	}
+	gnttab_unmap_end(&b);
+	if (b.known[0])
+		domain_put(b.known[0]);
+	if (b.known[1])
+		domain_put(b.known[1]);
+	return rc != -XEN_ERESTART ? rc :
+	       hypercall_restart(__HYPERVISOR_grant_table_op, 3, (u64)cmd, uop,
+				 (u64)(count - i));
 }
 
-long do_grant_table_op(u64 cmd, u64 uop, u64 n)
+long do_grant_table_op(u64 cmd, u64 uop, u64 count)
 {
-	const u32 count = n;
-
 	switch ((u32)cmd) {
 	case GNTTABOP_map_grant_ref:
-		return batch_result(cmd, uop, count,
-				    gnttab_map_batch(uop, count),
-				    sizeof(struct gnttab_map_grant_ref));
+		return run_batch(cmd, uop, count,
+				 sizeof(struct gnttab_map_grant_ref));
 	case GNTTABOP_unmap_grant_ref:
-		return batch_result(cmd, uop, count,
-				    gnttab_unmap_batch(uop, count),
-				    sizeof(struct gnttab_unmap_grant_ref));
+		return run_batch(cmd, uop, count,
+				 sizeof(struct gnttab_unmap_grant_ref));
 	case GNTTABOP_copy:
-		return batch_result(cmd, uop, count,
-				    gnttab_copy_batch(uop, count),
-				    sizeof(struct gnttab_copy));
-	case GNTTABOP_setup_table:
-		return count == 1 ? op_setup_table(uop) : -XEN_EINVAL;
-	case GNTTABOP_query_size:
-		return count == 1 ? op_query_size(uop) : -XEN_EINVAL;
-	case GNTTABOP_set_version:
-		return count == 1 ? op_set_version(uop) : -XEN_EINVAL;
-	case GNTTABOP_get_version:
-		return count == 1 ? op_get_version(uop) : -XEN_EINVAL;
-	default:
-		return -XEN_ENOSYS;
+		return run_batch(cmd, uop, count, sizeof(struct gnttab_copy));
 	}
+	if ((u32)count != 1 && (u32)cmd < ARRAY_SIZE(ops) && ops[(u32)cmd].run)
+		return -XEN_EINVAL;
+	return guest_op_run(ops, ARRAY_SIZE(ops), (u32)cmd, uop, NULL);
 }
 
 /* ---- Life ---- */

@@ -528,11 +528,11 @@ int mmu_grant_set(struct vcpu *v, u64 addr, bool contains_pte, u64 pte,
 }
 
 int mmu_grant_clear(struct vcpu *v, u64 addr, bool contains_pte, mfn_t m,
-		    bool readonly, u64 new_pte)
+		    bool readonly)
 {
 	return change(v, addr, contains_pte, v->domain,
 		      PTE_P | PTE_ADDR | (readonly ? PTE_RW : 0),
-		      pte_make(m, PTE_P), -XEN_ENOENT, new_pte, SWAP);
+		      pte_make(m, PTE_P), -XEN_ENOENT, 0, SWAP);
 }
 
 /* ---- A vCPU's address spaces ---- */

@@ -263,9 +263,9 @@ static void grants_go_through_the_same_rules(void)
 	CU_ASSERT_EQUAL(mmu_grant_set(v, VA, false, pte_make(theirs, RW), e),
 			0);
 	CU_ASSERT_EQUAL(refs(theirs), 2);
-	CU_ASSERT_EQUAL(mmu_grant_clear(v, VA, false, page, false, 0),
+	CU_ASSERT_EQUAL(mmu_grant_clear(v, VA, false, page, false),
 			-XEN_ENOENT);
-	CU_ASSERT_EQUAL(mmu_grant_clear(v, VA, false, theirs, false, 0), 0);
+	CU_ASSERT_EQUAL(mmu_grant_clear(v, VA, false, theirs, false), 0);
 	CU_ASSERT_EQUAL(refs(theirs), 1);
 	CU_ASSERT_EQUAL(mmu_grant_set(v, at(l1, 3), true,
 				      pte_make(theirs, RO), e), 0);

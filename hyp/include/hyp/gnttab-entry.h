@@ -42,18 +42,31 @@ int gnttab_use(struct domain *granter, u32 ref, const struct domain *user,
 	       bool write, mfn_t *m);
 void gnttab_unuse(struct domain *granter, u32 ref, bool write);
 
-/* The batches; each returns how many were done and rests when it must. */
-long gnttab_map_batch(u64 uop, u32 count);
-long gnttab_unmap_batch(u64 uop, u32 count);
-long gnttab_copy_batch(u64 uop, u32 count);
-
-/* A domain looked up once for a run of operations that name it. */
-struct domain_cache {
-	struct domain *d;
-	domid_t id;
+/* A mapping whose page-table entry is gone and whose use is not yet. */
+struct gnttab_unmapped {
+	struct gnttab_track track;	/* what it was */
+	u32 handle;
+	u16 drop;			/* GNTMAP_* maps that end now */
 };
 
-struct domain *domain_cached(struct domain_cache *c, domid_t id);
-void domain_cache_drop(struct domain_cache *c);
+/* What the operations of a batch share. */
+struct gnttab_batch {
+	struct domain *d;		/* who asks */
+	/* Domains looked up once for a run of operations that name them;
+	 * with references. */
+	struct domain *known[2];
+	struct gnttab_unmapped unmapped[32];	/* they wait for a flush */
+	u32 nr_unmapped;
+};
+
+/* The domain of this id, remembered in slot i; NULL: there is none. */
+struct domain *gnttab_batch_domain(struct gnttab_batch *b, u32 i, domid_t id);
+
+/* One operation of a batch each; they say in it how they fared. */
+void gnttab_map(struct gnttab_map_grant_ref *op, struct gnttab_batch *b);
+void gnttab_unmap(struct gnttab_unmap_grant_ref *op, struct gnttab_batch *b);
+void gnttab_copy(struct gnttab_copy *op, struct gnttab_batch *b);
+/* Ends what gnttab_unmap() left over. */
+void gnttab_unmap_end(struct gnttab_batch *b);
 
 #endif

@@ -81,13 +81,13 @@ bool mmu_walk(const struct vcpu *v, u64 va, u64 *pte, paddr_t *pte_addr);
  * Grant mappings.  addr is a virtual address of the current vCPU, or with
  * contains_pte the machine address of an L1 entry of its domain.  set()
  * writes pte, whose frame belongs to owner and on which the caller holds a
- * (writable, if RW) reference; the entry takes its own.  clear() replaces an
- * entry that maps m with new (0, or a PTE the caller may write);
- * -XEN_ENOENT: it maps something else.  The caller flushes TLBs.
+ * (writable, if RW) reference; the entry takes its own.  clear() empties an
+ * entry that maps m; -XEN_ENOENT: it maps something else.  The caller flushes
+ * all of the TLBs, not an address: the guest may have the table elsewhere too.
  */
 int mmu_grant_set(struct vcpu *v, u64 addr, bool contains_pte, u64 pte,
 		  struct domain *owner);
 int mmu_grant_clear(struct vcpu *v, u64 addr, bool contains_pte, mfn_t m,
-		    bool readonly, u64 new_pte);
+		    bool readonly);
 
 #endif
