@@ -25,28 +25,12 @@
 #define ORDER_GUEST	9
 #define ORDER_CONTROL	12
 
-/* ---- Whose memory? ---- */
-
-static int target_find(u16 id, struct domain **d)
-{
-	if (id != DOMID_SELF && id != current_domain()->id)
-		return domain_find_controlled(id, d);
-	*d = current_domain();
-	return 0;
-}
-
-static void target_put(struct domain *d)
-{
-	if (d != current_domain())
-		domain_put(d);
-}
+/* ---- Reservations ---- */
 
 static unsigned order_max(void)
 {
 	return priv_system(current_domain()) ? ORDER_CONTROL : ORDER_GUEST;
 }
-
-/* ---- Reservations ---- */
 
 /* Gives d one extent; *frame: its pfn in (where M2P is set), mfn out. */
 static bool give_extent(struct domain *d, unsigned op,
@@ -115,7 +99,7 @@ static long reservation_op(unsigned op, u64 i, u64 arg)
 		return i;
 	if (op != XENMEM_increase_reservation && !r.extent_start.p)
 		return i;
-	rc = target_find(r.domid, &d);
+	rc = domain_find_controlled(r.domid, &d);
 	if (rc)
 		return i ? (long)i : rc;
 	while (!rest && i < r.nr_extents) {
@@ -125,7 +109,7 @@ static long reservation_op(unsigned op, u64 i, u64 arg)
 		i++;
 		rest = hypercall_should_rest(1u << r.extent_order);
 	}
-	target_put(d);
+	domain_put(d);
 	if (ok && i < r.nr_extents)
 		return hypercall_restart(__HYPERVISOR_memory_op, 2,
 					 op | i << CMD_BITS, arg);
@@ -225,40 +209,40 @@ static int exchange_commit(struct exchange *e, struct domain *d)
 	return rc;
 }
 
-static long exchange_op(u64 arg)
+/* With room for both lists: takes, or gives everything back. */
+static int exchange_run(struct exchange *e, struct domain *d)
 {
-	struct exchange e = { .nr_taken = 0 };
-	struct domain *d;
-	long rc;
+	int rc = exchange_alloc(e);
 
-	if (copy_from_guest(&e.x, arg, sizeof(e.x)))
-		return -XEN_EFAULT;
-	rc = exchange_check(&e.x);
 	if (!rc)
-		rc = target_find(e.x.in.domid, &d);
+		rc = exchange_take(e, d);
+	if (!rc)
+		return exchange_commit(e, d);
+	while (e->nr_taken)
+		memory_unsteal(d, e->taken[--e->nr_taken]);
+	while (e->nr_given)
+		frame_free(e->given[--e->nr_given], e->x.out.extent_order);
+	return rc;
+}
+
+static long exchange(struct xen_memory_exchange *x)
+{
+	struct exchange e = { .x = *x };
+	struct domain *d;
+	long rc = exchange_check(x);
+	u64 n;
+
+	if (!rc)
+		rc = domain_find_controlled(x->in.domid, &d);
 	if (rc)
 		return rc;
-	e.taken = heap_alloc((e.x.in.nr_extents << e.x.in.extent_order) *
-			     2 * sizeof(mfn_t));
-	e.given = e.taken + (e.x.in.nr_extents << e.x.in.extent_order);
-	rc = e.taken ? exchange_alloc(&e) : -XEN_ENOMEM;
-	if (!rc)
-		rc = exchange_take(&e, d);
-	if (!rc) {
-		rc = exchange_commit(&e, d);
-		if (copy_to_guest(arg + offsetof(struct xen_memory_exchange,
-						 nr_exchanged),
-				  &e.x.in.nr_extents, 8))
-			rc = -XEN_EFAULT;
-	} else {
-		while (e.nr_taken)
-			memory_unsteal(d, e.taken[--e.nr_taken]);
-		while (e.nr_given)
-			frame_free(e.given[--e.nr_given],
-				   e.x.out.extent_order);
-	}
+	n = x->in.nr_extents << x->in.extent_order;
+	e.taken = heap_alloc(n * 2 * sizeof(mfn_t));
+	e.given = e.taken + n;
+	rc = e.taken ? exchange_run(&e, d) : -XEN_ENOMEM;
+	x->nr_exchanged = x->in.nr_extents;
 	heap_free(e.taken);
-	target_put(d);
+	domain_put(d);
 	return rc;
 }
 
@@ -268,174 +252,137 @@ static long domain_question(unsigned op, u64 arg)
 {
 	struct domain *d;
 	domid_t id;
-	long v = -XEN_ENOSYS;
-	int rc;
+	long v;
 
 	if (copy_from_guest(&id, arg, sizeof(id)))
 		return -XEN_EFAULT;
-	rc = target_find(id, &d);
-	if (rc)
-		return rc;
-	switch (op) {
-	case XENMEM_current_reservation:
+	v = domain_find_controlled(id, &d);
+	if (v)
+		return v;
+	if (op == XENMEM_current_reservation)
 		v = d->mem.tot_pages;
-		break;
-	case XENMEM_maximum_reservation:
+	else if (op == XENMEM_maximum_reservation)
 		v = d->mem.max_pages;
-		break;
-	case XENMEM_maximum_gpfn:
-		v = (long)(READ_ONCE(d->shared->arch.max_pfn) &
-			   0xfffffffffffULL) - 1;
-		break;
-	}
-	target_put(d);
+	else
+		v = (READ_ONCE(d->shared->arch.max_pfn) & 0xfffffffffffUL) - 1;
+	domain_put(d);
 	return v;
 }
 
-static long claim_pages(u64 arg)
+static long claim_pages(const struct xen_memory_reservation *r)
 {
-	struct xen_memory_reservation r;
 	struct domain *d;
 	u64 have;
-	int rc;
+	long rc;
 
-	if (copy_from_guest(&r, arg, sizeof(r)))
-		return -XEN_EFAULT;
 	if (!priv_system(current_domain()))
 		return -XEN_EPERM;
-	if (r.extent_start.p || r.extent_order || r.mem_flags)
+	if (r->extent_start.p || r->extent_order || r->mem_flags)
 		return -XEN_EINVAL;
-	rc = target_find(r.domid, &d);
+	rc = domain_find_controlled(r->domid, &d);
 	if (rc)
 		return rc;
 	have = READ_ONCE(d->mem.tot_pages);
-	if (r.nr_extents && r.nr_extents > d->mem.max_pages)
+	if (r->nr_extents && r->nr_extents > d->mem.max_pages)
 		rc = -XEN_ENOMEM;
-	else if (r.nr_extents && r.nr_extents < have)
+	else if (r->nr_extents && r->nr_extents < have)
 		rc = -XEN_EINVAL;
 	else
-		rc = frame_claim(d, r.nr_extents ? r.nr_extents - have : 0);
-	target_put(d);
+		rc = frame_claim(d, r->nr_extents ? r->nr_extents - have : 0);
+	domain_put(d);
 	return rc;
 }
 
 /* ---- Memory maps ---- */
 
-static long set_memory_map(u64 arg)
+static long set_memory_map(const struct xen_foreign_memory_map *m)
 {
-	struct xen_foreign_memory_map m;
-	struct e820entry *e, *old;
+	const u32 n = m->map.nr_entries;
+	struct e820entry *e, *old = NULL;
 	struct domain *d;
-	u32 n;
-	int rc;
+	long rc;
 
-	if (copy_from_guest(&m, arg, sizeof(m)))
-		return -XEN_EFAULT;
-	n = m.map.nr_entries;
 	if (n > E820_ENTRIES_MAX)
 		return -XEN_EINVAL;
-	rc = domain_find_controlled(m.domid, &d);
+	rc = domain_find_controlled(m->domid, &d);
 	if (rc)
 		return rc;
 	e = heap_alloc(MAX(n, 1u) * sizeof(*e));
-	if (!e) {
-		rc = -XEN_ENOMEM;
-		goto out;
+	rc = e ? copy_from_guest(e, (u64)m->map.buffer.p, n * sizeof(*e)) :
+		 -XEN_ENOMEM;
+	if (!rc) {
+		lock(&d->lock);
+		old = d->mem.e820;
+		d->mem.e820 = e;
+		d->mem.e820_count = n;
+		unlock(&d->lock);
 	}
-	if (copy_from_guest(e, (u64)m.map.buffer.p, n * sizeof(*e))) {
-		heap_free(e);
-		rc = -XEN_EFAULT;
-		goto out;
-	}
-	lock(&d->lock);
-	old = d->mem.e820;
-	d->mem.e820 = e;
-	d->mem.e820_count = n;
-	unlock(&d->lock);
-	heap_free(old);
-out:
+	heap_free(rc ? e : old);
 	domain_put(d);
 	return rc;
 }
 
-static long memory_map(u64 arg)
+static long memory_map(struct xen_memory_map *m)
 {
 	struct domain *d = current_domain();
-	struct xen_memory_map m;
-	long rc = 0;
+	long rc;
 
-	if (copy_from_guest(&m, arg, sizeof(m)))
-		return -XEN_EFAULT;
 	lock(&d->lock);
-	if (!d->mem.e820)
-		rc = -XEN_ENOSYS;
-	m.nr_entries = MIN(m.nr_entries, d->mem.e820_count);
-	if (!rc)
-		rc = copy_to_guest((u64)m.buffer.p, d->mem.e820,
-				   m.nr_entries * sizeof(struct e820entry));
+	m->nr_entries = MIN(m->nr_entries, d->mem.e820_count);
+	rc = d->mem.e820 ? copy_to_guest((u64)m->buffer.p, d->mem.e820,
+				m->nr_entries * sizeof(struct e820entry)) :
+			   -XEN_ENOSYS;
 	unlock(&d->lock);
-	if (rc)
-		return rc;
-	return copy_to_guest(arg, &m, sizeof(m));
+	return rc;
 }
 
 /* The firmware's map: it gives the control domain's memory its shape. */
-static long machine_memory_map(u64 arg)
+static long machine_memory_map(struct xen_memory_map *m)
 {
 	const struct boot_range *r = boot_info.range;
-	struct xen_memory_map m;
+	const u32 count = boot_info.range_count;
 	struct e820entry e;
 	u32 i;
 
 	if (!priv_hardware(current_domain()))
 		return -XEN_EPERM;
-	if (copy_from_guest(&m, arg, sizeof(m)))
-		return -XEN_EFAULT;
-	if (!m.buffer.p)
-		m.nr_entries = boot_info.range_count;
-	else if (m.nr_entries < boot_info.range_count)
+	if (m->buffer.p && m->nr_entries < count)
 		return -XEN_EINVAL;
-	m.nr_entries = boot_info.range_count;
-	for (i = 0; m.buffer.p && i < m.nr_entries; i++) {
+	m->nr_entries = count;
+	for (i = 0; m->buffer.p && i < count; i++) {
 		e = (struct e820entry){ r[i].start, r[i].size, r[i].type };
-		if (copy_to_guest((u64)m.buffer.p + i * sizeof(e), &e,
+		if (copy_to_guest((u64)m->buffer.p + i * sizeof(e), &e,
 				  sizeof(e)))
 			return -XEN_EFAULT;
 	}
-	return copy_to_guest(arg, &m, sizeof(m));
+	return 0;
 }
 
 /* ---- The M2P ---- */
 
-static long machphys_mapping(u64 arg)
+static long machphys_mapping(struct xen_machphys_mapping *m)
 {
-	const struct xen_machphys_mapping m = {
-		.v_start = M2P_RO_START,
-		.v_end = M2P_RO_END,
-		.max_mfn = page_mfn_end - 1,
-	};
-
-	return copy_to_guest(arg, &m, sizeof(m));
+	m->v_start = M2P_RO_START;
+	m->v_end = M2P_RO_END;
+	m->max_mfn = page_mfn_end - 1;
+	return 0;
 }
 
-static long machphys_mfn_list(u64 arg)
+static long machphys_mfn_list(struct xen_machphys_mfn_list *l)
 {
 	const u32 pieces = DIV_UP(page_mfn_end * sizeof(u64), 1UL << 21);
-	struct xen_machphys_mfn_list l;
 	xen_pfn_t m;
 	u32 i;
 
 	if (!priv_system(current_domain()))
 		return -XEN_EPERM;
-	if (copy_from_guest(&l, arg, sizeof(l)))
-		return -XEN_EFAULT;
-	l.nr_extents = MIN(l.max_extents, pieces);
-	for (i = 0; i < l.nr_extents; i++) {
+	l->nr_extents = MIN(l->max_extents, pieces);
+	for (i = 0; i < l->nr_extents; i++) {
 		m = m2p_piece(i);
-		if (copy_to_guest((u64)l.extent_start.p + i * 8, &m, 8))
+		if (copy_to_guest((u64)l->extent_start.p + i * 8, &m, 8))
 			return -XEN_EFAULT;
 	}
-	return copy_to_guest(arg, &l, sizeof(l));
+	return 0;
 }
 
 /* ---- Frames that the hypervisor made for a domain ---- */
@@ -443,7 +390,6 @@ static long machphys_mfn_list(u64 arg)
 static int acquire_frames(struct domain *d,
 			  const struct xen_mem_acquire_resource *r)
 {
-	xen_pfn_t frame;
 	mfn_t m;
 	u32 i;
 	int rc;
@@ -455,41 +401,61 @@ static int acquire_frames(struct domain *d,
 		rc = gnttab_frame(d, r->frame + i, &m);
 		if (rc)
 			return rc;
-		frame = m;
-		if (copy_to_guest((u64)r->frame_list.p + i * 8, &frame, 8))
+		if (copy_to_guest((u64)r->frame_list.p + i * 8, &m, 8))
 			return -XEN_EFAULT;
 	}
 	return 0;
 }
 
-static long acquire_resource(u64 arg)
+static long acquire_resource(struct xen_mem_acquire_resource *r)
 {
-	struct xen_mem_acquire_resource r;
 	struct domain *d;
 	long rc;
 
-	if (copy_from_guest(&r, arg, sizeof(r)))
-		return -XEN_EFAULT;
-	if (r.pad)
+	if (r->type != XENMEM_resource_grant_table)
+		return r->pad ? -XEN_EINVAL : -XEN_EOPNOTSUPP;
+	if (r->pad || r->id != XENMEM_resource_grant_table_id_shared)
 		return -XEN_EINVAL;
-	if (r.type != XENMEM_resource_grant_table)
-		return -XEN_EOPNOTSUPP;
-	if (r.id != XENMEM_resource_grant_table_id_shared)
-		return -XEN_EINVAL;
-	rc = domain_find_controlled(r.domid, &d);
+	rc = domain_find_controlled(r->domid, &d);
 	if (rc)
 		return rc;
-	if (r.frame_list.p) {
-		rc = acquire_frames(d, &r);
-	} else if (r.nr_frames) {
+	if (r->frame_list.p)
+		rc = acquire_frames(d, r);
+	else if (r->nr_frames)
 		rc = -XEN_EINVAL;
-	} else {
-		r.nr_frames = d->gnttab.max_frames;
-		rc = copy_to_guest(arg, &r, sizeof(r));
-	}
+	else
+		r->nr_frames = d->gnttab.max_frames;
 	domain_put(d);
 	return rc;
 }
+
+static long maximum_ram_page(void)
+{
+	return page_mfn_end - 1;
+}
+
+static long no_vnuma(void)
+{
+	return -XEN_EOPNOTSUPP;
+}
+
+static const struct guest_op ops[] = {
+	OP_BARE(XENMEM_maximum_ram_page, maximum_ram_page),
+	OP_INOUT(XENMEM_exchange, exchange, struct xen_memory_exchange),
+	OP_IN(XENMEM_claim_pages, claim_pages, struct xen_memory_reservation),
+	OP_IN(XENMEM_set_memory_map, set_memory_map,
+	      struct xen_foreign_memory_map),
+	OP_INOUT(XENMEM_memory_map, memory_map, struct xen_memory_map),
+	OP_INOUT(XENMEM_machine_memory_map, machine_memory_map,
+		 struct xen_memory_map),
+	OP_INOUT(XENMEM_machphys_mapping, machphys_mapping,
+		 struct xen_machphys_mapping),
+	OP_INOUT(XENMEM_machphys_mfn_list, machphys_mfn_list,
+		 struct xen_machphys_mfn_list),
+	OP_INOUT(XENMEM_acquire_resource, acquire_resource,
+		 struct xen_mem_acquire_resource),
+	OP_BARE(XENMEM_get_vnumainfo, no_vnuma),
+};
 
 long do_memory_op(u64 cmd, u64 arg)
 {
@@ -500,30 +466,10 @@ long do_memory_op(u64 cmd, u64 arg)
 	case XENMEM_decrease_reservation:
 	case XENMEM_populate_physmap:
 		return reservation_op(op, cmd >> CMD_BITS, arg);
-	case XENMEM_exchange:
-		return exchange_op(arg);
-	case XENMEM_maximum_ram_page:
-		return page_mfn_end - 1;
 	case XENMEM_current_reservation:
 	case XENMEM_maximum_reservation:
 	case XENMEM_maximum_gpfn:
 		return domain_question(op, arg);
-	case XENMEM_claim_pages:
-		return claim_pages(arg);
-	case XENMEM_set_memory_map:
-		return set_memory_map(arg);
-	case XENMEM_memory_map:
-		return memory_map(arg);
-	case XENMEM_machine_memory_map:
-		return machine_memory_map(arg);
-	case XENMEM_machphys_mapping:
-		return machphys_mapping(arg);
-	case XENMEM_machphys_mfn_list:
-		return machphys_mfn_list(arg);
-	case XENMEM_acquire_resource:
-		return acquire_resource(arg);
-	case XENMEM_get_vnumainfo:
-		return -XEN_EOPNOTSUPP;
 	}
-	return -XEN_ENOSYS;
+	return guest_op_run(ops, ARRAY_SIZE(ops), op, arg, current_vcpu());
 }

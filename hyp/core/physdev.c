@@ -24,87 +24,73 @@
 /* One map or unmap at a time: a number is looked for and then taken. */
 static struct lock pirq_lock = LOCK_INIT(RANK_DOMCTL);
 
-/* Every argument that a command may have. */
-union physdev_arg {
-	struct physdev_set_iopl iopl;
-	struct physdev_set_iobitmap iobitmap;
-	struct physdev_irq_status_query status;
-	struct physdev_eoi eoi;
-	struct physdev_apic apic;
-	struct physdev_irq irq;
-	struct physdev_setup_gsi gsi;
-	struct physdev_map_pirq map;
-	struct physdev_unmap_pirq unmap;
-	struct physdev_get_free_pirq free;
-};
-
-static long set_iopl(union physdev_arg *a)
+static long set_iopl(struct physdev_set_iopl *op)
 {
-	if (a->iopl.iopl > 3)
+	if (op->iopl > 3)
 		return -XEN_EINVAL;
-	current_vcpu()->arch.iopl = a->iopl.iopl;
+	current_vcpu()->arch.iopl = op->iopl;
 	return 0;
 }
 
-static long set_iobitmap(union physdev_arg *a)
+static long set_iobitmap(struct physdev_set_iobitmap *op)
 {
 	struct arch_vcpu *v = &current_vcpu()->arch;
-	const u64 at = (u64)a->iobitmap.bitmap.p;
+	const u64 at = (u64)op->bitmap.p;
 
-	if (a->iobitmap.nr_ports > IOBITMAP_PORTS ||
-	    !guest_range_ok(at, DIV_UP(a->iobitmap.nr_ports, 8), 1))
+	if (op->nr_ports > IOBITMAP_PORTS ||
+	    !guest_range_ok(at, DIV_UP(op->nr_ports, 8), 1))
 		return -XEN_EINVAL;
 	v->iobitmap = at;
-	v->iobitmap_ports = a->iobitmap.nr_ports;
+	v->iobitmap_ports = op->nr_ports;
 	return 0;
 }
 
-static long irq_status_query(union physdev_arg *a)
+static long irq_status_query(struct physdev_irq_status_query *op)
 {
-	if (a->status.irq >= NR_PIRQS)
+	if (op->irq >= NR_PIRQS)
 		return -XEN_EINVAL;
-	a->status.flags = arch_pirq_needs_eoi(a->status.irq) ?
+	op->flags = arch_pirq_needs_eoi(op->irq) ?
 			  XENIRQSTAT_needs_eoi : 0;
 	return 0;
 }
 
-static long eoi(union physdev_arg *a)
+static long eoi(struct physdev_eoi *op)
 {
-	if (a->eoi.irq >= NR_PIRQS)
+	if (op->irq >= NR_PIRQS)
 		return -XEN_EINVAL;
-	arch_pirq_eoi(a->eoi.irq);
+	arch_pirq_eoi(op->irq);
 	return 0;
 }
 
-static long apic_read(union physdev_arg *a)
+static long apic_read(struct physdev_apic *op)
 {
 	bool ok;
 
-	a->apic.value = ioapic_read_at(a->apic.apic_physbase, a->apic.reg, &ok);
+	op->value = ioapic_read_at(op->apic_physbase, op->reg, &ok);
 	return ok ? 0 : -XEN_EINVAL;
 }
 
 /* Redirection entries are ours alone. */
-static long apic_write(union physdev_arg *a)
+static long apic_write(void)
 {
 	return -XEN_EPERM;
 }
 
 /* Only a name; the real vector comes with the binding. */
-static long alloc_irq_vector(union physdev_arg *a)
+static long alloc_irq_vector(struct physdev_irq *op)
 {
-	if (a->irq.irq >= ioapic_gsi_count())
+	if (op->irq >= ioapic_gsi_count())
 		return -XEN_EINVAL;
-	a->irq.vector = a->irq.irq;
+	op->vector = op->irq;
 	return 0;
 }
 
-static long setup_gsi(union physdev_arg *a)
+static long setup_gsi(struct physdev_setup_gsi *op)
 {
-	if (a->gsi.gsi < 0 || (u32)a->gsi.gsi >= ioapic_gsi_count())
+	if (op->gsi < 0 || (u32)op->gsi >= ioapic_gsi_count())
 		return -XEN_EINVAL;
-	return ioapic_setup(a->gsi.gsi, a->gsi.triggering == 1,
-			    a->gsi.polarity == 1);
+	return ioapic_setup(op->gsi, op->triggering == 1,
+			    op->polarity == 1);
 }
 
 /* The lowest free number above the lines; -XEN_ENOSPC. */
@@ -161,20 +147,20 @@ static bool is_own(domid_t id)
 	return id == DOMID_SELF || id == current_domain()->id;
 }
 
-static long map_pirq(union physdev_arg *a)
+static long map_pirq(struct physdev_map_pirq *op)
 {
 	int rc;
 
-	if (!is_own(a->map.domid))
+	if (!is_own(op->domid))
 		return -XEN_EOPNOTSUPP;
 	lock(&pirq_lock);
-	switch (a->map.type) {
+	switch (op->type) {
 	case MAP_PIRQ_TYPE_GSI:
-		rc = map_gsi(&a->map);
+		rc = map_gsi(op);
 		break;
 	case MAP_PIRQ_TYPE_MSI:
 	case MAP_PIRQ_TYPE_MSI_SEG:
-		rc = map_msi(&a->map);
+		rc = map_msi(op);
 		break;
 	default:
 		/* Several messages at once: drivers do with one. */
@@ -184,77 +170,64 @@ static long map_pirq(union physdev_arg *a)
 	return rc;
 }
 
-static long unmap_pirq(union physdev_arg *a)
+static long unmap_pirq(struct physdev_unmap_pirq *op)
 {
-	if (!is_own(a->unmap.domid))
+	if (!is_own(op->domid))
 		return -XEN_EOPNOTSUPP;
-	if (a->unmap.pirq < 0 || a->unmap.pirq >= NR_PIRQS)
+	if (op->pirq < 0 || op->pirq >= NR_PIRQS)
 		return -XEN_EINVAL;
 	lock(&pirq_lock);
-	msi_release(a->unmap.pirq);
+	msi_release(op->pirq);
 	unlock(&pirq_lock);
 	return 0;
 }
 
-static long get_free_pirq(union physdev_arg *a)
+static long get_free_pirq(struct physdev_get_free_pirq *op)
 {
 	const int pirq = free_pirq();
 
-	a->free.pirq = pirq;
+	op->pirq = pirq;
 	return pirq < 0 ? pirq : 0;
 }
 
 /* We look at configuration space ourselves when we need to. */
-static long nothing(union physdev_arg *a)
+static long nothing(void)
 {
 	return 0;
 }
 
-static const struct command {
-	long (*run)(union physdev_arg *a);
-	u8 size;		/* of the argument, copied in ... */
-	bool answers;		/* ... and, if all went well, out */
-	bool everybody;		/* not only who has devices */
-} commands[] = {
-#define IN(m)	sizeof(((union physdev_arg *)0)->m)
-	[PHYSDEVOP_irq_status_query] = { irq_status_query, IN(status), true },
-	[PHYSDEVOP_set_iopl] = { set_iopl, IN(iopl), false, true },
-	[PHYSDEVOP_set_iobitmap] = { set_iobitmap, IN(iobitmap), false, true },
-	[PHYSDEVOP_apic_read] = { apic_read, IN(apic), true },
-	[PHYSDEVOP_apic_write] = { apic_write, IN(apic) },
-	[PHYSDEVOP_alloc_irq_vector] = { alloc_irq_vector, IN(irq), true },
-	[PHYSDEVOP_free_irq_vector] = { nothing },
-	[PHYSDEVOP_eoi] = { eoi, IN(eoi) },
-	[PHYSDEVOP_map_pirq] = { map_pirq, IN(map), true },
-	[PHYSDEVOP_unmap_pirq] = { unmap_pirq, IN(unmap) },
-	[PHYSDEVOP_manage_pci_add] = { nothing },
-	[PHYSDEVOP_manage_pci_remove] = { nothing },
-	[PHYSDEVOP_manage_pci_add_ext] = { nothing },
-	[PHYSDEVOP_setup_gsi] = { setup_gsi, IN(gsi) },
-	[PHYSDEVOP_get_free_pirq] = { get_free_pirq, IN(free), true },
-	[PHYSDEVOP_pci_mmcfg_reserved] = { nothing },
-	[PHYSDEVOP_pci_device_add] = { nothing },
-	[PHYSDEVOP_pci_device_remove] = { nothing },
-	[PHYSDEVOP_prepare_msix] = { nothing },
-	[PHYSDEVOP_release_msix] = { nothing },
-#undef IN
+#define IN(name, fn, arg)	OP_IN(PHYSDEVOP_##name, fn, struct physdev_##arg)
+#define INOUT(name, fn, arg) \
+	OP_INOUT(PHYSDEVOP_##name, fn, struct physdev_##arg)
+
+static const struct guest_op ops[] = {
+	INOUT(irq_status_query, irq_status_query, irq_status_query),
+	IN(set_iopl, set_iopl, set_iopl),
+	IN(set_iobitmap, set_iobitmap, set_iobitmap),
+	INOUT(apic_read, apic_read, apic),
+	OP_BARE(PHYSDEVOP_apic_write, apic_write),
+	INOUT(alloc_irq_vector, alloc_irq_vector, irq),
+	OP_BARE(PHYSDEVOP_free_irq_vector, nothing),
+	IN(eoi, eoi, eoi),
+	INOUT(map_pirq, map_pirq, map_pirq),
+	IN(unmap_pirq, unmap_pirq, unmap_pirq),
+	OP_BARE(PHYSDEVOP_manage_pci_add, nothing),
+	OP_BARE(PHYSDEVOP_manage_pci_remove, nothing),
+	OP_BARE(PHYSDEVOP_manage_pci_add_ext, nothing),
+	IN(setup_gsi, setup_gsi, setup_gsi),
+	INOUT(get_free_pirq, get_free_pirq, get_free_pirq),
+	OP_BARE(PHYSDEVOP_pci_mmcfg_reserved, nothing),
+	OP_BARE(PHYSDEVOP_pci_device_add, nothing),
+	OP_BARE(PHYSDEVOP_pci_device_remove, nothing),
+	OP_BARE(PHYSDEVOP_prepare_msix, nothing),
+	OP_BARE(PHYSDEVOP_release_msix, nothing),
 };
 
 long do_physdev_op(u64 cmd, u64 arg)
 {
-	const struct command *c = cmd < ARRAY_SIZE(commands) ?
-				  &commands[cmd] : NULL;
-	union physdev_arg a = { 0 };
-	long rc;
-
-	if (!(c && c->everybody) && !priv_hardware(current_domain()))
+	/* Every guest may ask for these two, the rest is for who has devices. */
+	if (cmd != PHYSDEVOP_set_iopl && cmd != PHYSDEVOP_set_iobitmap &&
+	    !priv_hardware(current_domain()))
 		return -XEN_EPERM;
-	if (!c || !c->run)
-		return -XEN_ENOSYS;
-	if (c->size && copy_from_guest(&a, arg, c->size))
-		return -XEN_EFAULT;
-	rc = c->run(&a);
-	if (!rc && c->answers && copy_to_guest(arg, &a, c->size))
-		return -XEN_EFAULT;
-	return rc;
+	return guest_op_run(ops, ARRAY_SIZE(ops), cmd, arg, current_vcpu());
 }

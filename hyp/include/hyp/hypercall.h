@@ -46,8 +46,10 @@ struct guest_op {
 #define GUEST_OP_MAX	128	/* bytes of the largest struct */
 #define GUEST_OP_FN(fn)	(long (*)(void *, u64, struct vcpu *))(void *)(fn)
 /* The operation reads its struct; or it reads and answers; or has none. */
-#define OP_IN(cmd, fn, type)	[cmd] = { GUEST_OP_FN(fn), sizeof(type), false }
-#define OP_INOUT(cmd, fn, type)	[cmd] = { GUEST_OP_FN(fn), sizeof(type), true }
+#define OP_SIZE(type) \
+	sizeof(char[sizeof(type) <= GUEST_OP_MAX ? (int)sizeof(type) : -1])
+#define OP_IN(cmd, fn, type)	[cmd] = { GUEST_OP_FN(fn), OP_SIZE(type), false }
+#define OP_INOUT(cmd, fn, type)	[cmd] = { GUEST_OP_FN(fn), OP_SIZE(type), true }
 #define OP_BARE(cmd, fn)	[cmd] = { GUEST_OP_FN(fn), 0, false }
 
 /* -XEN_ENOSYS: not in the table; -XEN_EFAULT; or what the operation says. */
