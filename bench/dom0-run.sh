@@ -45,6 +45,15 @@ C)  # life cycle: tiny guest (toolstack alone), then Linux as an ELF and as the 
     for i in 1 2; do kernel=/payload/vmlinuz; guest lz$i "$ird" "$base g.test=hold" 128
         step 64 create_linux_vmlinuz_$i $TS_CREATE "$spec"; wait_console lz$i "GUEST: done"; step 66 destroy_linux_z $TS_DESTROY lz$i; idle 3; done
     for i in 1 2 3; do step 72 list $TS_LIST; done;;
+E)  # network: dom0 loopback, guest to dom0, guest to guest
+    ip link set lo up; netbench serve & server=$!; idle 1; mark 40; netbench 127.0.0.1 32; mark 41
+    ip link add xenbr0 type bridge; ip addr add 10.0.0.1/24 dev xenbr0; ip link set xenbr0 up
+    kernel=$linux; guest n1 "$ird" "$base g.ip=10.0.0.2 g.peer=10.0.0.1 g.n=42" 256 "" xenbr0 00:16:3e:00:00:02
+    $TS_CREATE "$spec" > /dev/null; wait_console n1 "GUEST: done"; say "CONSOLE domU-dom0"; ts_console n1 | grep -a '^net' | tr -d '\r'; say "CONSOLE end"; $TS_DESTROY n1; idle
+    kernel=$linux; guest n2 "$ird" "$base g.ip=10.0.0.3" 256 "" xenbr0 00:16:3e:00:00:03; $TS_CREATE "$spec" > /dev/null; wait_console n2 "GUEST: done"
+    kernel=$linux; guest n3 "$ird" "$base g.ip=10.0.0.2 g.peer=10.0.0.3 g.n=44" 256 "" xenbr0 00:16:3e:00:00:02
+    $TS_CREATE "$spec" > /dev/null; wait_console n3 "GUEST: done"; say "CONSOLE domU-domU"; ts_console n3 | grep -a '^net' | tr -d '\r'; say "CONSOLE end"
+    $TS_DESTROY n3; $TS_DESTROY n2; kill $server; idle;;
 F)  # memory and growth with the number of guests
     kernel=/payload/tiny; say "FREE 0 $(ts_free_kib)"; rss "$(ts_daemons)" | sed 's/^/BENCH: RSS 0 /'
     for i in $(seq "${GUESTS:-40}"); do guest "f$i" "" "" 8; step 80 "create_nth_$i" $TS_CREATE "$spec"; idle 0.3

@@ -15,13 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <linux/if.h>
-#include <linux/if_tun.h>
 #include <xen/grant_table.h>
 
 #include "vif.h"

@@ -4,13 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <linux/if.h>
-#include <linux/if_tun.h>
 
 #include "vif.h"
 
@@ -134,14 +130,15 @@ static int map_journal(struct vif *v, int fd)
 
 static int take_taps(struct vif *v, int *fds, int nr_fds)
 {
-	int bytes = NET_TAP_HDR;
+	int rc;
 
 	if (nr_fds < 1 || nr_fds > (int)NET_QUEUES_MAX)
 		return backend_why(v->be, -EINVAL, "%d is not a number of TAP queues from 1 to %u", nr_fds, NET_QUEUES_MAX);
 	v->taps = nr_fds;
 	for (unsigned int i = 0; i < v->taps; i++) {
-		if (ioctl(fds[i], TUNSETVNETHDRSZ, &bytes))
-			return backend_why(v->be, -errno, "queue %u is not a TAP with headers: %s", i, strerror(errno));
+		rc = tap_headers(fds[i]);
+		if (rc)
+			return backend_why(v->be, rc, "queue %u is not a TAP with headers: %s", i, strerror(-rc));
 		queue_init(&v->queue[i], v, i, fds[i]);
 		fds[i] = -1;
 	}
@@ -150,11 +147,8 @@ static int take_taps(struct vif *v, int *fds, int nr_fds)
 
 static void carrier(struct vif *v)
 {
-	int on = v->link && v->connected;
-
-	/* An old kernel cannot; then packets are dropped here. */
-	if (ioctl(v->queue[0].tap, TUNSETCARRIER, &on))
-		return;
+	/* An old kernel cannot; packets are dropped here, too. */
+	tap_carrier(v->queue[0].tap, v->link && v->connected);
 }
 
 static void put_features(const struct vif *v, json_t *nodes)
@@ -277,22 +271,15 @@ static int take_queues(struct vif *v, const json_t *front)
 /* The TAP hands out packets to as many queues as the guest has. */
 static int use_taps(struct vif *v)
 {
-	const struct net_features *f = &v->features;
-	unsigned long offload = (f->csum4 ? TUN_F_CSUM : 0) |
-				(f->gso4 ? TUN_F_TSO4 : 0) |
-				(f->gso6 ? TUN_F_TSO6 : 0);
+	int rc;
 
 	for (unsigned int i = 0; i < v->taps && v->taps > 1; i++) {
-		struct ifreq r = { .ifr_flags = i < v->queues ?
-				   IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE };
-
-		/* -EINVAL: it is what it should be. */
-		if (ioctl(v->queue[i].tap, TUNSETQUEUE, &r) && errno != EINVAL)
-			return backend_why(v->be, -errno, "queue %u of the TAP: %s", i, strerror(errno));
+		rc = tap_use(v->queue[i].tap, i < v->queues);
+		if (rc)
+			return backend_why(v->be, rc, "queue %u of the TAP: %s", i, strerror(-rc));
 	}
-	if (ioctl(v->queue[0].tap, TUNSETOFFLOAD, offload))
-		return backend_why(v->be, -errno, "the TAP does not take the guest's features: %s", strerror(errno));
-	return 0;
+	rc = tap_offload(v->queue[0].tap, &v->features);
+	return rc ? backend_why(v->be, rc, "the TAP does not take the guest's features: %s", strerror(-rc)) : 0;
 }
 
 static void start_journal(struct vif *v, bool resume)

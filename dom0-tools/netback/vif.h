@@ -5,6 +5,7 @@
  *   main.c   the program, what it may do, messages into calls of vif_*
  *   vif.c    the card: features, connection, limits, carrier
  *   queue.c  one queue: its rings, its TAP descriptor, the way of a packet
+ *   tap.c    what a TAP is told
  *   ring.c packet.c journal.c   what is pure
  *
  * One process serves one card with one thread.  The work of a round is done
@@ -15,9 +16,7 @@
 
 #include "../common/backend.h"
 #include "journal.h"
-
-/* Bytes of header on the TAP: struct virtio_net_hdr_mrg_rxbuf. */
-#define NET_TAP_HDR	12u
+#include "tap.h"
 
 struct net_counts {
 	uint64_t packets, bytes, dropped;
