@@ -519,12 +519,22 @@ static bool parse_args(struct backend *b, int argc, char **argv)
 	return true;
 }
 
+static bool is_listening(int fd)
+{
+	socklen_t len = sizeof(int);
+	int yes = 0;
+
+	return !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) && yes;
+}
+
 static void setup(struct backend *b)
 {
 	struct ioctl_evtchn_restrict_domid only = { b->domid };
 	char why[BACKEND_REASON_MAX];
 	int rc;
 
+	if (!is_listening(BACKEND_LISTENER))
+		log_die("descriptor 3 is not a listening socket");
 	signal(SIGPIPE, SIG_IGN);
 	/* jansson would open /dev/urandom at its first object. */
 	json_object_seed(0);
@@ -545,7 +555,7 @@ static void setup(struct backend *b)
 	rc = loop_add(&b->loop, &b->listen_src, BACKEND_LISTENER, EPOLLIN,
 		      listen_event, b);
 	if (rc)
-		log_die("descriptor 3 is not a socket: %s", strerror(-rc));
+		log_die("descriptor 3: %s", strerror(-rc));
 	rc = loop_add(&b->loop, &b->evtchn_src, b->evtchn, EPOLLIN,
 		      evtchn_event, b);
 	if (rc)
