@@ -84,24 +84,9 @@ static bool read_rsdp(paddr_t at)
 	return read_root(xsdt, 8) || read_root(rsdt, 4);
 }
 
-/* On a BIOS it stands on a 16-byte boundary below 1 MiB. */
-static bool search_bios(void)
-{
-	paddr_t at;
-
-	for (at = 0xe0000; at < 0x100000; at += 16) {
-		char sign[8];
-
-		if (phys_read(sign, at, 8) && !memcmp(sign, "RSD PTR ", 8) &&
-		    read_rsdp(at))
-			return true;
-	}
-	return false;
-}
-
 void acpi_init(paddr_t rsdp)
 {
-	if (!(rsdp && read_rsdp(rsdp)) && !search_bios()) {
+	if (!rsdp || !read_rsdp(rsdp)) {
 		log_warn("ACPI: no tables found: one CPU, no clock");
 		return;
 	}

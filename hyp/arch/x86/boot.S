@@ -47,6 +47,18 @@ mb2_header:
 	.long 8
 mb2_end:
 
+	/* That many entries: the first one, and each step further. */
+	.macro FILL table, count, step, first:vararg
+	lea	OFFSET(\table)(%ebp), %ebx
+	lea	\first, %eax
+	xor	%ecx, %ecx
+771:	mov	%eax, (%ebx, %ecx, 8)
+	add	$\step, %eax
+	inc	%ecx
+	cmp	$\count, %ecx
+	jb	771b
+	.endm
+
 	.code32
 	.global _start32
 _start32:
@@ -82,35 +94,11 @@ _start32:
 	mov	%eax, ((DIRECT_START >> 39) & 511) * 8(%ebx)
 	lea	OFFSET(boot_l3_image) + PTE_TABLE(%ebp), %eax
 	mov	%eax, ((IMAGE_START >> 39) & 511) * 8(%ebx)
-
-	lea	OFFSET(boot_l3_image)(%ebp), %ebx
 	lea	OFFSET(boot_l2_image) + PTE_TABLE(%ebp), %eax
-	mov	%eax, ((IMAGE_START >> 30) & 511) * 8(%ebx)
-	lea	OFFSET(boot_l2_image)(%ebp), %ebx
-	lea	PTE_LARGE(%ebp), %eax
-	xor	%ecx, %ecx
-3:	mov	%eax, (%ebx, %ecx, 8)
-	add	$0x200000, %eax
-	inc	%ecx
-	cmp	$IMAGE_L2S, %ecx
-	jb	3b
-
-	lea	OFFSET(boot_l3_low)(%ebp), %ebx
-	lea	OFFSET(boot_l2_low) + PTE_TABLE(%ebp), %eax
-	xor	%ecx, %ecx
-4:	mov	%eax, (%ebx, %ecx, 8)
-	add	$0x1000, %eax
-	inc	%ecx
-	cmp	$4, %ecx
-	jb	4b
-	lea	OFFSET(boot_l2_low)(%ebp), %ebx
-	mov	$PTE_LARGE, %eax
-	xor	%ecx, %ecx
-5:	mov	%eax, (%ebx, %ecx, 8)
-	add	$0x200000, %eax
-	inc	%ecx
-	cmp	$2048, %ecx
-	jb	5b
+	mov	%eax, OFFSET(boot_l3_image) + ((IMAGE_START >> 30) & 511) * 8(%ebp)
+	FILL	boot_l2_image, IMAGE_L2S, 0x200000, PTE_LARGE(%ebp)
+	FILL	boot_l3_low, 4, 0x1000, OFFSET(boot_l2_low) + PTE_TABLE(%ebp)
+	FILL	boot_l2_low, 2048, 0x200000, PTE_LARGE
 
 	/* Long mode: PAE, EFER.LME, CR3, then paging. */
 	mov	$CR4_PAE, %eax
@@ -152,22 +140,16 @@ no_long_mode_text:
 start64:
 	movabs	$start_high, %rax
 	jmp	*%rax
+	/* Segment registers stay as they are, until desc_cpu_init(): only SYSRET,
+	 * IRET and loads of them look at descriptors. */
 start_high:
-	lgdt	boot_gdt_high(%rip)
-	xor	%eax, %eax
-	mov	%eax, %ds
-	mov	%eax, %es
-	mov	%eax, %fs
-	mov	%eax, %gs
-	mov	%eax, %ss
 	lea	boot_stack_top(%rip), %rsp
-	push	%rax			/* the end of every stack trace */
-	xor	%ebx, %ebx
 	mov	%edi, %edi		/* void setup_bsp(u32 magic, */
 	mov	%esi, %esi		/*	paddr_t mbi, */
 	mov	%ebp, %edx		/*	paddr_t image) */
 	xor	%ebp, %ebp
-	push	%rbx
+	push	%rbp			/* the end of every stack trace */
+	push	%rbp
 	call	setup_bsp
 	ud2
 
@@ -184,12 +166,6 @@ boot_gdt_end:
 boot_gdt_low:
 	.short boot_gdt_end - boot_gdt - 1
 	.long 0, 0
-	.balign 8
-	.global boot_gdt_high
-boot_gdt_high:
-	.short boot_gdt_end - boot_gdt - 1
-	.quad boot_gdt
-
 	/* The boot CPU's first stack, with its struct stack_top. */
 	.section .bss.boot, "aw", @nobits
 	.balign STACK_SIZE

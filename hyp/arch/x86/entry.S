@@ -58,21 +58,13 @@
 
 	/* rip, cs, rflags, rsp, ss, error code and vector are there. */
 	.macro SAVE_REGS rcx_from=%rcx
-	push	%rdi
-	push	%rsi
-	push	%rdx
+	.irp	r, rdi, rsi, rdx
+	push	%\r
+	.endr
 	push	\rcx_from
-	push	%rax
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	.irp	r, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+	push	%\r
+	.endr
 	.endm
 
 	/* What came while the hypervisor itself ran: C says where to go on. */
@@ -87,25 +79,22 @@
 	.endm
 
 	.macro RESTORE_CALLER_SAVED
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rax
-	pop	%rcx
-	pop	%rdx
-	pop	%rsi
-	pop	%rdi
+	.irp	r, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+	pop	%\r
+	.endr
 	.endm
 
 	.macro RESTORE_REGS
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
+	.irp	r, r15, r14, r13, r12, rbp, rbx
+	pop	%\r
+	.endr
 	RESTORE_CALLER_SAVED
+	.endm
+
+	/* A word of the frame below the guest kernel's stack, %rdx. */
+	.macro PUT label, from, at
+	mov	\from, %rax
+	GUEST	\label, mov	%rax, \at(%rdx)
 	.endm
 
 	/* vcpu's mode and tables; tmp is lost. */
@@ -218,8 +207,7 @@ user_syscall:
 	GUEST	user_syscall_fault, mov	%rax, 16(%rdx)
 	GUEST	user_syscall_fault, movq	$SEL_USER_CS64, 24(%rdx)
 	GUEST	user_syscall_fault, mov	%r11, 32(%rdx)
-	mov	5 * 8(%rsp), %rax	/* rsp */
-	GUEST	user_syscall_fault, mov	%rax, 40(%rdx)
+	PUT	user_syscall_fault, "5 * 8(%rsp)", 40	/* rsp */
 	GUEST	user_syscall_fault, movq	$SEL_USER_DS, 48(%rdx)
 	mov	VCPU_SYSCALL_ENTRY(%rcx), %rcx
 	and	$~RFLAGS_ENTRY_CLEAR, %r11
@@ -410,19 +398,16 @@ entry_14:
 	mov	VCPU_KERNEL_SP(%rcx), %rdx
 	sub	$64, %rdx
 	GUEST_OPEN
-	mov	1 * 8(%rsp), %rax	/* rcx */
-	GUEST	user_fault_fault, mov	%rax, (%rdx)
+	PUT	user_fault_fault, "1 * 8(%rsp)", 0	/* rcx */
 	GUEST	user_fault_fault, mov	%r11, 8(%rdx)
 	mov	3 * 8(%rsp), %eax	/* error code */
 	GUEST	user_fault_fault, mov	%rax, 16(%rdx)
-	mov	4 * 8(%rsp), %rax	/* rip */
-	GUEST	user_fault_fault, mov	%rax, 24(%rdx)
+	PUT	user_fault_fault, "4 * 8(%rsp)", 24	/* rip */
 	movzwl	5 * 8(%rsp), %eax	/* cs */
 	GUEST	user_fault_fault, mov	%rax, 32(%rdx)
 	mov	6 * 8(%rsp), %r11	/* rflags */
 	GUEST	user_fault_fault, mov	%r11, 40(%rdx)
-	mov	7 * 8(%rsp), %rax	/* rsp */
-	GUEST	user_fault_fault, mov	%rax, 48(%rdx)
+	PUT	user_fault_fault, "7 * 8(%rsp)", 48	/* rsp */
 	movzwl	8 * 8(%rsp), %eax	/* ss */
 	GUEST	user_fault_fault, mov	%rax, 56(%rdx)
 	mov	VCPU_HOT_PF(%rcx), %rcx

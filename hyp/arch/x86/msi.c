@@ -203,39 +203,36 @@ out:
 	return rc;
 }
 
+/* Under msi_lock. */
+static void set_masked(const struct msi *m, bool mask)
+{
+	u32 control;
+
+	if (m->x) {
+		m->entry[3] = mask;
+		return;
+	}
+	control = pci_conf_read(m->bdf, m->cap + MSI_CONTROL, 2) & ~MSI_ENABLE;
+	pci_conf_write(m->bdf, m->cap + MSI_CONTROL, 2,
+		       mask ? control : control | MSI_ENABLE);
+}
+
 void msi_release(u32 pirq)
 {
-	struct msi *m;
-
-	if (!msi_is(pirq))
-		return;
 	lock(&msi_lock);
-	m = &msis[pirq];
-	if (m->x)
-		m->entry[3] = 1;
-	else
-		pci_conf_write(m->bdf, m->cap + MSI_CONTROL, 2,
-			       pci_conf_read(m->bdf, m->cap + MSI_CONTROL, 2) &
-			       ~MSI_ENABLE);
-	irq_vector_free(m->vector);
-	*m = (struct msi){ 0 };
+	if (msi_is(pirq)) {
+		set_masked(&msis[pirq], true);
+		irq_vector_free(msis[pirq].vector);
+		msis[pirq] = (struct msi){ 0 };
+	}
 	unlock(&msi_lock);
 }
 
 void msi_mask(u32 pirq, bool mask)
 {
-	struct msi *m;
-	u32 control;
-
 	lock(&msi_lock);
-	m = &msis[pirq];
-	if (m->used && m->x) {
-		m->entry[3] = mask;
-	} else if (m->used) {
-		control = pci_conf_read(m->bdf, m->cap + MSI_CONTROL, 2);
-		pci_conf_write(m->bdf, m->cap + MSI_CONTROL, 2, mask ?
-			       control & ~MSI_ENABLE : control | MSI_ENABLE);
-	}
+	if (msi_is(pirq))
+		set_masked(&msis[pirq], mask);
 	unlock(&msi_lock);
 }
 

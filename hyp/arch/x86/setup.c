@@ -44,12 +44,6 @@ static void show_map(void)
 			  (unsigned long long)(r->start + r->size - 1),
 			  r->type);
 	}
-	for (i = 0; i < boot_info.module_count; i++)
-		log_debug("module %u: %llu KiB at 0x%llx \"%s\"", i,
-			  (unsigned long long)(boot_info.module[i].end -
-					       boot_info.module[i].start) >> 10,
-			  (unsigned long long)boot_info.module[i].start,
-			  boot_info.module[i].cmdline);
 }
 
 /* What lies in RAM and must stay: us, GRUB's tags, real-mode memory. */

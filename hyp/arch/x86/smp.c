@@ -16,7 +16,8 @@ static u64 boot_tsc;		/* a: the boot CPU's clock, for comparison */
 
 extern u8 trampoline_start[], trampoline_end[];
 extern u64 trampoline_cr3, trampoline_final_cr3, trampoline_stack;
-extern u64 boot_l4[];
+extern u32 trampoline_gdt;
+extern u64 boot_l4[], boot_gdt[];
 
 struct cpu *cpu_get(unsigned id)
 {
@@ -32,10 +33,15 @@ static void find_low_page(paddr_t start, paddr_t end)
 		low_page = MAX(low_page, end - PAGE_SIZE);
 }
 
-/* Address of a trampoline variable in the copy. */
-static u64 *in_copy(u8 *copy, const u64 *var)
+/* Where a variable of the trampoline is in the copy. */
+static void *in_copy(const void *var)
 {
-	return (u64 *)(copy + ((const u8 *)var - trampoline_start));
+	return (u8 *)paddr_to_virt(low_page) + ((const u8 *)var - trampoline_start);
+}
+
+static paddr_t image_phys(const void *p)
+{
+	return (u64)p - IMAGE_START + image_paddr;
 }
 
 static bool wait_online(struct cpu *c, u64 us)
@@ -53,14 +59,12 @@ static bool wait_online(struct cpu *c, u64 us)
 
 static bool start_cpu(struct cpu *c)
 {
-	u8 *copy = paddr_to_virt(low_page);
-	const u64 size = trampoline_end - trampoline_start;
-
-	memcpy(copy, trampoline_start, size);
-	*in_copy(copy, &trampoline_cr3) =
-		(u64)boot_l4 - IMAGE_START + image_paddr;
-	*in_copy(copy, &trampoline_final_cr3) = hyp_l4_mfn << PAGE_SHIFT;
-	*in_copy(copy, &trampoline_stack) = (u64)cpu_stack_top(c->id);
+	memcpy(paddr_to_virt(low_page), trampoline_start,
+	       trampoline_end - trampoline_start);
+	*(u32 *)in_copy(&trampoline_gdt) = (u32)image_phys(boot_gdt);
+	*(u64 *)in_copy(&trampoline_cr3) = image_phys(boot_l4);
+	*(u64 *)in_copy(&trampoline_final_cr3) = hyp_l4_mfn << PAGE_SHIFT;
+	*(u64 *)in_copy(&trampoline_stack) = (u64)cpu_stack_top(c->id);
 	memory_barrier();
 	apic_send_init(c->arch.apic_id);
 	delay_us(INIT_WAIT_US);

@@ -13,6 +13,7 @@
 	.balign 16
 	.global trampoline_start, trampoline_end
 	.global trampoline_cr3, trampoline_stack, trampoline_final_cr3
+	.global trampoline_gdt
 	.code16
 trampoline_start:
 	cli
@@ -21,8 +22,7 @@ trampoline_start:
 	mov	%ax, %ds
 	movzwl	%ax, %ebx
 	shl	$4, %ebx		/* where this page is */
-	/* The jump's target and the table's base depend on the page. */
-	addl	%ebx, AT(gdt_pointer) + 2
+	/* The jump's target depends on the page. */
 	addl	%ebx, AT(jump_32)
 	lgdtl	AT(gdt_pointer)
 	mov	$CR0_PE, %eax
@@ -56,7 +56,7 @@ enter_64:
 	.balign 8
 gdt_pointer:
 	.short 31
-	.long AT(trampoline_gdt)
+trampoline_gdt:		.long 0		/* where boot_gdt is */
 	.balign 8
 jump_32:
 	.long AT(enter_32)
@@ -66,11 +66,6 @@ jump_64:
 	.long AT(enter_64)
 	.short 8
 	.balign 8
-trampoline_gdt:
-	.quad 0
-	.quad 0x00af9b000000ffff	/* 8: 64-bit code */
-	.quad 0x00cf93000000ffff	/* 16: data */
-	.quad 0x00cf9b000000ffff	/* 24: 32-bit code */
 	.balign 8
 trampoline_cr3:		.quad 0		/* boot tables, below 4 GiB */
 trampoline_final_cr3:	.quad 0
@@ -80,16 +75,9 @@ trampoline_end:
 	/* At the linked address, still on the boot tables. */
 ap_high:
 	mov	%rcx, %cr3
-	lgdt	boot_gdt_high(%rip)
-	xor	%eax, %eax
-	mov	%eax, %ds
-	mov	%eax, %es
-	mov	%eax, %fs
-	mov	%eax, %gs
-	mov	%eax, %ss
-	push	%rax			/* the end of every stack trace */
 	xor	%ebp, %ebp
-	push	%rax
+	push	%rbp			/* the end of every stack trace */
+	push	%rbp
 	call	setup_ap
 	ud2
 

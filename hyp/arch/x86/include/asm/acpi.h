@@ -39,7 +39,7 @@ void acpi_parse_madt(const u8 *p, size_t n, struct acpi_info *a);
 void acpi_parse_fadt(const u8 *p, size_t n, struct acpi_info *a);
 void acpi_parse_hpet(const u8 *p, size_t n, struct acpi_info *a);
 
-/* Reads all tables; rsdp 0: searches the BIOS area. */
+/* Reads all tables, from the root pointer that the boot loader found. */
 void acpi_init(paddr_t rsdp);
 
 #endif
