@@ -22,7 +22,7 @@
 #include "packet.h"
 #include "ring.h"
 
-#define NET_QUEUES_MAX	8u
+#define NET_QUEUES_MAX	15u
 #define NET_ANSWER_MAX	8u	/* bytes of an answer; slots are larger */
 
 struct net_batch {
