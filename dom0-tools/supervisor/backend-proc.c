@@ -88,7 +88,8 @@ static int run(struct backend_proc *p, const char *program, int listener,
 	       unsigned int domid, unsigned int devid, unsigned int uid)
 {
 	char d[12], n[12], u[12];
-	char *const argv[] = { (char *)program, d, n, u, NULL };
+	char *const argv[] = { (char *)program, "--domid", d, "--device", n,
+			       "--uid", u, NULL };
 	char *const envp[] = { NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;

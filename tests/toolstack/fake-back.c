@@ -31,7 +31,7 @@ static void note(const char *program, char **argv, const char *text)
 {
 	FILE *f = fopen("back.log", "a");
 
-	fprintf(f, "%s %s.%s %d %s\n", program, argv[1], argv[2],
+	fprintf(f, "%s %s.%s %d %s\n", program, argv[2], argv[4],
 		(int)getpid(), text);
 	fclose(f);
 }
@@ -121,7 +121,7 @@ static bool hear(char **argv)
 
 int main(int argc, char **argv)
 {
-	if (argc != 4)
+	if (argc != 7)
 		return 2;
 	for (;;) {
 		connection = accept(3, NULL, NULL);
