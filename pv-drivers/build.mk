@@ -11,7 +11,7 @@ PV_TINY_CODE = $(filter-out %.lds.S,$(PV_TINY_SRC))
 PV_OBJ = $(PV_SRC:%=pv-obj/%.o)
 PV_TINY_OBJ = $(PV_TINY_CODE:%=pv-obj/%.o)
 
-PV_CPPFLAGS = -I$(srcdir)/pv-drivers/include
+PV_CPPFLAGS = -I$(srcdir)/pv-drivers/include -I$(srcdir)/pv-drivers/tiny
 PV_CFLAGS = -std=gnu11 -O2 -g -ffreestanding -fno-common -fPIE -fvisibility=hidden \
 	-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fcf-protection=none \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing \
@@ -34,18 +34,32 @@ pv-obj/tiny.lds: $(srcdir)/pv-drivers/tiny/tiny.lds.S $(srcdir)/pv-drivers/tiny/
 pv-obj/libpv.a: $(PV_OBJ)
 	$(AM_V_AR)rm -f $@ && $(AR) crs $@ $(PV_OBJ)
 
-# tiny.elf has all symbols; the image is the same without them.
-pv-obj/tiny.elf: $(PV_TINY_OBJ) pv-obj/libpv.a pv-obj/tiny.lds
-	$(AM_V_CCLD)$(HYP_CC) -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=none \
-		-Wl,-z,noexecstack,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
-		-Wl,-T,pv-obj/tiny.lds -o $@ $(PV_TINY_OBJ) pv-obj/libpv.a
+# Each example, and each test guest, is tiny with another main().
+PV_MAIN := $(patsubst $(srcdir)/%.c,%,$(sort $(wildcard $(srcdir)/pv-drivers/examples/*.c $(srcdir)/tests/pv/guest-*.c)))
+PV_GUESTS = $(patsubst %,pv-obj/%,tiny $(notdir $(PV_MAIN)))
+PV_BASE_OBJ = $(filter-out %/main.c.o,$(PV_TINY_OBJ))
+PV_LINK = $(HYP_CC) -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=none \
+	-Wl,-z,noexecstack,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
+	-Wl,-T,pv-obj/tiny.lds
 
-pv-obj/tiny: pv-obj/tiny.elf
+# X.elf has all symbols; the image is the same without them.
+pv-obj/tiny.elf: $(PV_TINY_OBJ) pv-obj/libpv.a pv-obj/tiny.lds
+	$(AM_V_CCLD)$(PV_LINK) -o $@ $(PV_TINY_OBJ) pv-obj/libpv.a
+
+pv-obj/%.elf: pv-obj/pv-drivers/examples/%.c.o $(PV_BASE_OBJ) pv-obj/libpv.a pv-obj/tiny.lds
+	$(AM_V_CCLD)$(PV_LINK) -o $@ $< $(PV_BASE_OBJ) pv-obj/libpv.a
+
+pv-obj/%.elf: pv-obj/tests/pv/%.c.o $(PV_BASE_OBJ) pv-obj/libpv.a pv-obj/tiny.lds
+	$(AM_V_CCLD)$(PV_LINK) -o $@ $< $(PV_BASE_OBJ) pv-obj/libpv.a
+
+$(PV_GUESTS): pv-obj/%: pv-obj/%.elf
 	$(AM_V_GEN)$(OBJCOPY) --strip-all $< $@
+
+.SECONDARY: $(PV_MAIN:%=pv-obj/%.c.o)
 
 -include $(PV_OBJ:.o=.d) $(PV_TINY_OBJ:.o=.d)
 
-tiny: pv-obj/tiny
+tiny: $(PV_GUESTS)
 .PHONY: tiny
 
 pv-obj/libpv.pc: $(srcdir)/pv-drivers/libpv.pc.in Makefile
@@ -64,8 +78,10 @@ dist_pvinclude_DATA = $(PV_H_FILES)
 pvpcdir = $(libdir)/pkgconfig
 pvpc_DATA = pv-obj/libpv.pc
 pkgdata_DATA += pv-obj/tiny
+noinst_DATA += $(PV_GUESTS)
 example_DATA = pv-obj/tiny.xml
-EXTRA_DIST += pv-drivers/libpv.pc.in pv-drivers/tiny/tiny.xml.in $(PV_SRC) $(PV_TINY_SRC) $(wildcard $(srcdir)/pv-drivers/*/*.h)
+EXTRA_DIST += pv-drivers/libpv.pc.in pv-drivers/tiny/tiny.xml.in $(PV_SRC) $(PV_TINY_SRC) $(PV_MAIN:%=%.c) \
+	$(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/pv-drivers/*/*.h))
 
 CLEAN_HOOKS += pv-clean
 pv-clean:

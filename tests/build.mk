@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 include tests/unit/build.mk
+include tests/pv/build.mk
 include tests/fuzz/build.mk
 include tests/machine/build.mk
 include tests/toolstack/build.mk

@@ -165,11 +165,20 @@ void pv_xs_submit(struct pv *pv, struct pv_xs_req *r, uint32_t type,
 
 /* ---- Watches ---- */
 
+static void unwatched(struct pv_xs_req *r)
+{
+	struct pv_xs_watch *w = r->ctx;
+
+	if (w->gone)
+		w->gone(w);
+}
+
 static void submit_watch(struct pv *pv, struct pv_xs_watch *w, uint32_t type)
 {
 	w->req.reply = NULL;
 	w->req.size = 0;
-	w->req.done = NULL;
+	w->req.done = type == XS_UNWATCH ? unwatched : NULL;
+	w->req.ctx = w;
 	begin(&w->req, type, 0);
 	add_part(&w->req, w->path, text_length(w->path) + 1);
 	add_part(&w->req, w->token, text_length(w->token) + 1);
@@ -188,7 +197,8 @@ void pv_xs_watch(struct pv *pv, struct pv_xs_watch *w)
 	submit_watch(pv, w, XS_WATCH);
 }
 
-void pv_xs_unwatch(struct pv *pv, struct pv_xs_watch *w)
+void pv_xs_unwatch(struct pv *pv, struct pv_xs_watch *w,
+		   void (*gone)(struct pv_xs_watch *w))
 {
 	struct pv_xenbus *x = &pv->xenbus;
 	struct pv_xs_watch **at;
@@ -199,6 +209,7 @@ void pv_xs_unwatch(struct pv *pv, struct pv_xs_watch *w)
 	if (*at)
 		*at = w->next;
 	pv_os_unlock(&x->lock);
+	w->gone = gone;
 	submit_watch(pv, w, XS_UNWATCH);
 }
 

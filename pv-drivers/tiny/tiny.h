@@ -43,9 +43,12 @@ void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *argument(const char *name);
 unsigned long argument_number(const char *name, unsigned long otherwise);
 
-/* ---- main.c ---- */
+/* ---- start.c ---- */
 extern struct pv pv;
 void tiny_start(struct start_info *start) __attribute__((noreturn));
+
+/* What the guest does: tiny/main.c, or an example.  0: power off; else the
+ * guest ends as a crash. */
 int main(void);
 #endif
 

@@ -45,6 +45,7 @@ struct pv_xs_watch {
 	void *ctx;
 	const char *path;
 
+	void (*gone)(struct pv_xs_watch *w);
 	struct pv_xs_watch *next;
 	struct pv_xs_req req;
 	char token[12];
@@ -82,9 +83,10 @@ void pv_xs_submit(struct pv *pv, struct pv_xs_req *r, uint32_t type,
 		  const void *value, size_t n);
 
 /* Begin to watch, and stop.  The structure is the library's in between, and
- * after pv_xs_unwatch() until its request is answered (!w->req.waiting). */
+ * after pv_xs_unwatch() until gone(), which may be NULL, is called. */
 void pv_xs_watch(struct pv *pv, struct pv_xs_watch *w);
-void pv_xs_unwatch(struct pv *pv, struct pv_xs_watch *w);
+void pv_xs_unwatch(struct pv *pv, struct pv_xs_watch *w,
+		   void (*gone)(struct pv_xs_watch *w));
 
 /* ---- Synchronous: not in handlers and callbacks ---- */
 

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Disks.  Any number of requests may be submitted; those that do not fit into
+ * the ring wait in a line.  They end in any order.  Data moves without a copy:
+ * while a request is under way, the pages that its data lies in are granted,
+ * whole, to the domain of the back-end.
+ *
+ * When the back-end goes away and comes back, and after a resume, requests
+ * that had no answer are sent again; when it is gone for good, all end with
+ * -XEN_ENODEV.
+ */
+#ifndef PV_BLKFRONT_H
+#define PV_BLKFRONT_H
+
+#include <pv/device.h>
+#include <xen/io/blkif.h>
+
+#define PV_BLK_SECTOR	512
+/* Pages that the data of one request may lie in. */
+#define PV_BLK_PAGES	32
+#define PV_BLK_RING	__CONST_RING_SIZE(blkif, PV_PAGE_SIZE)
+
+struct pv_blk_req {
+	/* Yours: what to do, and what to call then. */
+	enum { PV_BLK_READ, PV_BLK_WRITE, PV_BLK_FLUSH } op;
+	uint64_t sector;
+	unsigned int nr_sectors;
+	void *data;			/* on a multiple of 512 */
+	void (*done)(struct pv_blk_req *r);
+	void *ctx;
+
+	/* The answer: 0; -XEN_EIO; -XEN_EINVAL (outside the disk, too long);
+	 * -XEN_EROFS; -XEN_EOPNOTSUPP; -XEN_ENODEV.  -XEN_EBUSY: the back-end
+	 * holds on to the pages.  They are lost: never use them again. */
+	int rc;
+
+	/* The library's. */
+	struct pv_blk_req *next;
+	bool waiting;
+	unsigned int nr_refs;
+	uint32_t ref[PV_BLK_PAGES];
+};
+
+struct pv_blk {
+	struct pv_device dev;		/* first; dev.changed, dev.ctx are yours */
+
+	/* To read, when dev.phase is PV_UP. */
+	uint64_t sectors;		/* of 512 bytes */
+	uint32_t sector_size;		/* of the medium: align to it */
+	bool read_only, can_flush;
+	unsigned int max_sectors;	/* of a request on a page boundary */
+	uint64_t requests, kicks;	/* so far: sent, and events for them */
+
+	/* The library's. */
+	struct pv_lock lock;
+	bool running, refuse;
+	struct blkif_front_ring ring;
+	uint32_t ring_ref;
+	evtchn_port_t port;
+	unsigned int max_pages, nr_indirect, nr_busy;
+	struct blkif_request_segment *indirect[PV_BLK_RING];
+	uint32_t indirect_ref[PV_BLK_RING];
+	struct pv_blk_req *slot[PV_BLK_RING];
+	uint8_t free[PV_BLK_RING];	/* numbers of free slots */
+	unsigned int nr_free;
+	struct pv_blk_req *first, **last;	/* the line */
+};
+
+/* The number of a disk by its name, "xvda" or "xvdb3"; 0 when it is none. */
+uint64_t pv_blk_number(const char *name);
+
+/* Begin with a disk; dev.changed() tells when it is up.  `blk` is zeroed but
+ * for dev.changed and dev.ctx. */
+void pv_blk_open(struct pv *pv, struct pv_blk *blk, uint64_t number);
+
+/* done() is called for every request, sometimes before this returns. */
+void pv_blk_submit(struct pv_blk *blk, struct pv_blk_req *r);
+
+/* ---- Synchronous ---- */
+
+int pv_blk_read(struct pv_blk *blk, uint64_t sector, void *to, size_t bytes);
+int pv_blk_write(struct pv_blk *blk, uint64_t sector, const void *from,
+		 size_t bytes);
+int pv_blk_flush(struct pv_blk *blk);
+
+#endif

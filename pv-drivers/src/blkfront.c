@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A ring of 32 slots.  A request in the ring has a slot number of ours, which
+ * is its id on the ring; what the back-end answers is copied once, and counts
+ * only if it names a slot that is in use and the operation that is in it.
+ *
+ * A request of up to 11 pages carries its list of segments itself.  A back-end
+ * that takes indirect requests gets the longer ones that way: the list is in a
+ * page of ours that it may read.
+ */
+#include <pv/blkfront.h>
+#include <pv/pv.h>
+
+#include "text.h"
+
+#define DIRECT		BLKIF_MAX_SEGMENTS_PER_REQUEST
+#define PAGE_SECTORS	(PV_PAGE_SIZE / PV_BLK_SECTOR)
+
+static struct pv_blk *of(struct pv_device *d)
+{
+	return (struct pv_blk *)d;
+}
+
+/* ---- Requests ---- */
+
+static void finish(struct pv_blk_req *r, int rc)
+{
+	r->rc = rc;
+	PV_WRITE(r->waiting, false);
+	if (r->done)
+		r->done(r);
+}
+
+static unsigned int offset(const struct pv_blk_req *r)
+{
+	return ((uintptr_t)r->data & (PV_PAGE_SIZE - 1)) / PV_BLK_SECTOR;
+}
+
+static unsigned int pages_of(const struct pv_blk_req *r)
+{
+	if (r->op == PV_BLK_FLUSH)
+		return 0;
+	return (offset(r) + r->nr_sectors + PAGE_SECTORS - 1) / PAGE_SECTORS;
+}
+
+/* What cannot go to the back-end at all; 0: it can. */
+static int check(const struct pv_blk *b, const struct pv_blk_req *r)
+{
+	if (b->refuse)
+		return -XEN_ENODEV;
+	if (r->op == PV_BLK_FLUSH)
+		return 0;
+	if (r->op > PV_BLK_FLUSH || !r->nr_sectors || ((uintptr_t)r->data & (PV_BLK_SECTOR - 1)) ||
+	    pages_of(r) > PV_BLK_PAGES)
+		return -XEN_EINVAL;
+	return 0;
+}
+
+/* The same, for what one knows only of a disk that is there. */
+static int check_disk(const struct pv_blk *b, const struct pv_blk_req *r)
+{
+	if (r->op == PV_BLK_FLUSH)
+		return b->can_flush ? 0 : -XEN_EOPNOTSUPP;
+	if (r->sector >= b->sectors || r->nr_sectors > b->sectors - r->sector ||
+	    pages_of(r) > b->max_pages)
+		return -XEN_EINVAL;
+	return r->op == PV_BLK_WRITE && b->read_only ? -XEN_EROFS : 0;
+}
+
+/* 0, or -XEN_EBUSY when the back-end holds a page. */
+static int end_grants(struct pv_blk *b, struct pv_blk_req *r)
+{
+	int rc = 0;
+
+	while (r->nr_refs)
+		if (pv_grant_end(b->dev.pv, r->ref[--r->nr_refs]))
+			rc = -XEN_EBUSY;
+	return rc;
+}
+
+/* Grant each page of the data and name its sectors; false: table is full. */
+static bool grant(struct pv_blk *b, struct pv_blk_req *r,
+		  struct blkif_request_segment *seg)
+{
+	unsigned int nr = pages_of(r), first = offset(r), i;
+	unsigned int left = r->nr_sectors;
+	char *page = (char *)r->data - first * PV_BLK_SECTOR;
+	int ref;
+
+	for (i = 0; i < nr; i++) {
+		unsigned int n = PAGE_SECTORS - first;
+
+		if (n > left)
+			n = left;
+		ref = pv_grant(b->dev.pv, b->dev.peer_id,
+			       page + i * PV_PAGE_SIZE, r->op == PV_BLK_WRITE);
+		if (ref < 0) {
+			end_grants(b, r);
+			return false;
+		}
+		r->ref[r->nr_refs++] = ref;
+		seg[i] = (struct blkif_request_segment){
+			.gref = ref,
+			.first_sect = first,
+			.last_sect = first + n - 1,
+		};
+		left -= n;
+		first = 0;
+	}
+	return true;
+}
+
+/* Fill the next request of the ring; false when grants are short. */
+static bool fill(struct pv_blk *b, struct pv_blk_req *r, unsigned int id)
+{
+	static const uint8_t ops[] = {
+		[PV_BLK_READ] = BLKIF_OP_READ,
+		[PV_BLK_WRITE] = BLKIF_OP_WRITE,
+		[PV_BLK_FLUSH] = BLKIF_OP_FLUSH_DISKCACHE,
+	};
+	struct blkif_request *q = RING_GET_REQUEST(&b->ring,
+						   b->ring.req_prod_pvt);
+	struct blkif_request_indirect *in = (void *)q;
+	unsigned int nr = pages_of(r);
+	bool direct = nr <= DIRECT;
+
+	if (!grant(b, r, direct ? q->seg : b->indirect[id]))
+		return false;
+	if (direct) {
+		q->operation = ops[r->op];
+		q->nr_segments = nr;
+		q->handle = 0;
+		q->id = id;
+		q->sector_number = r->op == PV_BLK_FLUSH ? 0 : r->sector;
+	} else {
+		in->operation = BLKIF_OP_INDIRECT;
+		in->indirect_op = ops[r->op];
+		in->nr_segments = nr;
+		in->id = id;
+		in->sector_number = r->sector;
+		in->handle = 0;
+		in->indirect_grefs[0] = b->indirect_ref[id];
+	}
+	b->ring.req_prod_pvt++;
+	return true;
+}
+
+/*
+ * Move requests from the line into the ring while there are slots.  Those
+ * that the disk cannot do are left in *bad, for the caller to finish without
+ * the lock.  True: tell the back-end.
+ */
+static bool push(struct pv_blk *b, struct pv_blk_req **bad)
+{
+	struct pv_blk_req *r;
+	unsigned int id;
+	int notify;
+
+	while (b->running && b->nr_free && (r = b->first)) {
+		r->rc = check_disk(b, r);
+		id = b->free[b->nr_free - 1];
+		if (!r->rc && !fill(b, r, id)) {
+			if (b->nr_free < PV_BLK_RING)
+				break;		/* when one ends, again */
+			r->rc = -XEN_ENOSPC;
+		}
+		b->first = r->next;
+		if (!b->first)
+			b->last = &b->first;
+		if (r->rc) {
+			r->next = *bad;
+			*bad = r;
+			continue;
+		}
+		b->nr_free--;
+		b->slot[id] = r;
+		b->requests++;
+	}
+	if (!b->running)
+		return false;
+	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&b->ring, notify);
+	b->kicks += notify;
+	return notify;
+}
+
+static void push_and_finish(struct pv_blk *b)
+{
+	struct pv_blk_req *bad = NULL, *r;
+	bool notify;
+
+	pv_os_lock(&b->lock);
+	notify = push(b, &bad);
+	pv_os_unlock(&b->lock);
+	if (notify)
+		pv_evtchn_send(b->dev.pv, b->port);
+	while ((r = bad)) {
+		bad = r->next;
+		finish(r, r->rc);
+	}
+}
+
+void pv_blk_submit(struct pv_blk *b, struct pv_blk_req *r)
+{
+	int rc = check(b, r);
+
+	r->waiting = true;
+	r->nr_refs = 0;
+	r->next = NULL;
+	if (rc) {
+		finish(r, rc);
+		return;
+	}
+	pv_os_lock(&b->lock);
+	*b->last = r;
+	b->last = &r->next;
+	pv_os_unlock(&b->lock);
+	push_and_finish(b);
+}
+
+/* ---- Answers ---- */
+
+static int status(int16_t s)
+{
+	return s == BLKIF_RSP_OKAY ? 0 :
+	       s == BLKIF_RSP_EOPNOTSUPP ? -XEN_EOPNOTSUPP : -XEN_EIO;
+}
+
+/* The request that an answer is for; NULL: there is none like that. */
+static struct pv_blk_req *match(struct pv_blk *b,
+				const struct blkif_response *a)
+{
+	static const uint8_t ops[] = {
+		BLKIF_OP_READ, BLKIF_OP_WRITE, BLKIF_OP_FLUSH_DISKCACHE,
+	};
+	struct pv_blk_req *r;
+
+	if (a->id >= PV_BLK_RING)
+		return NULL;
+	r = b->slot[a->id];
+	return r && a->operation == ops[r->op] ? r : NULL;
+}
+
+/* Take one answer from the ring.  False: the back-end lost its mind. */
+static bool answer(struct pv_blk *b)
+{
+	struct blkif_response a;
+	struct pv_blk_req *r;
+	int rc;
+
+	RING_COPY_RESPONSE(&b->ring, b->ring.rsp_cons, &a);
+	b->ring.rsp_cons++;
+	r = match(b, &a);
+	if (!r)
+		return false;
+	pv_os_lock(&b->lock);
+	b->slot[a.id] = NULL;
+	b->free[b->nr_free++] = a.id;
+	pv_os_unlock(&b->lock);
+	rc = end_grants(b, r);
+	finish(r, rc ? rc : status(a.status));
+	return !rc;
+}
+
+static void event(void *ctx)
+{
+	struct pv_blk *b = ctx;
+	uint32_t prod;
+	int more;
+
+	if (!b->running)
+		return;
+	do {
+		prod = PV_READ(b->ring.sring->rsp_prod);
+		xen_rmb();
+		if (RING_RESPONSE_PROD_OVERFLOW(&b->ring, prod)) {
+			pv_device_break(&b->dev, "the back-end answered more than it was asked");
+			return;
+		}
+		while (b->running && b->ring.rsp_cons != prod)
+			if (!answer(b)) {
+				pv_device_break(&b->dev, "the back-end answered what was not asked, or holds a page");
+				return;
+			}
+		if (!b->running)
+			return;
+		RING_FINAL_CHECK_FOR_RESPONSES(&b->ring, more);
+	} while (more);
+	push_and_finish(b);
+}
+
+/* ---- Coming and going ---- */
+
+static unsigned int ask(struct pv_device *d, struct pv_key *key)
+{
+	(void)d;
+	key[0] = (struct pv_key){ .name = "feature-max-indirect-segments",
+				  .what = PV_READ_NUMBER };
+	return 1;
+}
+
+/* One list of segments per slot, for requests of more than 11 pages. */
+static void make_indirect(struct pv_blk *b)
+{
+	struct pv *pv = b->dev.pv;
+	unsigned int i;
+	int ref;
+
+	for (i = 0; i < PV_BLK_RING; i++) {
+		if (!b->indirect[i])
+			b->indirect[i] = pv_os_pages(pv, 1);
+		if (!b->indirect[i])
+			return;
+		ref = pv_grant(pv, b->dev.peer_id, b->indirect[i], true);
+		if (ref < 0)
+			return;
+		b->indirect_ref[i] = ref;
+		b->nr_indirect++;
+	}
+	b->max_pages = PV_BLK_PAGES;
+}
+
+static int prepare(struct pv_device *d, struct pv_key *key, unsigned int *nr)
+{
+	struct pv_blk *b = of(d);
+	struct blkif_sring *ring = pv_os_pages(d->pv, 1);
+	unsigned int i;
+	int rc;
+
+	if (!ring)
+		return -XEN_ENOMEM;
+	SHARED_RING_INIT(ring);
+	FRONT_RING_INIT(&b->ring, ring, PV_PAGE_SIZE);
+	rc = pv_grant(d->pv, d->peer_id, ring, false);
+	if (rc < 0)
+		return rc;
+	b->ring_ref = rc;
+	rc = pv_evtchn_listen(d->pv, d->peer_id, event, b);
+	if (rc < 0)
+		return rc;
+	b->port = rc;
+	for (i = 0; i < PV_BLK_RING; i++)
+		b->free[i] = PV_BLK_RING - 1 - i;
+	b->nr_free = PV_BLK_RING;
+	b->max_pages = DIRECT;
+	if (key[0].number >= PV_BLK_PAGES)
+		make_indirect(b);
+	b->max_sectors = b->max_pages * PAGE_SECTORS;
+
+	key[0] = (struct pv_key){ .name = "ring-ref", .number = b->ring_ref,
+				  .what = PV_WRITE_NUMBER };
+	key[1] = (struct pv_key){ .name = "event-channel", .number = b->port,
+				  .what = PV_WRITE_NUMBER };
+	key[2] = (struct pv_key){ .name = "protocol", .text = "x86_64-abi",
+				  .what = PV_WRITE_TEXT };
+	*nr = 3;
+	return 0;
+}
+
+enum { SECTORS, SECTOR_SIZE, INFO, FLUSH, NR_INFO };
+
+static unsigned int info(struct pv_device *d, struct pv_key *key)
+{
+	static const char names[NR_INFO][20] = {
+		[SECTORS] = "sectors", [SECTOR_SIZE] = "sector-size",
+		[INFO] = "info", [FLUSH] = "feature-flush-cache",
+	};
+	unsigned int i;
+
+	(void)d;
+	for (i = 0; i < NR_INFO; i++)
+		key[i] = (struct pv_key){ .name = names[i],
+					  .what = PV_READ_NUMBER };
+	key[SECTORS].needed = true;
+	key[SECTOR_SIZE].number = PV_BLK_SECTOR;
+	return NR_INFO;
+}
+
+static void up(struct pv_device *d, const struct pv_key *key)
+{
+	struct pv_blk *b = of(d);
+	uint64_t size = key[SECTOR_SIZE].number;
+
+	if (size < PV_BLK_SECTOR || size > PV_PAGE_SIZE || (size & (size - 1)) ||
+	    key[SECTORS].number > UINT64_MAX / PV_BLK_SECTOR) {
+		pv_device_break(d, "the back-end's disk has an impossible size");
+		return;
+	}
+	b->sectors = key[SECTORS].number;
+	b->sector_size = (uint32_t)size;
+	b->read_only = key[INFO].number & VDISK_READONLY;
+	b->can_flush = key[FLUSH].number;
+	b->running = true;
+	push_and_finish(b);
+}
+
+static void stop(struct pv_device *d)
+{
+	struct pv_blk *b = of(d);
+
+	b->running = false;
+	pv_evtchn_close(d->pv, b->port);
+	b->port = 0;
+}
+
+/* A page that they do not give back is left to them. */
+static void give_back(struct pv_blk *b, void **page, uint32_t ref,
+		      bool resumed)
+{
+	if (!*page)
+		return;
+	if (resumed || !ref || !pv_grant_end(b->dev.pv, ref))
+		pv_os_free_pages(b->dev.pv, *page, 1);
+	else
+		pv_os_log(b->dev.pv, b->dev.path, "a page is lost: the back-end keeps it");
+	*page = NULL;
+}
+
+/*
+ * What was in the ring goes in front of the line when there is a next time, in
+ * the order of slots: the order of requests is nobody's promise.
+ */
+static void take_out(struct pv_blk *b, bool resumed)
+{
+	struct pv_blk_req *r;
+	unsigned int i;
+
+	for (i = 0; i < PV_BLK_RING; i++) {
+		r = b->slot[i];
+		b->slot[i] = NULL;
+		if (!r)
+			continue;
+		if (resumed)
+			r->nr_refs = 0;
+		if (end_grants(b, r)) {
+			finish(r, -XEN_EBUSY);
+			continue;
+		}
+		r->next = b->first;
+		if (!b->first)
+			b->last = &r->next;
+		b->first = r;
+	}
+}
+
+static void fail_line(struct pv_blk *b)
+{
+	struct pv_blk_req *r;
+
+	b->refuse = true;
+	while ((r = b->first)) {
+		b->first = r->next;
+		finish(r, -XEN_ENODEV);
+	}
+	b->last = &b->first;
+}
+
+static void release(struct pv_device *d, bool again, bool resumed)
+{
+	struct pv_blk *b = of(d);
+	unsigned int i;
+
+	b->running = false;
+	if (resumed)
+		b->port = 0;
+	take_out(b, resumed);
+	give_back(b, (void **)&b->ring.sring, b->ring_ref, resumed);
+	b->ring_ref = 0;
+	for (i = 0; i < PV_BLK_RING; i++) {
+		give_back(b, (void **)&b->indirect[i], b->indirect_ref[i],
+			  resumed);
+		b->indirect_ref[i] = 0;
+	}
+	b->nr_indirect = 0;
+	if (!again)
+		fail_line(b);
+}
+
+static const struct pv_class blk_class = {
+	.type = "vbd",
+	.offered = XenbusStateInitialised,
+	.ask = ask,
+	.prepare = prepare,
+	.info = info,
+	.up = up,
+	.stop = stop,
+	.release = release,
+};
+
+void pv_blk_open(struct pv *pv, struct pv_blk *b, uint64_t number)
+{
+	b->last = &b->first;
+	b->max_sectors = DIRECT * PAGE_SECTORS;
+	pv_device_open(pv, &b->dev, &blk_class, number);
+}
+
+/* xvdX and xvdXN; the numbers of toolstack conventions. */
+uint64_t pv_blk_number(const char *name)
+{
+	uint64_t disk, part = 0;
+
+	if (name[0] != 'x' || name[1] != 'v' || name[2] != 'd' ||
+	    name[3] < 'a' || name[3] > 'z')
+		return 0;
+	disk = name[3] - 'a';
+	if (name[4] && (!text_to_number(name + 4, &part) || part > 15))
+		return 0;
+	return disk < 16 ? 202 << 8 | disk << 4 | part
+			 : 1 << 28 | disk << 8 | part;
+}
+
+/* ---- Synchronous ---- */
+
+static int run(struct pv_blk *b, int op, uint64_t sector, char *data,
+	       unsigned int nr_sectors)
+{
+	struct pv_blk_req r = {
+		.op = op,
+		.sector = sector,
+		.nr_sectors = nr_sectors,
+		.data = data,
+	};
+
+	pv_blk_submit(b, &r);
+	while (PV_READ(r.waiting))
+		pv_os_wait(b->dev.pv, UINT64_MAX);
+	return r.rc;
+}
+
+/* In pieces that end at page boundaries and that any back-end takes. */
+static int transfer(struct pv_blk *b, int op, uint64_t sector, char *data,
+		    size_t bytes)
+{
+	int rc = 0;
+
+	if (bytes % PV_BLK_SECTOR)
+		return -XEN_EINVAL;
+	while (bytes && !rc) {
+		size_t n = b->max_sectors * PV_BLK_SECTOR -
+			   ((uintptr_t)data & (PV_PAGE_SIZE - 1));
+
+		if (n > bytes)
+			n = bytes;
+		rc = run(b, op, sector, data, n / PV_BLK_SECTOR);
+		data += n;
+		bytes -= n;
+		sector += n / PV_BLK_SECTOR;
+	}
+	return rc;
+}
+
+int pv_blk_read(struct pv_blk *b, uint64_t sector, void *to, size_t bytes)
+{
+	return transfer(b, PV_BLK_READ, sector, to, bytes);
+}
+
+int pv_blk_write(struct pv_blk *b, uint64_t sector, const void *from,
+		 size_t bytes)
+{
+	return transfer(b, PV_BLK_WRITE, sector, (void *)from, bytes);
+}
+
+int pv_blk_flush(struct pv_blk *b)
+{
+	return b->can_flush ? run(b, PV_BLK_FLUSH, 0, NULL, 0) : 0;
+}

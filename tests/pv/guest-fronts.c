@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest that tries the front-ends: each word of the command line is a test,
+ * each says "fronts: NAME: ok" or what is wrong.
+ */
+#include <pv/blkfront.h>
+
+#include "tiny.h"
+
+static int failed;
+
+static void verdict(const char *name, const char *wrong)
+{
+	print("fronts: %s: %s\n", name, wrong ? wrong : "ok");
+	failed |= wrong != NULL;
+}
+
+/* ---- Disks ---- */
+
+#define REQUESTS	64
+#define PIECE		24	/* sectors of each, at odd places in its pages */
+
+static struct pv_blk disk;
+static struct pv_blk_req req[REQUESTS];
+static unsigned int done;
+
+static void count(struct pv_blk_req *r)
+{
+	(void)r;
+	done++;
+}
+
+static uint64_t pattern(uint64_t sector, unsigned int word)
+{
+	return (sector * 64 + word) * 0x9e3779b97f4a7c15;
+}
+
+/* More requests than the ring holds, each over several pages, all at once. */
+static const char *many(unsigned int op)
+{
+	unsigned int i, w;
+
+	done = 0;
+	for (i = 0; i < REQUESTS; i++) {
+		struct pv_blk_req *r = &req[i];
+		uint64_t *word;
+
+		r->op = op;
+		r->sector = 3 + i * PIECE;
+		r->nr_sectors = PIECE;
+		r->done = count;
+		if (!r->data)
+			r->data = (char *)mm_pages(&pv, 5) + 512 * (i % 8);
+		word = r->data;
+		for (w = 0; w < PIECE * 64; w++)
+			word[w] = op == PV_BLK_WRITE ? pattern(r->sector, w) : 0;
+		pv_blk_submit(&disk, r);
+	}
+	while (PV_READ(done) < REQUESTS)
+		pv_os_wait(&pv, UINT64_MAX);
+	for (i = 0; i < REQUESTS; i++) {
+		uint64_t *word = req[i].data;
+
+		if (req[i].rc)
+			return "a request of many failed";
+		for (w = 0; w < PIECE * 64; w++)
+			if (word[w] != pattern(req[i].sector, w))
+				return "data is not what was written";
+	}
+	return NULL;
+}
+
+static const char *refusals(void)
+{
+	void *page = mm_pages(&pv, 1);
+
+	if (pv_blk_read(&disk, disk.sectors, page, 512) != -XEN_EINVAL)
+		return "a sector behind the end is not refused";
+	if (pv_blk_read(&disk, disk.sectors - 1, page, 1024) != -XEN_EINVAL)
+		return "sectors across the end are not refused";
+	if (pv_blk_read(&disk, UINT64_MAX, page, 512) != -XEN_EINVAL)
+		return "a sector at the end of numbers is not refused";
+	if (pv_blk_read(&disk, 0, (char *)page + 1, 512) != -XEN_EINVAL)
+		return "odd data is not refused";
+	return NULL;
+}
+
+static const char *large(void)
+{
+	size_t bytes = 1 << 20, i;
+	uint64_t *a = mm_pages(&pv, bytes >> 12), *b = mm_pages(&pv, bytes >> 12);
+
+	if (!a || !b)
+		return "no memory";
+	for (i = 0; i < bytes / 8; i++)
+		a[i] = pattern(i, 5);
+	if (pv_blk_write(&disk, 2048, a, bytes) || pv_blk_flush(&disk) ||
+	    pv_blk_read(&disk, 2048, b, bytes))
+		return "a large transfer failed";
+	return memcmp(a, b, bytes) ? "a large transfer lost data" : NULL;
+}
+
+static void blk(void)
+{
+	pv_blk_open(&pv, &disk, pv_blk_number("xvda"));
+	if (pv_device_wait_up(&disk.dev, UINT64_MAX)) {
+		verdict("blk-up", disk.dev.trouble);
+		return;
+	}
+	print("fronts: disk of %lu sectors, %u in a request, %s\n",
+	      disk.sectors, disk.max_sectors,
+	      disk.can_flush ? "flushes" : "does not flush");
+	verdict("blk-up", NULL);
+	verdict("blk-write", many(PV_BLK_WRITE));
+	verdict("blk-read", many(PV_BLK_READ));
+	verdict("blk-refuse", refusals());
+	verdict("blk-large", large());
+	verdict("blk-close", pv_device_wait_closed(&disk.dev, UINT64_MAX)
+			     ? "the disk does not close" : NULL);
+	verdict("blk-grants", pv.gnttab.nr_used ? "grants are left" : NULL);
+}
+
+int main(void)
+{
+	if (argument("blk"))
+		blk();
+	print("fronts: end\n");
+	return failed;
+}
