@@ -19,6 +19,7 @@ struct parse {
 	struct guest_config_report *report;
 	const char *file;
 	bool device_only;	/* a lone device, not a whole guest */
+	const char *what;	/* NULL: "a guest's document" */
 	bool oom;
 	/* Seen on the way, judged at the end. */
 	unsigned int serial_line;
@@ -50,6 +51,14 @@ void doc_warning(struct parse *p, const xmlNode *n, const char *name,
 		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void doc_error_at(struct parse *p, unsigned int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* ---- Reading a document ---- */
+
+/* Is this XML at all, and not too much of it?  An error has been noted if
+ * not. */
+bool doc_check_bytes(struct parse *p, const char *xml, size_t len);
+/* The tree, to be freed, or NULL after an error. */
+xmlDoc *doc_read(struct parse *p, const char *xml, size_t len);
 
 /* ---- Reading a node ---- */
 

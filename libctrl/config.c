@@ -777,6 +777,7 @@ void guest_config_exit(void)
 
 /* A libxml2 parser that stops at the first fault and remembers it. */
 struct reader {
+	const char *what;
 	bool stopped;
 	unsigned int line;
 	char *text;
@@ -811,16 +812,18 @@ static void reader_doctype(void *ctx, const xmlChar *name,
 			   const xmlChar *public_id, const xmlChar *system_id)
 {
 	xmlParserCtxt *c = ctx;
+	const struct reader *r = c->_private;
 
 	(void)name, (void)public_id, (void)system_id;
 	reader_stop(c, (unsigned int)xmlSAX2GetLineNumber(c),
-		    doc_format("<!DOCTYPE> is not accepted: a guest's document declares no types and no entities"));
+		    doc_format("<!DOCTYPE> is not accepted: %s declares no types and no entities",
+			       r->what));
 	xmlStopParser(c);
 }
 
-static xmlDoc *read_document(struct parse *p, const char *xml, size_t len)
+xmlDoc *doc_read(struct parse *p, const char *xml, size_t len)
 {
-	struct reader r = { 0 };
+	struct reader r = { .what = p->what ? p->what : "a guest's document" };
 	xmlParserCtxt *c = xmlNewParserCtxt();
 	xmlDoc *doc;
 
@@ -849,13 +852,14 @@ static xmlDoc *read_document(struct parse *p, const char *xml, size_t len)
 
 /* Is there something for XML to read?  Binary files and empty ones get their
  * own sentence. */
-static bool check_bytes(struct parse *p, const char *xml, size_t len)
+bool doc_check_bytes(struct parse *p, const char *xml, size_t len)
 {
 	if (!len)
 		doc_error_at(p, 1, "it is empty");
 	else if (len > GUEST_XML_MAX)
-		doc_error_at(p, 1, "it has %zu bytes; a guest's document has at most %u",
-			     len, GUEST_XML_MAX);
+		doc_error_at(p, 1, "it has %zu bytes; %s has at most %u",
+			     len, p->what ? p->what : "a guest's document",
+			     GUEST_XML_MAX);
 	else if (memchr(xml, '\0', len))
 		doc_error_at(p, 1, "it is not text: it contains a zero byte");
 	else
@@ -891,7 +895,7 @@ char *guest_config_amend(const char *xml, size_t len, const char *name,
 {
 	struct guest_config_report report = { 0 };
 	struct parse p = { .report = &report, .file = "" };
-	xmlDoc *doc = read_document(&p, xml, len);
+	xmlDoc *doc = doc_read(&p, xml, len);
 	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
 	xmlNode *name_node = root ? child(root, "name") : NULL;
 	xmlChar *text = NULL, *escaped;
@@ -960,7 +964,7 @@ static int parse_into(struct parse *p, const char *xml, size_t len)
 	memcpy(p->config->xml, xml, len);
 	p->config->xml[len] = '\0';
 	p->config->xml_len = len;
-	doc = read_document(p, xml, len);
+	doc = doc_read(p, xml, len);
 	if (!doc)
 		return p->oom ? -ENOMEM : -EINVAL;
 	root = xmlDocGetRootElement(doc);
@@ -988,7 +992,7 @@ static int parse(const char *xml, size_t len, const char *file,
 
 	*out = NULL;
 	memset(report, 0, sizeof(*report));
-	if (!check_bytes(&p, xml, len))
+	if (!doc_check_bytes(&p, xml, len))
 		return -EINVAL;
 	p.config = calloc(1, sizeof(*p.config));
 	if (!p.config)

@@ -20,7 +20,6 @@
 #define NETWORK_BRIDGE_MAX	15
 #define NETWORK_HOSTS_MAX	1024
 #define NETWORK_NAMES_MAX	256
-#define NETWORK_XML_MAX		(1u << 20)
 
 enum network_forward {
 	NETWORK_ISOLATED,	/* no <forward>: guest to guest only */
@@ -87,10 +86,6 @@ struct network_config {
 	char *xml;		/* the document as it came, xml_len bytes + NUL */
 	size_t xml_len;
 };
-
-/* Loads the schema, or none (FILE NULL: the installed one).  Once. */
-int network_config_init(const char *schema, char **why);
-void network_config_exit(void);
 
 /* As guest_config_parse(): 0, or -EINVAL and an error in REPORT, or -ENOMEM.
  * REPORT is freed with guest_config_report_free(). */

@@ -45,8 +45,7 @@ static char *read_all(int fd, size_t *len)
 	return text;
 }
 
-/* The document's text, or NULL, *code, and it has been complained about. */
-static char *read_document(const char *path, int *code)
+char *document_read(const char *path, int *code)
 {
 	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) :
 		 STDIN_FILENO;
@@ -62,7 +61,7 @@ static char *read_document(const char *path, int *code)
 		goto out_close;
 	}
 	if (len > DOCUMENT_MAX)
-		fprintf(stderr, "%s: it has more than %u bytes, too many for a guest's document\n",
+		fprintf(stderr, "%s: it has more than %u bytes, too many for a document\n",
 			path, DOCUMENT_MAX);
 	else if (memchr(text, '\0', len))
 		fprintf(stderr, "%s:1: it is not text: it contains a zero byte\n",
@@ -265,7 +264,7 @@ int cmd_create(int argc, char **argv)
 		complain("the file's name is not UTF-8");
 		return CODE_USAGE;
 	}
-	xml = read_document(opt.file, &code);
+	xml = document_read(opt.file, &code);
 	return xml ? create(&opt, xml) : code;
 }
 
@@ -292,7 +291,7 @@ int cmd_validate(int argc, char **argv)
 		return usage_error();
 	if (access(SUPERVISOR_SOCKET, F_OK))
 		return validate_alone(argv[optind]);
-	xml = read_document(argv[optind], &code);
+	xml = document_read(argv[optind], &code);
 	if (!xml)
 		return code;
 	code = client_open(&c);

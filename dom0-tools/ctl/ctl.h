@@ -45,6 +45,12 @@ int client_simple(struct jline_out *request);
 /* Writes all of it to standard output; a CODE_*. */
 int print_bytes(const char *bytes, size_t len);
 
+/* ---- cmd-create.c ---- */
+
+/* The text of file PATH ("-": standard input), or NULL and *code, and it has
+ * been complained about. */
+char *document_read(const char *path, int *code);
+
 /* ---- commands: argv[0] is the command's own name ---- */
 
 int cmd_create(int argc, char **argv);
@@ -59,6 +65,9 @@ int cmd_dump_xml(int argc, char **argv);
 int cmd_dmesg(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 int cmd_version(int argc, char **argv);
+int cmd_net_list(int argc, char **argv);
+int cmd_net_define(int argc, char **argv);
+int cmd_net(int argc, char **argv);		/* the other net-* */
 
 /* The console of a domain, until the user leaves or it ends.  STARTED, if not
  * NULL, is called once the console is attached. */

@@ -62,6 +62,22 @@ static const struct command commands[] = {
 	  "  write PATH VALUE        one value\n"
 	  "  rm PATH...              nodes and all below\n"
 	  "  watch [-n N] PATH...    print paths as they change; N times, then end\n" },
+	{ "net-list", cmd_net_list, "[--json]", "list the networks",
+	  "  -j, --json       for programs\n" },
+	{ "net-info", cmd_net, "[--json] NAME",
+	  "tell about a network, its cards and leases",
+	  "  -j, --json       for programs\n" },
+	{ "net-define", cmd_net_define, "FILE",
+	  "keep the network that FILE describes, or change it",
+	  "FILE is a libvirt network document; - is standard input.\n" },
+	{ "net-undefine", cmd_net, "NAME", "forget a network", NULL },
+	{ "net-start", cmd_net, "NAME", "start a network", NULL },
+	{ "net-stop", cmd_net, "[--force] NAME", "end a network",
+	  "  -f, --force      also if guests use it\n" },
+	{ "net-autostart", cmd_net, "[--off] NAME",
+	  "start a network with the control domain",
+	  "  -o, --off        do not\n" },
+	{ "net-dump-xml", cmd_net, "NAME", "print a network's document", NULL },
 	{ "version", cmd_version, "[--json]",
 	  "print the versions of ctl, supervisor and hypervisor", NULL },
 };
@@ -99,7 +115,7 @@ static void overview(FILE *to)
 {
 	fputs("Usage: ctl COMMAND [ARGUMENT]...\n\n", to);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-10s %s\n", commands[i].name,
+		fprintf(to, "  %-13s %s\n", commands[i].name,
 			commands[i].about);
 	fputs("\nctl COMMAND --help tells more. A guest's NAME may be its id.\n"
 	      "Exit codes: 0 fine, 1 failure, 2 wrong usage, 3 not found, 4 time is over,\n"

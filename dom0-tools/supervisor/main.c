@@ -22,6 +22,7 @@
 #include "common/log.h"
 #include "device.h"
 #include "journal.h"
+#include "network.h"
 #include "supervisor.h"
 
 #ifndef PACKAGE_VERSION
@@ -197,6 +198,7 @@ static int run(const struct options *o)
 	}
 	journal_line("supervisor " PACKAGE_VERSION " starts");
 	guest_records_load(RECORD_DIR);
+	networks_load();
 	if ((rc = devices_start()))
 		return fail("devices", rc);
 	life_take_over(ctrl);

@@ -5,11 +5,16 @@
  *
  * A network is described by a file in NETWORK_DIR (the XML, NAME.xml; a file
  * NAME.autostart beside it says that it starts with the supervisor).  One that
- * runs has a record in NETWORK_RUN, from which a supervisor that comes up
- * finds it again; bridge, rules and dnsmasq do not need the supervisor.  The
- * network "default" is written when there is no NETWORK_DIR yet.
+ * runs has a folder NETWORK_RUN/NAME with what it was started as, from which
+ * a supervisor that comes up finds it again; bridge, rules and dnsmasq do not
+ * need the supervisor.  The network "default" is written when there is no
+ * NETWORK_DIR yet.
  *
- * One lock in network.c protects the table; it is held while a network is
+ *   network.c         the table, the files, requests
+ *   network-run.c     starting and stopping one
+ *   network-dnsmasq.c, nft-rules.c   what dnsmasq and the kernel are told, pure
+ *
+ * One lock in network.c protects the table and is held while a network is
  * started or stopped, which takes milliseconds.
  */
 #ifndef SUPERVISOR_NETWORK_H
@@ -20,11 +25,21 @@
 
 #include "network-config.h"
 
-struct conn;
+#ifndef NETWORK_DIR
+#define NETWORK_DIR	"/etc/bulkhead/networks"
+#endif
+#ifndef NETWORK_RUN
+#define NETWORK_RUN	"/run/bulkhead/networks"
+#endif
+#ifndef NETWORK_STATE
+#define NETWORK_STATE	"/var/lib/bulkhead/networks"
+#endif
+
 struct worker;
 struct job;
 
-/* Reads what there is, and starts what shall start by itself.  Called once. */
+/* Reads what there is, takes over what runs, starts what shall start by
+ * itself.  Called once, before threads. */
 void networks_load(void);
 
 /* What a link needs to know of the network it shall be in. */
@@ -45,9 +60,37 @@ struct network_port {
 int network_join(const char *name, const uint8_t mac[6],
 		 struct network_port *out, char **why);
 
-/* ---- Jobs: net-define, net-undefine, net-start, net-stop, net-autostart,
- * net-list, net-info, net-dump-xml ---- */
-
+/* The jobs net-define, net-undefine, net-start, net-stop, net-autostart,
+ * net-list, net-info and net-dump-xml. */
 void network_request(struct worker *w, struct job *j);
+
+/* ---- network-run.c; the caller holds the lock ---- */
+
+struct network {
+	struct network *next;
+	char *name;
+	struct network_config *defined;	/* NULL: gone when it stops */
+	struct network_config *running;	/* what it was started as, or NULL */
+	char bridge[16];		/* while it runs */
+	bool autostart;
+	int dnsmasq;			/* pidfd, or -1 */
+	unsigned int deaths;		/* of dnsmasq, lately */
+	uint64_t died_ns;
+};
+
+/* 0, or a negative errno with *why; nothing is left then. */
+int network_run_start(struct network *n, char **why);
+/* Ends it, also if half of it is gone. */
+void network_run_stop(struct network *n);
+/* After a restart of the supervisor: n->running and n->bridge come from its
+ * folder.  False: it does not run (any more), and what was left is gone. */
+bool network_run_find(struct network *n);
+/* dnsmasq ended by itself: start it again. */
+void network_run_revive(struct network *n);
+int network_run_pid(const struct network *n);
+/* Its leases, as JSON, or NULL. */
+struct json_t *network_run_leases(const struct network *n);
+/* The links of guests in it, as a JSON array of names. */
+struct json_t *network_run_ports(const struct network *n);
 
 #endif

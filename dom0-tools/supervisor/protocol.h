@@ -23,6 +23,11 @@
  *   shutdown, reboot   name, wait, timeout (seconds, 0 = none)
  *   dmesg     clear                    version
  *
+ *   net-list   json                    net-define  xml, file
+ *   net-info   name, json              net-stop    name, force
+ *   net-autostart  name, off
+ *   net-start, net-undefine, net-dump-xml  name
+ *
  * A name is a guest's name or its domain id in decimal.
  */
 #ifndef SUPERVISOR_PROTOCOL_H

@@ -2,6 +2,7 @@
 /* One request: answered here if that is quick, else made a job. */
 #include <string.h>
 
+#include "network.h"
 #include "supervisor.h"
 
 #ifndef PACKAGE_VERSION
@@ -55,6 +56,14 @@ static const struct {
 	{ "unpause", true, life_pause },
 	{ "rename", true, life_rename },
 	{ "dmesg", false, life_dmesg },
+	{ "net-list", false, network_request },
+	{ "net-info", false, network_request },
+	{ "net-define", false, network_request },
+	{ "net-undefine", false, network_request },
+	{ "net-start", false, network_request },
+	{ "net-stop", false, network_request },
+	{ "net-autostart", false, network_request },
+	{ "net-dump-xml", false, network_request },
 	{ "list", false, NULL },
 	{ "host", false, NULL },
 	{ "info", true, NULL },

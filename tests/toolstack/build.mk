@@ -8,6 +8,9 @@ TOOLSTACK_CPPFLAGS = -D_GNU_SOURCE -DHAVE_CONFIG_H -I. \
 	-DSUPERVISOR_SOCKET='"run/supervisor.sock"' \
 	-DLIBEXEC_DIR='"."' \
 	-DCONSOLED_SOCKET='"run/consoled.sock"'
+# Here no network is started; tests/net has a supervisor for that.
+TOOLSTACK_NETWORKS = -DNETWORK_DIR='"networks.d"' \
+	-DNETWORK_RUN='"run/networks"' -DNETWORK_STATE='"networks.state"'
 TOOLSTACK_SUPERVISOR = $(filter %.c,$(supervisor_SOURCES)) \
 	$(filter %.c,$(libguestconfig_la_SOURCES)) dom0-tools/common/daemon.c \
 	dom0-tools/common/log.c tests/toolstack/fake-ctrl.c \
@@ -16,7 +19,8 @@ TOOLSTACK_CTL = $(filter %.c,$(ctl_SOURCES))
 
 tests/toolstack/supervisor: $(TOOLSTACK_SUPERVISOR)
 	@$(MKDIR_P) $(@D)
-	$(AM_V_CCLD)$(CC) $(HOST_CFLAGS) $(TOOLSTACK_CPPFLAGS) -o $@ \
+	$(AM_V_CCLD)$(CC) $(HOST_CFLAGS) $(TOOLSTACK_CPPFLAGS) \
+		$(TOOLSTACK_NETWORKS) -o $@ \
 		$(filter %.c,$^) $(XML_LIBS) $(JANSSON_LIBS) $(NFT_LIBS)
 tests/toolstack/ctl: $(TOOLSTACK_CTL)
 	@$(MKDIR_P) $(@D)
