@@ -104,7 +104,8 @@ static void documents_get_the_sentences_they_deserve(void)
 		char name[256];
 		size_t len = strlen(e->d_name);
 
-		if (len < 5 || strcmp(e->d_name + len - 4, ".xml"))
+		if (len < 5 || strncmp(e->d_name, "guest-", 6) ||
+		    strcmp(e->d_name + len - 4, ".xml"))
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(len - 4),
 			 e->d_name);
