@@ -21,8 +21,8 @@
 #define build_memory_forget	fake_memory_forget
 #define build_memory_check	fake_memory_check
 #define build_image		fake_image
-#define build_store		fake_store
-#define build_store_forget	fake_store_forget
+#define build_store		fake_build_store
+#define build_store_forget	fake_build_store_forget
 #define ctrl_domain_create	fake_domain_create
 #define ctrl_domain_destroy	fake_domain_destroy
 #define ctrl_domain_unpause	fake_domain_unpause
@@ -154,14 +154,14 @@ int fake_image(struct build *b)
 	return request(b->c, "image");
 }
 
-int fake_store(struct build *b)
+int fake_build_store(struct build *b)
 {
 	b->in_store = true;
 	w.nodes++;
 	return request(b->c, "store");
 }
 
-int fake_store_forget(struct ctrl *c, uint16_t domid, const uint8_t uuid[16])
+int fake_build_store_forget(struct ctrl *c, uint16_t domid, const uint8_t uuid[16])
 {
 	(void)uuid;
 	CU_ASSERT_EQUAL(domid, 7);
