@@ -45,6 +45,11 @@ C)  # life cycle: tiny guest (toolstack alone), then Linux as an ELF and as the 
     for i in 1 2; do kernel=/payload/vmlinuz; guest lz$i "$ird" "$base g.test=hold" 128
         step 64 create_linux_vmlinuz_$i $TS_CREATE "$spec"; wait_console lz$i "GUEST: done"; step 66 destroy_linux_z $TS_DESTROY lz$i; idle 3; done
     for i in 1 2 3; do step 72 list $TS_LIST; done;;
+D)  # disk: a file in memory; the loop device in dom0, then a guest through the back-end (xl: through the loop device)
+    dd if=/dev/zero of=/tmp/d.img bs=1M count=32 2>/dev/null; loop=$(losetup -f --show /tmp/d.img)
+    [ "$DIRECT" = no ] || { mark 30; diskbench "$loop" 32; mark 31; }; disk=$(ts_disk /tmp/d.img "$loop"); [ "$disk" = "$loop" ] || losetup -d "$loop"
+    kernel=$linux; guest d "$ird" "$base g.test=disk" 256 "$disk"
+    $TS_CREATE "$spec" > /dev/null; wait_console d "GUEST: done"; say "CONSOLE disk"; ts_console d | grep -a '^disk' | tr -d '\r'; say "CONSOLE end"; $TS_DESTROY d; idle;;
 E)  # network: dom0 loopback, guest to dom0, guest to guest
     ip link set lo up; netbench serve & server=$!; idle 1; mark 40; netbench 127.0.0.1 32; mark 41
     ip link add xenbr0 type bridge; ip addr add 10.0.0.1/24 dev xenbr0; ip link set xenbr0 up

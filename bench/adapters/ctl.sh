@@ -10,10 +10,12 @@ ts_spec() {
         echo "<os><type arch='x86_64'>xen</type><kernel>$kernel</kernel>"
         [ -n "$ramdisk" ] && echo "<initrd>$ramdisk</initrd>"
         echo "<cmdline>$cmdline</cmdline></os><on_crash>preserve</on_crash><devices><console type='pty'/>"
-        [ -n "$disk" ] && echo "<disk type='block' device='disk'><driver type='raw'/><source dev='$disk'/><target dev='xvda' bus='xen'/></disk>"
+        [ -n "$disk" ] && echo "<disk type='file' device='disk'><driver type='raw'/><source file='$disk'/><target dev='xvda' bus='xen'/></disk>"
         [ -n "$bridge" ] && echo "<interface type='bridge'><source bridge='$bridge'/><mac address='$mac'/></interface>"
         echo "</devices></domain>"; } > "$1"
 }
+# Which of FILE and LOOP-DEVICE is the disk.
+ts_disk() { echo "$1"; }
 ts_spec_name() { echo "$name.xml"; }
 TS_CREATE="ctl create"
 TS_CREATE_VERBOSE="ctl create --timing"

@@ -18,6 +18,7 @@ ts_spec() {     # write $1 from the guest variables
         echo "tsc_mode = '${tsc_mode:-native}'"
         [ -n "$disk" ] && echo "disk = [ 'phy:$disk,xvda,w' ]"; [ -n "$bridge" ] && echo "vif = [ 'mac=$mac,bridge=$bridge' ]"; } > "$1"
 }
+ts_disk() { echo "$2"; }
 ts_spec_name() { echo "$name.cfg"; }
 TS_CREATE="xl create"           # + spec file; returns when the guest has been started
 TS_CREATE_VERBOSE="xl -vvv create"

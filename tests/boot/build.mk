@@ -22,11 +22,19 @@ tests/boot/probe: $(srcdir)/tests/boot/user/probe.c
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) -O1 -Wall -Wextra -static -pthread -o $@ $<
 
+tests/boot/diskverify: $(srcdir)/tests/boot/disk-death/diskverify.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) -O2 -Wall -Wextra -static -o $@ $<
+
+tests/boot/disk-guest.cpio.gz: tests/boot/diskverify \
+		$(srcdir)/tests/boot/disk-death/guest-init
+	$(AM_V_GEN)$(srcdir)/tests/boot/disk-death/mkguest $@ $<
+
 check-boot: all tests/boot/tiny tests/boot/hostile-guest tests/boot/probe
 	$(srcdir)/tests/boot/run.py --build $(builddir) $(QUESTIONS)
 .PHONY: check-boot
 
 EXTRA_DIST += $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/boot/*.[chS] \
 	$(srcdir)/tests/boot/*.py $(srcdir)/tests/boot/*.sh \
-	$(addprefix $(srcdir)/tests/boot/*/,run shapes files *.[chS])))
-CLEANFILES += tests/boot/tiny tests/boot/hostile-guest tests/boot/probe
+	$(addprefix $(srcdir)/tests/boot/*/,run shapes files guest-init mkguest *.[chS])))
+CLEANFILES += tests/boot/diskverify tests/boot/disk-guest.cpio.gz tests/boot/tiny tests/boot/hostile-guest tests/boot/probe
