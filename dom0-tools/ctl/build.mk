@@ -5,7 +5,8 @@ sbin_PROGRAMS += ctl
 ctl_SOURCES = dom0-tools/ctl/main.c dom0-tools/ctl/client.c \
 	dom0-tools/ctl/jline.c dom0-tools/ctl/cmd-create.c \
 	dom0-tools/ctl/cmd-guest.c dom0-tools/ctl/cmd-console.c \
-	dom0-tools/ctl/cmd-store.c dom0-tools/ctl/cmd-net.c libctrl/store-wire.c \
+	dom0-tools/ctl/cmd-store.c dom0-tools/ctl/cmd-net.c \
+	dom0-tools/ctl/cmd-device.c libctrl/store-wire.c \
 	dom0-tools/ctl/ctl.h dom0-tools/ctl/jline.h
 ctl_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/dom0-tools \
 	-I$(top_srcdir)/dom0-tools/supervisor -I$(top_srcdir)/libctrl \

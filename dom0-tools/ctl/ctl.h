@@ -64,6 +64,10 @@ int cmd_rename(int argc, char **argv);
 int cmd_dump_xml(int argc, char **argv);
 int cmd_dmesg(int argc, char **argv);
 int cmd_store(int argc, char **argv);
+int cmd_attach(int argc, char **argv);		/* -disk, -interface */
+int cmd_detach(int argc, char **argv);		/* -disk, -interface */
+int cmd_resize(int argc, char **argv);
+int cmd_list_devices(int argc, char **argv);	/* -disks, -interfaces */
 int cmd_version(int argc, char **argv);
 int cmd_net_list(int argc, char **argv);
 int cmd_net_define(int argc, char **argv);

@@ -50,6 +50,37 @@ static const struct command commands[] = {
 	{ "destroy", cmd_name_only, "NAME", "end a guest at once", NULL },
 	{ "rename", cmd_rename, "NAME NEW-NAME", "give a guest another name",
 	  NULL },
+	{ "attach-disk", cmd_attach, "[OPTION]... NAME SOURCE TARGET | NAME FILE",
+	  "give a running guest a disk",
+	  "  --format raw|qcow2  the image's format (raw; it is never guessed)\n"
+	  "  --readonly  --shareable  --cdrom  --discard  --cache MODE  --serial TEXT\n"
+	  "  -t, --timeout N     wait so many seconds for the guest to take it (10)\n"
+	  "SOURCE is a file or a block device, TARGET a name such as xvdb. FILE holds a\n"
+	  "lone <disk> as in a guest's document; - is standard input.\n" },
+	{ "detach-disk", cmd_detach, "[--timeout N] [--force] NAME TARGET",
+	  "take a disk away from a guest",
+	  "  -t, --timeout N  wait so many seconds for the guest to let go (10)\n"
+	  "  -f, --force      do not ask the guest\n" },
+	{ "resize-disk", cmd_resize, "NAME TARGET [SIZE]",
+	  "make a disk larger, or look at its size again",
+	  "SIZE is a number of bytes, or one with K, M, G or T.\n" },
+	{ "list-disks", cmd_list_devices, "[--json] NAME", "list a guest's disks",
+	  "  -j, --json       for programs\n" },
+	{ "attach-interface", cmd_attach,
+	  "[OPTION]... NAME [FILE]",
+	  "give a running guest a network card",
+	  "  --network NAME (default)  --bridge NAME  --mac ADDRESS  --mtu N\n"
+	  "  --target NAME       name of the control domain's end\n"
+	  "  -t, --timeout N     wait so many seconds for the guest to take it (10)\n"
+	  "FILE holds a lone <interface> as in a guest's document.\n" },
+	{ "detach-interface", cmd_detach,
+	  "[--timeout N] [--force] NAME INTERFACE|MAC",
+	  "take a network card away from a guest",
+	  "  -t, --timeout N  wait so many seconds for the guest to let go (10)\n"
+	  "  -f, --force      do not ask the guest\n" },
+	{ "list-interfaces", cmd_list_devices, "[--json] NAME",
+	  "list a guest's network cards",
+	  "  -j, --json       for programs\n" },
 	{ "validate", cmd_validate, "FILE", "check a guest's document", NULL },
 	{ "dump-xml", cmd_dump_xml, "NAME",
 	  "print the document that a guest was made from", NULL },
@@ -115,7 +146,7 @@ static void overview(FILE *to)
 {
 	fputs("Usage: ctl COMMAND [ARGUMENT]...\n\n", to);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-13s %s\n", commands[i].name,
+		fprintf(to, "  %-16s %s\n", commands[i].name,
 			commands[i].about);
 	fputs("\nctl COMMAND --help tells more. A guest's NAME may be its id.\n"
 	      "Exit codes: 0 fine, 1 failure, 2 wrong usage, 3 not found, 4 time is over,\n"

@@ -169,6 +169,12 @@ int backend_proc_adopt(struct backend_proc *p, const char *path, pid_t pid)
 	return 0;
 }
 
+void backend_proc_adopt_pid(struct backend_proc *p, pid_t pid)
+{
+	p->pid = pid;
+	p->pidfd = pidfd_open(pid, 0);
+}
+
 int backend_proc_send(struct backend_proc *p, json_t *message, const int *fds,
 		      size_t n)
 {

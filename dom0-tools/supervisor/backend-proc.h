@@ -35,6 +35,9 @@ int backend_proc_spawn(struct backend_proc *p, const char *program,
  * -ECONNREFUSED, -ENOENT: there is none. */
 int backend_proc_adopt(struct backend_proc *p, const char *path, pid_t pid);
 
+/* One that does not listen any more: it can only be ended. */
+void backend_proc_adopt_pid(struct backend_proc *p, pid_t pid);
+
 /* Sends one message, which is used up, and copies of N descriptors. */
 int backend_proc_send(struct backend_proc *p, json_t *message, const int *fds,
 		      size_t n);

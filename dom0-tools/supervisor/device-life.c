@@ -611,3 +611,484 @@ void device_respawn(struct device *d)
 	d->xb.back = BACK_NONE;
 	journal_line("%s: no thread to start it again", device_title(d, title));
 }
+
+/* ---- Attach ---- */
+
+/* Held.  The lowest index that no interface of this guest has. */
+static uint32_t nic_index(uint16_t domid)
+{
+	uint32_t i = 0;
+
+	while (device_find(domid, DEVICE_VIF, i))
+		i++;
+	return i;
+}
+
+/* Held: the new device of a running guest, or NULL, *rc and *why. */
+static struct device *new_device(struct guest_config *config, uint16_t domid,
+				 const char *guest, int *rc, char **why)
+{
+	bool is_disk = config->disk_count;
+	struct device *d;
+
+	*rc = -EEXIST;
+	if (is_disk && device_find(domid, DEVICE_VBD, config->disks[0].vdev)) {
+		say(why, "%s:%u: <disk>: guest \"%s\" has a disk %s already",
+		    config->file, config->disks[0].line, guest,
+		    config->disks[0].target);
+		return NULL;
+	}
+	d = is_disk ? adopt_disk(&config->disks[0]) :
+	    adopt_nic(&config->nics[0], nic_index(domid));
+	*rc = -ENOMEM;
+	if (!d)
+		return NULL;
+	d->domid = domid;
+	d->file = strdup(config->file);
+	snprintf(d->guest, sizeof(d->guest), "%s", guest);
+	if (!is_disk)
+		give_mac(d);
+	*rc = 0;
+	return d;
+}
+
+/* Held. */
+static int write_all(struct ctrl *ctrl, struct device *d, char **why)
+{
+	struct ctrl_store *s = ctrl_store(ctrl);
+	struct ctrl_batch *b = s ? ctrl_batch_new(s) : NULL;
+	int rc = -EIO;
+
+	if (b) {
+		device_store_make(d, b);
+		rc = ctrl_batch_run(b, true);
+	}
+	ctrl_batch_free(b);
+	if (rc)
+		say_place(d, why, strdup(s ? ctrl_store_error(s) :
+					 ctrl_error(ctrl)));
+	return rc;
+}
+
+/* Held: has the guest connected to it? */
+static bool await_connected(struct device *d, uint64_t until)
+{
+	while (!d->gone && !d->xb.stopped &&
+	       d->xb.state != XENBUS_CONNECTED) {
+		if (!devices_wait(until) && journal_boot_ns() >= until)
+			return false;
+	}
+	return true;
+}
+
+int device_attach(struct ctrl *ctrl, struct guest_config *config,
+		  uint16_t domid, const char *guest, unsigned int seconds,
+		  char **name, char **why)
+{
+	uint64_t now = journal_boot_ns();
+	struct device *d;
+	int rc = -ESRCH;
+
+	*name = *why = NULL;
+	pthread_mutex_lock(&devices_lock);
+	d = new_device(config, domid, guest, &rc, why);
+	pthread_mutex_unlock(&devices_lock);
+	if (!d)
+		return rc;
+	rc = d->kind == DEVICE_VBD ? open_disk(d, false, why) : 0;
+	if (!rc)
+		rc = begin(d, why);
+	pthread_mutex_lock(&devices_lock);
+	if (!rc)
+		rc = await_ready(d, now + MAKE_NS, why);
+	if (!rc && d->ending) {
+		say(why, "guest \"%s\": it has ended", guest);
+		rc = -ESRCH;
+	}
+	if (!rc)
+		rc = write_all(ctrl, d, why);
+	if (rc) {
+		take_back(d);
+		await_gone(d);
+	} else {
+		d->made = true;
+		device_record_save(d);
+		devices_wake();
+		*name = strdup(device_name(d));
+		if (!await_connected(d, now + seconds * 1000000000ull))
+			rc = 1;
+	}
+	device_put(d);
+	pthread_mutex_unlock(&devices_lock);
+	return rc;
+}
+
+/* ---- Detach, resize ---- */
+
+static bool mac_is(const struct device *d, const char *name)
+{
+	const uint8_t *m = d->nic.mac;
+	char text[18];
+
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", m[0],
+		 m[1], m[2], m[3], m[4], m[5]);
+	return !strcasecmp(text, name);
+}
+
+/* Held.  By its name, its number, or its address. */
+static struct device *named(uint16_t domid, enum device_kind kind,
+			    const char *name)
+{
+	char number[12];
+
+	for (struct device *d = device_first(); d; d = d->next) {
+		if (d->domid != domid || d->kind != kind || !d->made)
+			continue;
+		snprintf(number, sizeof(number), "%u", d->devid);
+		if (!strcmp(device_name(d), name) || !strcmp(number, name) ||
+		    (kind == DEVICE_VIF && mac_is(d, name)))
+			return d;
+	}
+	return NULL;
+}
+
+static struct device *find_named(uint16_t domid, enum device_kind kind,
+				 const char *name, char **why)
+{
+	struct device *d = named(domid, kind, name);
+
+	if (d)
+		d->refs++;
+	else
+		say(why, "it has no %s \"%.40s\"", device_word(kind), name);
+	return d;
+}
+
+int device_detach(uint16_t domid, enum device_kind kind, const char *name,
+		  unsigned int seconds, bool force, char **why)
+{
+	uint64_t until = journal_boot_ns() + seconds * 1000000000ull;
+	struct device *d;
+	int rc = 0;
+
+	*why = NULL;
+	pthread_mutex_lock(&devices_lock);
+	d = find_named(domid, kind, name, why);
+	if (!d) {
+		pthread_mutex_unlock(&devices_lock);
+		return -ENOENT;
+	}
+	if (force)
+		take_back(d);
+	else
+		device_want(d, XENBUS_DETACH);
+	if (force)
+		until = journal_boot_ns() + END_NS;
+	while (!d->gone && !rc) {
+		if (!devices_wait(until) && journal_boot_ns() >= until)
+			rc = -ETIMEDOUT;
+	}
+	if (rc)
+		say(why, "%s %s: the guest has not let go of it within %u s; it goes when the guest does, --force takes it away",
+		    device_word(kind), device_name(d), seconds);
+	device_put(d);
+	pthread_mutex_unlock(&devices_lock);
+	return rc;
+}
+
+/* Makes a raw image of a file larger. */
+static int grow_file(const struct guest_disk *k, uint64_t size, char **why)
+{
+	struct stat st;
+	int fd, rc = 0;
+
+	if (k->type != GUEST_DISK_FILE || k->format != GUEST_DISK_RAW ||
+	    k->readonly) {
+		say(why, "disk %s: only a raw image in a writable file can be made larger here; without a size, what was done elsewhere is looked at",
+		    k->target);
+		return -EOPNOTSUPP;
+	}
+	fd = open(k->source, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st)) {
+		rc = -errno;
+		say(why, "%s: %s", k->source, strerror(-rc));
+	} else if (!S_ISREG(st.st_mode)) {
+		rc = -EINVAL;
+		say(why, "%s: it is not a file", k->source);
+	} else if (size % 512 || (uint64_t)st.st_size > size) {
+		rc = -EINVAL;
+		say(why, "%s: it has %llu bytes; a new size is not smaller and a multiple of 512",
+		    k->source, (unsigned long long)st.st_size);
+	} else if (ftruncate(fd, (off_t)size)) {
+		rc = -errno;
+		say(why, "%s: %s", k->source, strerror(-rc));
+	}
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+/* Held: asks the back-end and waits; the answer, or NULL. */
+static json_t *ask(struct device *d, json_t *question)
+{
+	uint64_t until = journal_boot_ns() + BACK_ANSWER_NS;
+	json_t *answer;
+
+	while (d->wished && !d->gone) {
+		if (!devices_wait(until) && journal_boot_ns() >= until)
+			break;
+	}
+	if (d->wished || d->gone) {
+		json_decref(question);
+		return NULL;
+	}
+	d->wished = true;
+	d->wish = question;
+	devices_wake();
+	while (!d->answer && !d->gone && !d->xb.stopped) {
+		if (!devices_wait(until) && journal_boot_ns() >= until)
+			break;
+	}
+	json_decref(d->wish);
+	d->wish = NULL;
+	answer = d->answer;
+	d->answer = NULL;
+	d->wished = false;
+	pthread_cond_broadcast(&devices_change);
+	return answer;
+}
+
+int device_resize(uint16_t domid, const char *name, uint64_t size, char **why)
+{
+	struct device *d;
+	json_t *answer;
+	const char *word;
+	int rc = 0;
+
+	*why = NULL;
+	pthread_mutex_lock(&devices_lock);
+	d = find_named(domid, DEVICE_VBD, name, why);
+	if (!d) {
+		pthread_mutex_unlock(&devices_lock);
+		return -ENOENT;
+	}
+	if (size)
+		rc = grow_file(&d->disk, size, why);
+	if (!rc) {
+		answer = ask(d, json_pack("{s:s}", "do", "resize"));
+		word = json_string_value(json_object_get(answer, "event"));
+		if (!word || strcmp(word, "changed")) {
+			const char *reason = json_string_value(
+				json_object_get(answer, "reason"));
+
+			say(why, "disk %s: %s", device_name(d), reason ?
+			    reason : "its back-end does not answer");
+			rc = -EIO;
+		}
+		json_decref(answer);
+	}
+	device_put(d);
+	pthread_mutex_unlock(&devices_lock);
+	return rc;
+}
+
+/* ---- Taking over ---- */
+
+static char *read_file(const char *path, size_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text = fd < 0 ? NULL : malloc(RECORD_MAX);
+	ssize_t n = text ? read(fd, text, RECORD_MAX) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 0) {
+		free(text);
+		return NULL;
+	}
+	*len = (size_t)n;
+	return text;
+}
+
+/* The XML element becomes a disk or an interface again. */
+static int read_element(struct device *d)
+{
+	struct guest_config_report report;
+	struct guest_config *config = NULL;
+	unsigned int line = d->disk.line;
+	int rc = d->xml ? guest_device_parse(d->xml, strlen(d->xml), d->file ?
+					     d->file : "guest", &config,
+					     &report) : -EINVAL;
+
+	if (d->xml)
+		guest_config_report_free(&report);
+	if (!rc && d->kind == DEVICE_VBD && config->disk_count) {
+		d->disk = config->disks[0];
+		memset(&config->disks[0], 0, sizeof(config->disks[0]));
+		d->disk.line = line;
+	} else if (!rc && d->kind == DEVICE_VIF && config->nic_count) {
+		d->nic = config->nics[0];
+		memset(&config->nics[0], 0, sizeof(config->nics[0]));
+		d->nic.line = line;
+		/* One that was made up stays what it was. */
+		memcpy(d->nic.mac, d->link.mac, 6);
+		d->nic.mac_given = true;
+	} else {
+		rc = -EINVAL;
+	}
+	guest_config_free(config);
+	return rc;
+}
+
+/* What is open in the back-end is known here again. */
+static void know_source(struct device *d)
+{
+	if (d->kind == DEVICE_VBD) {
+		d->opened = !disk_source_adopt(&d->disk, d->guest, &d->source);
+		return;
+	}
+	d->link.mac_any = d->nic.mac_any;
+	d->opened = true;
+}
+
+static struct device *load_record(const char *name)
+{
+	struct device *d, *next, read;
+	char path[300];
+	size_t len = 0;
+	char *text;
+	unsigned int refs;
+	int rc;
+
+	snprintf(path, sizeof(path), RUN_DIR "/devices/%.255s", name);
+	text = read_file(path, &len);
+	rc = text ? device_record_parse(text, len, &read) : -EIO;
+	free(text);
+	if (!rc)
+		rc = read_element(&read);
+	d = rc ? NULL : device_new(read.kind, read.domid);
+	if (!d) {
+		journal_line("the record %s of a device cannot be read and is put aside",
+			     name);
+		unlink(path);
+		if (!rc)
+			device_fields_free(&read);
+		return NULL;
+	}
+	next = d->next;
+	refs = d->refs;
+	*d = read;
+	d->next = next;
+	d->refs = refs - 1;	/* the table's alone */
+	return d;
+}
+
+/* Is it a process of ours, and not another that got its number? */
+static bool is_backend(pid_t pid, const struct device *d)
+{
+	char path[40], uid_line[64], line[200];
+	bool ours = false;
+	FILE *f;
+
+	if (pid <= 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	snprintf(uid_line, sizeof(uid_line), "Uid:\t%u\t",
+		 DEVICE_UID_BASE + d->slot);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		ours |= !strncmp(line, uid_line, strlen(uid_line));
+	if (f)
+		fclose(f);
+	return ours;
+}
+
+static uint8_t read_back_state(struct ctrl_store *s, const struct device *d)
+{
+	char path[80], node[96], text[8];
+
+	device_store_path(d, false, path);
+	snprintf(node, sizeof(node), "%s/state", path);
+	if (ctrl_store_read_into(s, 0, node, text, sizeof(text)) < 0 ||
+	    text[0] < '1' || text[0] > '6' || text[1])
+		return 0;
+	return (uint8_t)(text[0] - '0');
+}
+
+/* Held.  D was read from its record: it lives on, or it is buried. */
+static void take_over(struct device *d, bool guest_lives, struct ctrl_store *s)
+{
+	pid_t pid = d->proc.pid;
+	uint8_t state = s ? read_back_state(s, d) : 0;
+	char path[108], title[160];
+	int rc;
+
+	device_path(d, "backend", path);
+	if (!is_backend(pid, d))
+		pid = 0;
+	know_source(d);
+	rc = backend_proc_adopt(&d->proc, path, pid);
+	d->xb.state = state ? state : XENBUS_INITIALISING;
+	device_serve(d);
+	if (!guest_lives || !d->made || (!state && d->xb.online)) {
+		if (rc && pid)
+			backend_proc_adopt_pid(&d->proc, pid);
+		take_back(d);
+		return;
+	}
+	if (d->xb.stopped && rc) {
+		d->xb.back = BACK_NONE;
+		return;
+	}
+	if (!rc) {
+		d->adopting = true;
+		d->xb.back = BACK_STARTING;
+		rc = backend_proc_send(&d->proc, json_pack("{s:s}", "do",
+							   "hello"), NULL, 0);
+		device_asked(d, ASK_HELLO);
+	}
+	if (rc) {
+		journal_line("%s: its back-end is gone; it is started again",
+			     device_title(d, title));
+		d->adopting = false;
+		d->asked_count = 0;
+		d->answer_by = 0;
+		backend_proc_hang_up(&d->proc);
+		d->xb.back = BACK_STARTING;
+		d->dirty = true;
+		device_respawn(d);
+	}
+}
+
+void devices_take_over(bool (*lives)(uint16_t domid))
+{
+	DIR *dir = opendir(RUN_DIR "/devices");
+	struct ctrl_store *s = NULL;
+	unsigned int found = 0;
+	struct dirent *e;
+	struct device *d;
+
+	if (!dir)
+		return;
+	pthread_mutex_lock(&devices_lock);
+	while ((e = readdir(dir))) {
+		const char *dot = strrchr(e->d_name, '.');
+
+		if (e->d_name[0] == '.' || (dot && !strcmp(dot, ".tmp")))
+			continue;
+		if (load_record(e->d_name))
+			found++;
+	}
+	if (found && ctrl_store_open(CTRL_STORE_SOCKET, &s)) {
+		ctrl_store_close(s);
+		s = NULL;
+	}
+	for (d = device_first(); d; d = d->next)
+		take_over(d, lives(d->domid), s);
+	ctrl_store_close(s);
+	devices_wake();
+	pthread_mutex_unlock(&devices_lock);
+	closedir(dir);
+	if (found)
+		journal_line("took over %u devices", found);
+}

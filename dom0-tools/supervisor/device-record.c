@@ -40,6 +40,15 @@ char *device_record_text(const struct device *d)
 		"stopped", d->xb.stopped, "ring", d->xb.ring, "why", d->why,
 		"front", d->front, "restarts", (int)d->restarts, "link",
 		d->link.name[0] ? d->link.name : NULL));
+	if (d->kind == DEVICE_VIF) {
+		const uint8_t *m = d->nic.mac;
+		char mac[18];
+
+		snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x",
+			 m[0], m[1], m[2], m[3], m[4], m[5]);
+		json_object_set_new(o, "mac", json_string(mac));
+		json_object_set_new(o, "mtu", json_integer(d->link.mtu));
+	}
 	text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
 	return text;
@@ -49,6 +58,21 @@ static bool take_text(char **where, const char *value)
 {
 	*where = value ? strdup(value) : NULL;
 	return !value || *where;
+}
+
+static bool link_fields(json_t *o, struct device *d)
+{
+	const char *mac;
+	int mtu;
+
+	if (d->kind != DEVICE_VIF)
+		return true;
+	if (json_unpack(o, "{s:s, s:i}", "mac", &mac, "mtu", &mtu) || mtu < 0)
+		return false;
+	d->link.mtu = (uint32_t)mtu;
+	return sscanf(mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx",
+		      &d->link.mac[0], &d->link.mac[1], &d->link.mac[2],
+		      &d->link.mac[3], &d->link.mac[4], &d->link.mac[5]) == 6;
 }
 
 static int fields(json_t *o, struct device *d)
@@ -89,6 +113,8 @@ static int fields(json_t *o, struct device *d)
 	d->xb.stopped = stopped;
 	d->xb.ring = ring && front;
 	strcpy(d->guest, guest);
+	if (!link_fields(o, d))
+		return -EINVAL;
 	if (link)
 		strcpy(d->link.name, link);
 	if (d->xb.ring)

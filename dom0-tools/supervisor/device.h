@@ -184,7 +184,8 @@ void devices_take_over(bool (*lives)(uint16_t domid));
 void device_respawn(struct device *d);
 void device_bury(struct device *d);
 
-/* Attach the one device of CONFIG to a running guest, within SECONDS. */
+/* Attach the one device of CONFIG to a running guest.  0; or 1, when the guest
+ * has not connected to it within SECONDS, which it may do later. */
 int device_attach(struct ctrl *ctrl, struct guest_config *config,
 		  uint16_t domid, const char *guest, unsigned int seconds,
 		  char **name, char **why);

@@ -7,6 +7,7 @@ supervisor_SOURCES += \
 	dom0-tools/supervisor/device.c dom0-tools/supervisor/device.h \
 	dom0-tools/supervisor/device-life.c \
 	dom0-tools/supervisor/device-store.c \
-	dom0-tools/supervisor/device-record.c
+	dom0-tools/supervisor/device-record.c \
+	dom0-tools/supervisor/device-view.c
 
 UNIT_TOOL_SRC += dom0-tools/supervisor/xenbus.c

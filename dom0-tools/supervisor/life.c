@@ -22,6 +22,7 @@
 
 #define DOMAINS_AT_ONCE	128
 #define HYP_LOG_MAX	(1u << 20)
+#define DEVICE_SECONDS	10	/* for a guest to take or let go of a device */
 
 /* ---- Small helpers ---- */
 
@@ -569,6 +570,180 @@ void life_rename(struct worker *w, struct job *j)
 	conn_ok(j->conn, json_pack("{s:i, s:s}", "id", t.domid, "name", to));
 }
 
+/* ---- Devices ---- */
+
+/* The running guest of a request that is ours to give devices to. */
+static bool target_ours(struct ctrl *ctrl, struct conn *c, const char *name,
+			struct target *t)
+{
+	if (!target_running(ctrl, c, name, t))
+		return false;
+	if (t->managed)
+		return true;
+	conn_fail(c, CODE_UNSUPPORTED, "guest \"%s\": it was made by another program, which has to serve its devices",
+		  t->name);
+	return false;
+}
+
+/* The lone device of a request; NULL when it has been answered. */
+static struct guest_config *read_device(struct job *j, bool disk)
+{
+	const char *xml = request_string(j->request, "xml");
+	const char *file = request_string(j->request, "file");
+	struct guest_config_report report;
+	struct guest_config *config;
+	char *text;
+	int rc;
+
+	if (!xml) {
+		conn_fail(j->conn, CODE_USAGE, "the request has no document");
+		return NULL;
+	}
+	rc = guest_device_parse(xml, strlen(xml), file ? file : "device",
+				&config, &report);
+	send_warnings(j->conn, &report);
+	if (rc) {
+		text = report_text(&report, GUEST_NOTE_ERROR);
+		conn_fail(j->conn, CODE_FAILURE, "%s", text && *text ? text :
+			  "out of memory");
+		free(text);
+	} else if (disk ? !config->disk_count : !config->nic_count) {
+		conn_fail(j->conn, CODE_USAGE, "%s: it describes no %s", file ?
+			  file : "device", disk ? "disk" : "interface");
+		guest_config_free(config);
+		rc = -EINVAL;
+	}
+	guest_config_report_free(&report);
+	return rc ? NULL : config;
+}
+
+static bool is_disk(struct job *j)
+{
+	return strstr(request_string(j->request, "do"), "disk");
+}
+
+static unsigned int seconds_of(struct job *j)
+{
+	unsigned int n = request_number(j->request, "timeout");
+
+	return n ? n : DEVICE_SECONDS;
+}
+
+void life_attach(struct worker *w, struct job *j)
+{
+	struct guest_config *config;
+	char *device, *why = NULL;
+	const char *name;
+	struct ctrl *ctrl = job_begin(w, j, &name);
+	struct target t;
+	int rc;
+
+	if (!ctrl || !target_ours(ctrl, j->conn, name, &t))
+		return;
+	config = read_device(j, is_disk(j));
+	if (!config)
+		return;
+	rc = device_attach(ctrl, config, t.domid, t.name, seconds_of(j),
+			   &device, &why);
+	guest_config_free(config);
+	if (rc < 0) {
+		conn_fail(j->conn, code_of(rc), "%s", why ? why :
+			  strerror(-rc));
+	} else {
+		journal_line("guest \"%s\": %s attached", t.name, device);
+		if (rc)
+			conn_note(j->conn, json_pack("{s:s}", "warning",
+				"the guest has not connected to it yet"));
+		conn_ok(j->conn, json_pack("{s:i, s:s*, s:s}", "id", t.domid,
+					   "device", device, "text", ""));
+	}
+	free(device);
+	free(why);
+}
+
+void life_detach(struct worker *w, struct job *j)
+{
+	const char *device = request_string(j->request, "device"), *name;
+	struct ctrl *ctrl = job_begin(w, j, &name);
+	struct target t;
+	char *why;
+	int rc;
+
+	if (!ctrl || !target_ours(ctrl, j->conn, name, &t))
+		return;
+	if (!device) {
+		conn_fail(j->conn, CODE_USAGE, "no device is named");
+		return;
+	}
+	rc = device_detach(t.domid, is_disk(j) ? DEVICE_VBD : DEVICE_VIF,
+			   device, seconds_of(j), request_flag(j->request,
+							       "force"), &why);
+	if (rc < 0) {
+		conn_fail(j->conn, code_of(rc), "guest \"%s\": %s", t.name,
+			  why ? why : strerror(-rc));
+	} else {
+		journal_line("guest \"%s\": %s detached", t.name, device);
+		conn_ok(j->conn, json_pack("{s:i}", "id", t.domid));
+	}
+	free(why);
+}
+
+void life_resize(struct worker *w, struct job *j)
+{
+	const char *device = request_string(j->request, "device"), *name;
+	json_int_t size = json_integer_value(json_object_get(j->request,
+							     "size"));
+	struct ctrl *ctrl = job_begin(w, j, &name);
+	struct target t;
+	char *why;
+	int rc;
+
+	if (!ctrl || !target_ours(ctrl, j->conn, name, &t))
+		return;
+	if (!device || size < 0) {
+		conn_fail(j->conn, CODE_USAGE, "no device is named, or no size");
+		return;
+	}
+	rc = device_resize(t.domid, device, (uint64_t)size, &why);
+	if (rc < 0)
+		conn_fail(j->conn, code_of(rc), "guest \"%s\": %s", t.name,
+			  why ? why : strerror(-rc));
+	else
+		conn_ok(j->conn, json_pack("{s:i}", "id", t.domid));
+	free(why);
+}
+
+void life_devices(struct worker *w, struct job *j)
+{
+	enum device_kind kind = is_disk(j) ? DEVICE_VBD : DEVICE_VIF;
+	const char *name;
+	struct ctrl *ctrl = job_begin(w, j, &name);
+	struct target t;
+	char *text;
+
+	if (!ctrl || !target_find(ctrl, j->conn, name, false, &t))
+		return;
+	if (request_flag(j->request, "json")) {
+		conn_ok(j->conn, json_pack("{s:{s:i, s:o}}", "json", "version",
+			1, kind == DEVICE_VBD ? "disks" : "interfaces",
+			devices_json(t.domid, kind)));
+		return;
+	}
+	text = devices_text(t.domid, kind);
+	conn_ok(j->conn, json_pack("{s:s}", "text", text ? text : ""));
+	free(text);
+}
+
+void life_info(struct worker *w, struct job *j)
+{
+	const char *name;
+	struct ctrl *ctrl = job_begin(w, j, &name);
+
+	if (ctrl)
+		view_guest(j->conn, ctrl, name, request_flag(j->request,
+							     "json"));
+}
+
 /* Whether the guest's kernel has said that it acts on such requests. */
 static bool guest_listens(struct ctrl *ctrl, uint16_t domid, const char *what)
 {
@@ -1031,6 +1206,18 @@ static void adopt(struct ctrl *ctrl, const struct ctrl_domain_info *info)
 		g->domid = info->domid;
 		g->life = GUEST_LIVE;
 	}
+}
+
+bool life_lives(uint16_t domid)
+{
+	const struct guest *g;
+	bool lives;
+
+	pthread_mutex_lock(&guests_lock);
+	g = guest_by_domid(domid);
+	lives = g && g->managed && g->life != GUEST_KEPT;
+	pthread_mutex_unlock(&guests_lock);
+	return lives;
 }
 
 void life_take_over(struct ctrl *ctrl)

@@ -202,6 +202,7 @@ static int run(const struct options *o)
 	if ((rc = devices_start()))
 		return fail("devices", rc);
 	life_take_over(ctrl);
+	devices_take_over(life_lives);
 	listen_fd = server_listen(SUPERVISOR_SOCKET);
 	if (listen_fd < 0)
 		return fail(SUPERVISOR_SOCKET, listen_fd);

@@ -21,6 +21,11 @@
  *   host      json                     dump-xml  name
  *   pause, unpause, destroy  name      rename    name, to
  *   shutdown, reboot   name, wait, timeout (seconds, 0 = none)
+ *   attach-disk, attach-interface  name, xml (a lone <disk> or <interface>),
+ *             file, timeout -> device
+ *   detach-disk, detach-interface  name, device, timeout, force
+ *   resize-disk  name, device, size (bytes; 0: look again)
+ *   list-disks, list-interfaces    name, json
  *   dmesg     clear                    version
  *
  *   net-list   json                    net-define  xml, file

@@ -55,6 +55,13 @@ static const struct {
 	{ "pause", true, life_pause },
 	{ "unpause", true, life_pause },
 	{ "rename", true, life_rename },
+	{ "attach-disk", true, life_attach },
+	{ "attach-interface", true, life_attach },
+	{ "detach-disk", true, life_detach },
+	{ "detach-interface", true, life_detach },
+	{ "resize-disk", true, life_resize },
+	{ "list-disks", true, life_devices },
+	{ "list-interfaces", true, life_devices },
 	{ "dmesg", false, life_dmesg },
 	{ "net-list", false, network_request },
 	{ "net-info", false, network_request },
@@ -66,7 +73,7 @@ static const struct {
 	{ "net-dump-xml", false, network_request },
 	{ "list", false, NULL },
 	{ "host", false, NULL },
-	{ "info", true, NULL },
+	{ "info", true, life_info },
 	{ "dump-xml", true, NULL },
 	{ "version", false, NULL },
 };
@@ -81,8 +88,6 @@ static void answer_quick(struct conn *c, struct ctrl *ctrl, const json_t *o,
 		view_list(c, ctrl, json);
 	else if (!strcmp(word, "host"))
 		view_host(c, ctrl, json);
-	else if (!strcmp(word, "info"))
-		view_guest(c, ctrl, name, json);
 	else if (!strcmp(word, "dump-xml"))
 		view_xml(c, name);
 	else

@@ -102,11 +102,18 @@ void life_pause(struct worker *w, struct job *j);	/* and unpause */
 void life_rename(struct worker *w, struct job *j);
 void life_dmesg(struct worker *w, struct job *j);
 void life_react(struct worker *w, struct job *j);
+void life_attach(struct worker *w, struct job *j);	/* disk, interface */
+void life_detach(struct worker *w, struct job *j);
+void life_resize(struct worker *w, struct job *j);
+void life_devices(struct worker *w, struct job *j);	/* lists */
+void life_info(struct worker *w, struct job *j);
 
 /* Compares the table with the domains there are; queues what follows. */
 void life_scan(struct ctrl *ctrl);
 /* After a start: adopt, bury, clean up. */
 void life_take_over(struct ctrl *ctrl);
+/* Is this domain a guest of ours that has not ended? */
+bool life_lives(uint16_t domid);
 
 /* ---- view.c ---- */
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "device.h"
 #include "journal.h"
 #include "policy.h"
 #include "supervisor.h"
@@ -280,6 +281,31 @@ static json_t *known_json(const struct known *k,
 	return o;
 }
 
+static const char *text_at(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+/* One line per device; one that was stopped says what the guest did. */
+static void devices_lines(FILE *out, const json_t *all)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(all, i, o) {
+		const char *target = text_at(o, "target"), *reason;
+
+		reason = text_at(o, "reason");
+		fprintf(out, "%-16s %s, %s%s%s%s%s\n", *target ? "disk" :
+			"interface", *target ? target : text_at(o, "interface"),
+			text_at(o, "state"), *reason ? ": " : "", reason,
+			*target ? ", " : "", *target ? text_at(o, "source") :
+			"");
+	}
+}
+
 /* An object as lines "key: value", in its order. */
 static char *object_text(json_t *o)
 {
@@ -300,6 +326,8 @@ static char *object_text(json_t *o)
 		else if (json_is_boolean(v))
 			fprintf(out, "%-16s %s\n", key, json_is_true(v) ?
 				"yes" : "no");
+		else if (json_is_array(v))
+			devices_lines(out, v);
 	}
 	fclose(out);
 	return text;
@@ -322,12 +350,23 @@ static void answer_object(struct conn *c, json_t *o, const char *key,
 	free(text);
 }
 
+static void put_devices(json_t *o, const char *key, uint16_t domid,
+			enum device_kind kind)
+{
+	json_t *all = devices_json(domid, kind);
+
+	if (json_array_size(all))
+		json_object_set(o, key, all);
+	json_decref(all);
+}
+
 void view_guest(struct conn *c, struct ctrl *ctrl, const char *name, bool json)
 {
 	struct ctrl_domain_info info;
 	struct known k;
 	bool alive;
 	int domid;
+	json_t *o;
 
 	known_find(&k, name);
 	if (!k.found || k.ended) {
@@ -349,7 +388,12 @@ void view_guest(struct conn *c, struct ctrl *ctrl, const char *name, bool json)
 		return;
 	}
 	alive = !k.ended && k.domid && !ctrl_domain_info(ctrl, k.domid, &info);
-	answer_object(c, known_json(&k, alive ? &info : NULL), "guest", json);
+	o = known_json(&k, alive ? &info : NULL);
+	if (alive && k.managed) {
+		put_devices(o, "disks", k.domid, DEVICE_VBD);
+		put_devices(o, "interfaces", k.domid, DEVICE_VIF);
+	}
+	answer_object(c, o, "guest", json);
 }
 
 /* ---- The machine, and a guest's document ---- */

@@ -149,7 +149,8 @@ code 3 info v
 echo "bad documents are refused with a sentence"
 
 code 2 frob; code 2 create; code 2 list x; code 2; code 0 --help
-for c in create list info console pause unpause shutdown reboot destroy \
+for c in attach-disk detach-disk resize-disk list-disks attach-interface \
+	detach-interface list-interfaces create list info console pause unpause shutdown reboot destroy \
 	rename validate dump-xml dmesg store version; do
 	code 0 $c --help; says "^Usage: ctl $c"
 done
@@ -236,6 +237,50 @@ until_true state $id/268440320 4
 code 0 destroy o; nothing_of_devices || die "nothing is left of it"
 echo "a device is stopped with a reason, and connects to a second kernel"
 
+guest h "" "$(disks "$(disk a.img xvda)")"
+code 0 create h.xml; id=$(sed 's/.*id //' out)
+truncate -s 1M c.img
+code 0 attach-disk h c.img xvdb; says '^xvdb attached'
+state $id/51728 4 || die "the guest is connected to it"
+code 6 attach-disk h b.img xvdb; says 'command line:1: <disk>: guest "h" has a disk xvdb already'
+code 6 attach-disk h a.img xvdc; says 'a.img: it is in use by guest "h" (xvda)'
+code 3 attach-disk h none.img xvdc; says 'none.img: No such file'
+code 3 attach-disk nobody b.img xvdc
+code 1 attach-disk h b.img fish; says '<target dev="fish">'
+code 1 attach-disk --format zip h b.img xvdc; says 'the format may be'
+code 0 list-disks h; says '^xvda  *1024  raw  *rw  *connected .*a.img'
+says '^xvdb  *1024 '
+code 0 list-disks --json h; says '"target":"xvdb"'; says '"version":1'
+code 0 info h; says '^disk  *xvdb, connected, .*c.img'
+code 0 resize-disk h xvdb 3M
+code 0 list-disks h; says '^xvdb  *3072 '
+grep -q "51728/sectors 6144" store || die "the new size stands in the store"
+code 1 resize-disk h xvdb 1M; says 'is not smaller'
+code 2 resize-disk h xvdb 3X; code 3 resize-disk h xvdz 3M
+truncate -s 4M c.img; code 0 resize-disk h xvdb
+grep -q "51728/sectors 8192" store || die "what was done elsewhere is seen"
+code 0 detach-disk h xvdb
+grep -q 51728 store && die "nothing is left of xvdb"
+code 3 detach-disk h xvdb; says 'it has no disk "xvdb"'
+code 0 attach-disk h c.img xvdh
+code 4 detach-disk --timeout 1 h xvdh; says 'has not let go'
+code 0 list-disks h; says '^xvdh .* leaving '
+code 0 detach-disk --force h xvdh
+code 0 attach-disk --timeout 1 h c.img xvdd; says 'warning: the guest has not connected'
+code 0 detach-disk --force h 51760
+disk c.img xvde > c.xml
+code 0 attach-disk h c.xml; code 0 detach-disk h xvde
+echo "<disk type='file'><sorce/></disk>" > c.xml
+code 1 attach-disk h c.xml; says 'c.xml:1: <sorce>: no such element'
+echo "<controller type='usb'/>" > c.xml
+code 1 attach-disk h c.xml; says 'neither a <disk> nor an <interface>'
+code 1 attach-disk --serial refuse h c.img xvde; says '<disk>: it does not want to'
+grep -q 51776 store && die "nothing is left of xvde"
+code 2 attach-disk h; code 2 detach-disk h; code 2 list-disks
+[ -z "$(grep -c . run/devices/$id.vbd.51760 2> /dev/null)" ] || die "no record is left"
+code 0 destroy h; nothing_of_devices || die "nothing is left of it"
+echo "disks come and go while a guest runs"
+
 guest s "end=poweroff"
 i=0; while [ $i -lt 70 ]; do
 	code 0 create s.xml
@@ -256,7 +301,8 @@ echo "the supervisor ends without a leak"
 
 start
 code 0 info s; says '^reason  *poweroff'
-guest u ""; code 0 create u.xml
+guest u "" "$(disks "$(disk a.img xvda)" "$(disk b.img xvdb)")"; code 0 create u.xml
+until_true state 1/51712 4; until_true state 1/51728 4
 cp run/domains/1.json u.json
 kill -KILL $pid; wait $pid 2> /dev/null; pid=
 echo "the next supervisor still knows who ended and why"
@@ -265,10 +311,18 @@ echo "the next supervisor still knows who ended and why"
 # and the record of a guest that is gone.
 sed 's/"id":1,/"id":9,/; s/"name":"u"/"name":"w"/' u.json > run/domains/9.json
 printf '{"half' > run/domains/00000000-0000-0000-0000-000000000002.starting
+dead=$(back_pid 1.51728); kill -KILL "$dead"
+alive=$(back_pid 1.51712)
 u=00000000-0000-0000-0000-00000000000
 FAKE_DOMAINS="1:$(echo ${u}1 | tr -d -):u 2:$(echo ${u}2 | tr -d -):h 3:$(echo ${u}3 | tr -d -):other"
 export FAKE_DOMAINS
 start
+until_true grep -q 'u": disk xvdb: its back-end is gone; it is started again' log
+until_true grep -q '1.51728.*"resume":true,"front"' back.log
+[ "$(back_pid 1.51712)" -eq "$alive" ] && kill -0 "$alive" || die "the living one goes on"
+code 0 list-disks u; says '^xvda .* connected '
+until_true sh -c "$here/ctl list-disks u | grep -q '^xvdb .* connected'"
+code 0 detach-disk u xvda; code 0 attach-disk u a.img xvda
 code 0 list; says '^u '; says '^other '
 grep -q '^h ' out && die "the half-made one is gone"
 [ -e run/domains/00000000-0000-0000-0000-000000000002.starting ] &&
@@ -277,5 +331,6 @@ code 0 dump-xml u; code 7 dump-xml other
 code 0 info w; says '^reason  *gone'
 code 0 shutdown --wait u; code 0 info u; says '^reason  *poweroff'
 code 0 destroy other
+nothing_of_devices || die "nothing is left of its devices"
 kill -TERM $pid; wait $pid; pid=
 echo "it takes over the living and removes the half made"
