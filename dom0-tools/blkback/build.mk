@@ -24,4 +24,6 @@ blkback_nbd_LDADD = $(blkback_LDADD) $(NBD_LIBS)
 
 dist_man_MANS += dom0-tools/blkback/blkback.8
 
-UNIT_TOOL_SRC += $(BLKBACK_PURE) tests/unit/blk-model.c
+UNIT_TOOL_SRC += $(BLKBACK_PURE) tests/unit/blk-model.c \
+	dom0-tools/blkback/vbd.c dom0-tools/blkback/image-file.c \
+	dom0-tools/blkback/image-nbd-none.c

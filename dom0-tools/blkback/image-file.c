@@ -235,6 +235,12 @@ int image_file_prepare(struct loop *loop)
 			NULL);
 }
 
+void image_file_finish(struct loop *loop)
+{
+	loop_del(loop, &uring_src);
+	io_uring_queue_exit(&uring);
+}
+
 /* Can the source be read directly in pieces of @unit bytes? */
 static bool reads_in(int fd, uint32_t unit)
 {

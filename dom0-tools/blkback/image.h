@@ -58,6 +58,7 @@ struct image_ops {
  * 0 or -errno.
  */
 int image_file_prepare(struct loop *loop);
+void image_file_finish(struct loop *loop);
 /*
  * @fd is a file or a block device, opened for what is meant to be done with
  * it; the image owns it.  @unit: the guest may ask for pieces of that many

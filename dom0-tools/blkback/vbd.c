@@ -653,6 +653,20 @@ static int vbd_prepare(struct backend *b)
 	return 0;
 }
 
+static void vbd_close(struct backend *b)
+{
+	struct vbd *v = b->arg;
+
+	let_go(v);
+	engine_close(&v->engine);
+	if (v->image)
+		v->image->ops->close(v->image);
+	image_file_finish(&b->loop);
+	if (v->journal_fd >= 0)
+		close(v->journal_fd);
+	memset(v, 0, sizeof(*v));
+}
+
 /* Transfers, and what libnbd says to a socket. */
 static const int vbd_syscalls[] = {
 	SYS_io_uring_enter, SYS_pread64, SYS_pwrite64, SYS_pwritev2,
@@ -674,4 +688,5 @@ const struct backend_ops vbd_ops = {
 	.stats = vbd_stats,
 	.events = vbd_events,
 	.after = vbd_after,
+	.close = vbd_close,
 };

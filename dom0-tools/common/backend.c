@@ -587,5 +587,7 @@ int backend_main(int argc, char **argv, const struct backend_ops *ops,
 	rc = loop_run(&b->loop);
 	if (rc)
 		log_die("epoll: %s", strerror(-rc));
+	if (ops->close)
+		ops->close(b);
 	return b->exit_code;
 }

@@ -100,6 +100,8 @@ struct backend_ops {
 	void (*events)(struct backend *b, const uint32_t *ports, unsigned int n);
 	/* After each round of the loop; true: run it again without waiting. */
 	bool (*after)(struct backend *b);
+	/* The end, after the loop; may be NULL. */
+	void (*close)(struct backend *b);
 };
 
 struct backend {

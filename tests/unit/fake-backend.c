@@ -168,3 +168,19 @@ int backend_copy(struct backend *b, backend_seg *segs, unsigned int n)
 		copy(&segs[i]);
 	return 0;
 }
+
+const char *backend_front_text(const json_t *front, const char *name)
+{
+	return json_string_value(json_object_get(front, name));
+}
+
+void backend_disconnected(struct backend *b)
+{
+	b->state = BACKEND_READY;
+}
+
+void backend_exit(struct backend *b, enum backend_exit code)
+{
+	b->exit_code = code;
+	b->loop.stop = true;
+}
