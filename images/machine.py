@@ -15,7 +15,7 @@ import time
 
 OVMF = [("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
         ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd")]
-CPU = "Nehalem,+rdrand"         # QEMU 7.2 emulates SMAP wrongly for rings 1 and 3
+CPU = os.environ.get("BULKHEAD_CPU", "Nehalem,+rdrand")         # QEMU 7.2 emulates SMAP wrongly for rings 1 and 3
 
 
 ESCAPES = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")

@@ -20,11 +20,7 @@ enum apic_reg {
 #define LVT_TSC_DEADLINE	0x40000
 #define LVT_NMI			0x00400
 #define ICR_BUSY		0x01000
-#define ICR_INIT		0x00500
-#define ICR_STARTUP		0x00600
-#define ICR_NMI			0x00400
 #define ICR_ASSERT		0x04000
-#define ICR_LEVEL		0x08000
 #define SPURIOUS_ENABLE		0x100
 #define BASE_ENABLE		0x800
 #define BASE_X2			0x400
@@ -62,8 +58,9 @@ void apic_eoi(void)
 	apic_write(APIC_EOI, 0);
 }
 
-static void send(u32 id, u32 what)
+void apic_send(u32 id, u32 what)
 {
+	what |= ICR_ASSERT;
 	if (apic_x2) {
 		/* The MSR is not ordered behind our stores by itself. */
 		__asm__ volatile("mfence; lfence" : : : "memory");
@@ -74,26 +71,6 @@ static void send(u32 id, u32 what)
 		cpu_relax();
 	apic_write(APIC_ICR_HIGH, id << 24);
 	apic_write(APIC_ICR, what);
-}
-
-void apic_send(u32 id, unsigned vector)
-{
-	send(id, vector | ICR_ASSERT);
-}
-
-void apic_send_init(u32 id)
-{
-	send(id, ICR_INIT | ICR_ASSERT);
-}
-
-void apic_send_startup(u32 id, unsigned page)
-{
-	send(id, ICR_STARTUP | ICR_ASSERT | page);
-}
-
-void apic_send_nmi(u32 id)
-{
-	send(id, ICR_NMI | ICR_ASSERT);
 }
 
 void apic_init_bsp(void)

@@ -74,38 +74,30 @@ struct moment {
 
 static void take_moment(const struct reference *r, struct moment *m)
 {
-	u64 before, after, best = ~0ULL;
+	u64 before, took, best = ~0ULL;
 	unsigned i;
+	u32 ref;
 
 	for (i = 0; i < 5; i++) {
-		u32 ref, apic;
-
 		before = rdtsc();
 		ref = r->read();
-		after = rdtsc();
-		apic = apic_timer_count();
-		if (after - before < best) {
-			best = after - before;
-			*m = (struct moment){ before + best / 2, ref, apic };
-		}
+		took = rdtsc() - before;
+		if (took >= best)
+			continue;
+		best = took;
+		*m = (struct moment){ before + took / 2, ref, apic_timer_count() };
 	}
 }
 
 /* mul and shift so that (ticks << shift) * mul >> 32 are nanoseconds. */
 static void set_scale(u64 hz)
 {
-	u64 ns = NS_PER_S, ticks = hz;
-
-	shift = 0;
-	while (ticks > 2 * ns) {
-		ticks >>= 1;
+	/* So that mul uses all of its 32 bits. */
+	for (shift = 0; hz > 2 * NS_PER_S; hz >>= 1)
 		shift--;
-	}
-	while (ticks <= ns) {
-		ticks <<= 1;
+	for (; hz <= NS_PER_S; hz <<= 1)
 		shift++;
-	}
-	mul = (ns << 32) / ticks;
+	mul = (NS_PER_S << 32) / hz;
 }
 
 void clock_init(void)

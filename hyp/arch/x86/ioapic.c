@@ -61,7 +61,7 @@ void ioapic_mask(u32 gsi, bool mask)
 	lock(&ioapic_lock);
 	reg_write(io, pin, low | RTE_MASKED);
 	if (!mask) {
-		reg_write(io, pin + 1, cpu_get(0)->arch.apic_id << 24);
+		reg_write(io, pin + 1, irq_target(gsi) << 24);
 		reg_write(io, pin, low);
 	}
 	unlock(&ioapic_lock);

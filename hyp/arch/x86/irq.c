@@ -14,6 +14,14 @@ static u16 vector_pirq[256];	/* 1 + pirq, 0: free */
 static u8 pirq_vector[NR_PIRQS];
 static u8 next_vector = VECTOR_DEVICE;
 
+/* Devices are spread over the CPUs; lines and messages name one by 8 bits. */
+u32 irq_target(u32 pirq)
+{
+	const u32 id = cpu_get(pirq % cpu_count)->arch.apic_id;
+
+	return id < 0xff ? id : cpu_get(0)->arch.apic_id;
+}
+
 /* A vector for the pirq; -XEN_ENOSPC when all are taken. */
 int irq_vector_alloc(u32 pirq)
 {

@@ -110,11 +110,6 @@ bool msi_is(u32 pirq)
 	return pirq < NR_PIRQS && READ_ONCE(msis[pirq].used);
 }
 
-static u64 message_address(void)
-{
-	return MESSAGE_ADDRESS | (cpu_get(0)->arch.apic_id & 0xff) << 12;
-}
-
 /* The address that a BAR holds, 0 when it is not memory. */
 static u64 bar_address(u16 bdf, unsigned bar)
 {
@@ -130,7 +125,8 @@ static u64 bar_address(u16 bdf, unsigned bar)
 	return (u64)high << 32 | (low & ~15U);
 }
 
-static int setup_msix(struct msi *m, const struct msi_request *r)
+static int setup_msix(struct msi *m, const struct msi_request *r,
+		      u32 address)
 {
 	const u32 control = pci_conf_read(m->bdf, m->cap + MSI_CONTROL, 2);
 	const u32 where = pci_conf_read(m->bdf, m->cap + 4, 4);
@@ -154,20 +150,20 @@ static int setup_msix(struct msi *m, const struct msi_request *r)
 		pci_conf_write(m->bdf, m->cap + MSI_CONTROL, 2,
 			       control | MSIX_ENABLE | MSIX_MASK_ALL);
 	m->entry[3] = 1;
-	m->entry[0] = message_address();
+	m->entry[0] = address;
 	m->entry[1] = 0;
 	m->entry[2] = m->vector;
 	return 0;
 }
 
-static int setup_msi(struct msi *m)
+static int setup_msi(struct msi *m, u32 address)
 {
 	const u32 control = pci_conf_read(m->bdf, m->cap + MSI_CONTROL, 2);
 	const u32 data = m->cap + (control & MSI_64 ? 12 : 8);
 
 	pci_conf_write(m->bdf, m->cap + MSI_CONTROL, 2,
 		       control & ~(MSI_ENABLE | MSI_MULTIPLE));
-	pci_conf_write(m->bdf, m->cap + 4, 4, message_address());
+	pci_conf_write(m->bdf, m->cap + 4, 4, address);
 	if (control & MSI_64)
 		pci_conf_write(m->bdf, m->cap + 8, 4, 0);
 	pci_conf_write(m->bdf, data, 2, m->vector);
@@ -177,6 +173,7 @@ static int setup_msi(struct msi *m)
 int msi_setup(const struct msi_request *r, u32 pirq)
 {
 	struct msi m = { .used = true, .x = r->table_base != 0 };
+	const u32 address = MESSAGE_ADDRESS | irq_target(pirq) << 12;
 	int rc;
 
 	/* Mechanism 1 reaches segment 0 only. */
@@ -193,7 +190,7 @@ int msi_setup(const struct msi_request *r, u32 pirq)
 	if (rc < 0)
 		goto out;
 	m.vector = rc;
-	rc = m.x ? setup_msix(&m, r) : setup_msi(&m);
+	rc = m.x ? setup_msix(&m, r, address) : setup_msi(&m, address);
 	if (rc)
 		irq_vector_free(m.vector);
 	else

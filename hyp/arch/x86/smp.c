@@ -66,12 +66,12 @@ static bool start_cpu(struct cpu *c)
 	*(u64 *)in_copy(&trampoline_final_cr3) = hyp_l4_mfn << PAGE_SHIFT;
 	*(u64 *)in_copy(&trampoline_stack) = (u64)cpu_stack_top(c->id);
 	memory_barrier();
-	apic_send_init(c->arch.apic_id);
+	apic_send(c->arch.apic_id, APIC_INIT);
 	delay_us(INIT_WAIT_US);
-	apic_send_startup(c->arch.apic_id, low_page >> PAGE_SHIFT);
+	apic_send(c->arch.apic_id, APIC_STARTUP | low_page >> PAGE_SHIFT);
 	if (wait_online(c, 10000))
 		return true;
-	apic_send_startup(c->arch.apic_id, low_page >> PAGE_SHIFT);
+	apic_send(c->arch.apic_id, APIC_STARTUP | low_page >> PAGE_SHIFT);
 	return wait_online(c, START_TIMEOUT_US);
 }
 
@@ -159,5 +159,5 @@ void smp_stop_others(void)
 	memory_barrier();
 	for (i = 0; i < cpu_count; i++)
 		if (&cpus[i] != this_cpu() && atomic_load(&cpus[i].online))
-			apic_send_nmi(cpus[i].arch.apic_id);
+			apic_send(cpus[i].arch.apic_id, APIC_NMI);
 }

@@ -23,6 +23,8 @@
 
 #define NR_PIRQS	256
 
+/* APIC id of the CPU that takes the pirq's interrupts. */
+u32 irq_target(u32 pirq);
 /* Routes a device vector to this CPU's pirq; see msi.c and ioapic.c. */
 int irq_vector_alloc(u32 pirq);
 void irq_vector_free(unsigned vector);

@@ -30,10 +30,11 @@ void apic_init_bsp(void);
 void apic_init_this(void);
 u32 apic_id(void);
 void apic_eoi(void);
-void apic_send(u32 apic_id, unsigned vector);
-void apic_send_init(u32 apic_id);
-void apic_send_startup(u32 apic_id, unsigned page);
-void apic_send_nmi(u32 apic_id);
+/* An interrupt to that CPU: a vector, or one of these. */
+#define APIC_NMI	0x400
+#define APIC_INIT	0x500
+#define APIC_STARTUP	0x600	/* | page where it starts */
+void apic_send(u32 apic_id, u32 what);
 void apic_timer_init_this(void);
 void apic_timer_start_count(void);	/* masked, counts down from ~0 */
 u32 apic_timer_count(void);		/* ticks since then */
