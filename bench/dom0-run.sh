@@ -65,5 +65,17 @@ F)  # memory and growth with the number of guests
         case $i in 1|10|20|40) idle 1; say "FREE $i $(ts_free_kib)"; rss "$(ts_daemons)" | sed "s/^/BENCH: RSS $i /"; rss "$(ts_guest_processes)" | awk -v i=$i '{ n++; r += $2; s += $3 } END { print "BENCH: RSSGUEST " i, n, r, s }'; awk -v i=$i '/MemAvail/ { print "BENCH: DOM0AVAIL " i, $2 }' /proc/meminfo; esac; done
     step 82 list_many $TS_LIST
     for i in $(seq "${GUESTS:-40}"); do step 84 "destroy_nth_$i" $TS_DESTROY "f$i"; idle 0.3; done; idle 2; say "FREE end $(ts_free_kib)";;
+N)  # density: GUESTS guests of pv-drivers' tiny at once; how each answers, what they take, what they leave
+    kernel=/payload/tiny-guest; n=${GUESTS:-1000}
+    weigh() { say "FREE $1 $(ts_free_kib)"; rss "$(ts_daemons)" | sed "s/^/BENCH: RSS $1 /"; awk -v i="$1" '/^MemAvail/ { print "BENCH: DOM0AVAIL " i, $2 }' /proc/meminfo; }
+    guest f0 "" stay 1; $TS_CREATE "$spec" > /dev/null; idle 1; $TS_DESTROY f0; idle 2
+    weigh 0; store_nodes > /tmp/nodes.0; ts_fds > /tmp/fds.0
+    for i in $(seq "$n"); do guest "f$i" "" stay 1; mark 80 $TS_CREATE "$spec" > /tmp/step.out 2>&1 || { say "create $i failed: $(tail -1 /tmp/step.out)"; break; }; idle 0.1
+        ts_console "f$i" | grep -aq 'tiny: this is' || { idle 2; ts_console "f$i" | grep -aq 'tiny: this is' || { say "guest $i is silent"; break; }; }
+        case $i in 1|10|50|[1-9]00|1000) idle 1; weigh "$i"; step 82 "list_$i" $TS_LIST; step 82 "list_$i" $TS_LIST;; esac; done
+    say "ALIVE $($TS_LIST | grep -c '^f[1-9]')"
+    for i in $(seq "$n"); do mark 84 $TS_DESTROY "f$i" > /tmp/step.out 2>&1 || { say "destroy $i failed: $(tail -1 /tmp/step.out)"; break; }; done
+    idle 5; weigh end; store_nodes > /tmp/nodes.1; ts_fds > /tmp/fds.1
+    diff /tmp/nodes.0 /tmp/nodes.1 > /tmp/left && diff /tmp/fds.0 /tmp/fds.1 >> /tmp/left && say "LEFT nothing" || { say "LEFT $(wc -l < /tmp/left)"; head -20 /tmp/left; };;
 esac; done
 say "END"

@@ -64,12 +64,12 @@ tiny: $(PV_GUESTS)
 
 pv-obj/libpv.pc: $(srcdir)/pv-drivers/libpv.pc.in Makefile
 	@$(MKDIR_P) $(@D)
-	$(AM_V_GEN)sed -e 's|@VERSION@|$(VERSION)|' -e 's|@includedir@|$(includedir)|' \
-		-e 's|@libdir@|$(libdir)|' $< > $@
+	$(AM_V_GEN)sed -e 's|@VERSION[@]|$(VERSION)|' -e 's|@includedir[@]|$(includedir)|' \
+		-e 's|@libdir[@]|$(libdir)|' -e 's|@pkgdatadir[@]|$(pkgdatadir)|' $< > $@
 
 pv-obj/tiny.xml: $(srcdir)/pv-drivers/tiny/tiny.xml.in Makefile
 	@$(MKDIR_P) $(@D)
-	$(AM_V_GEN)sed 's|@pkgdatadir@|$(pkgdatadir)|' $< > $@
+	$(AM_V_GEN)sed 's|@pkgdatadir[@]|$(pkgdatadir)|' $< > $@
 
 pvlibdir = $(libdir)
 pvlib_DATA = pv-obj/libpv.a
@@ -82,6 +82,29 @@ noinst_DATA += $(PV_GUESTS)
 example_DATA = pv-obj/tiny.xml
 EXTRA_DIST += pv-drivers/libpv.pc.in pv-drivers/tiny/tiny.xml.in $(PV_SRC) $(PV_TINY_SRC) $(PV_MAIN:%=%.c) \
 	$(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/pv-drivers/*/*.h))
+
+# The kit: what one copies to make a guest of one's own.
+pvkitdir = $(pkgdatadir)/pv-drivers
+pvkit_DATA = $(PV_TINY_SRC) pv-drivers/tiny/tiny.h pv-obj/Makefile
+pvexampledir = $(pvkitdir)/examples
+pvexample_DATA = $(filter pv-drivers/%,$(PV_MAIN:%=%.c))
+EXTRA_DIST += pv-drivers/tiny/Makefile.kit
+pv-obj/Makefile: $(srcdir)/pv-drivers/tiny/Makefile.kit
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)cp $< $@
+
+# What a writer of front-ends needs, alone.
+install-pv: install-pvlibDATA install-dist_pvincludeDATA install-pvpcDATA \
+	install-pvkitDATA install-pvexampleDATA
+.PHONY: install-pv
+
+# What the manual builds, for its boot test.
+PV_MANUAL = pv-obj/manual/entropy/entropy pv-obj/manual/entropy/entropy-back \
+	pv-obj/manual/entropy.xml pv-obj/manual/control.sh
+$(PV_MANUAL): pv-obj/manual/stamp ;
+pv-obj/manual/stamp: $(srcdir)/docs/writing-a-frontend.md pv-obj/libpv.a libctrl.la \
+		$(srcdir)/tests/scripts/manual-check.sh
+	$(AM_V_GEN)srcdir=$(srcdir) MAKE='$(MAKE)' sh $(srcdir)/tests/scripts/manual-check.sh && touch $@
 
 CLEAN_HOOKS += pv-clean
 pv-clean:

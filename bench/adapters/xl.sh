@@ -28,3 +28,5 @@ ts_console() { cat "/var/log/xen/console/guest-$1.log" 2>/dev/null; }
 ts_free_kib() { local m; m=$(xl info | awk '/^free_memory/ { print $3 }'); echo $((m * 1024)); }
 ts_daemons() { pgrep -x 'oxenstored|xenstored|xenconsoled'; }
 ts_guest_processes() { pgrep -x xl; }   # what stays resident for the guests
+store_nodes() { xenstore-ls -f / 2> /dev/null | sed 's/ = .*//'; }
+ts_fds() { local p; for p in $(ts_daemons); do echo "$(cat /proc/$p/comm) $(ls /proc/$p/fd | wc -l)"; done; ps ax | wc -l; }

@@ -66,6 +66,20 @@ int pv_gnttab_init(struct pv *pv)
 	return grow(pv);
 }
 
+/* The same frames, where they were. */
+int pv_gnttab_show(struct pv *pv, unsigned int frames)
+{
+	xen_pfn_t mfn[PV_GRANT_FRAMES];
+	unsigned int i;
+
+	if (setup(frames, mfn))
+		return -XEN_ENOSPC;
+	for (i = 0; i < frames; i++)
+		if (!pv_os_map(pv, pv->gnttab.frame[i], &mfn[i], 1))
+			return -XEN_ENOMEM;
+	return 0;
+}
+
 static uint32_t take(struct pv_gnttab *t)
 {
 	uint32_t ref;

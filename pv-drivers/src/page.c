@@ -2,6 +2,11 @@
 /* Changes and look-ups of page-table entries. */
 #include <pv/pv.h>
 
+uint64_t pv_pfn(uint64_t mfn)
+{
+	return ((const volatile uint64_t *)__HYPERVISOR_VIRT_START)[mfn];
+}
+
 int pv_map(const void *at, uint64_t pte)
 {
 	return (int)pv_hypercall(__HYPERVISOR_update_va_mapping,

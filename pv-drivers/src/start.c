@@ -25,6 +25,25 @@ int pv_start(struct pv *pv, struct start_info *start)
 	return pv_gnttab_init(pv);
 }
 
+int pv_resume(struct pv *pv)
+{
+	int rc = map_shared(pv);
+
+	if (rc)
+		return rc;
+	pv_evtchn_init(pv);
+	pv_console_init(pv);
+	rc = pv_gnttab_init(pv);
+	return rc ? rc : pv_xenbus_resume(pv);
+}
+
+int pv_stay(struct pv *pv, unsigned int grant_frames)
+{
+	int rc = map_shared(pv);
+
+	return rc ? rc : pv_gnttab_show(pv, grant_frames);
+}
+
 void pv_shutdown(struct pv *pv, unsigned int reason)
 {
 	struct sched_shutdown op = { .reason = reason };

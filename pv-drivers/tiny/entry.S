@@ -63,4 +63,5 @@ stack_end:
 	note	6,  .asciz "tiny"		/* what it is */
 	note	8,  .asciz "generic"		/* loader */
 	note	9,  .asciz "yes"		/* may run with PAE */
+	note	14, .quad 1			/* knows of suspends called off */
 	.section .note.GNU-stack, "", @progbits

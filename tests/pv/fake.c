@@ -113,6 +113,19 @@ void *pv_os_map(struct pv *pv, void *at, const uint64_t *mfn, unsigned int nr)
 	return page_of(mfn[0]);
 }
 
+uint64_t pv_pfn(uint64_t mfn)
+{
+	return mfn - FIRST_MFN;
+}
+
+/* Nothing is really hidden, but it is noted. */
+int pv_map(const void *at, uint64_t pte)
+{
+	(void)at;
+	fake.hidden += pte == 0;
+	return 0;
+}
+
 /* ---- Locks, log ---- */
 
 void pv_os_lock(struct pv_lock *lock)
@@ -241,19 +254,44 @@ void fake_hold(uint32_t ref, bool hold)
 		grants[ref].flags &= ~GTF_reading;
 }
 
+static void forget_store(void);
+
+/* A new domain: nothing of what the old one had with others is there. */
+static long suspend(uint64_t start_mfn)
+{
+	unsigned int p;
+
+	if (page_of(start_mfn) != start)
+		die("a suspend does not name start_info");
+	if (fake.hidden != 2)
+		die("a suspend with foreign frames in sight");
+	if (start->store_mfn != pv_pfn(mfn_of(ring)))
+		die("a suspend with an mfn for the store");
+	fake.hidden = 0;
+	if (fake.call_off)
+		return 1;
+	memset(grants, 0, PV_PAGE_SIZE);
+	memset(ring, 0, PV_PAGE_SIZE);
+	memset(fake.pv.shared, 0, PV_PAGE_SIZE);
+	forget_store();
+	for (p = 0; p < PORTS; p++)
+		open_port[p] = p == STORE_PORT || p == CONSOLE_PORT;
+	fake.ports = 0;
+	start->store_mfn = mfn_of(ring);
+	start->console.domU.mfn += FIRST_MFN;
+	return 0;
+}
+
 long pv_hypercall(unsigned int nr, unsigned long a, unsigned long b,
 		  unsigned long c, unsigned long d)
 {
-	(void)c;
 	(void)d;
 	if (nr == __HYPERVISOR_event_channel_op)
 		return event_op(a, (void *)b);
 	if (nr == __HYPERVISOR_grant_table_op)
 		return grant_op(a, (void *)b);
-	if (nr == __HYPERVISOR_sched_op && a == SCHEDOP_shutdown) {
-		fake.suspended++;
-		return 0;
-	}
+	if (nr == __HYPERVISOR_sched_op && a == SCHEDOP_shutdown)
+		return suspend(c);
 	return -XEN_ENOSYS;
 }
 
@@ -266,6 +304,12 @@ static struct node { char path[128], value[128]; } nodes[NODES];
 static struct watch { char path[128], token[32]; } watches[WATCHES];
 static char answers[65536], question[8192];
 static size_t answer_bytes, answer_at, question_bytes;
+
+static void forget_store(void)
+{
+	memset(watches, 0, sizeof(watches));
+	answer_bytes = answer_at = question_bytes = 0;
+}
 
 static struct node *find(const char *path, bool make)
 {
@@ -509,6 +553,8 @@ void fake_start(void)
 	shared = take_pages(1);
 	grants = take_pages(1);
 	ring = take_pages(1);
+	start->nr_pages = FAKE_PAGES;
+	start->mfn_list = (uintptr_t)take_pages(2);
 	start->shared_info = mfn_of(shared) << PV_PAGE_SHIFT;
 	start->store_mfn = mfn_of(ring);
 	start->store_evtchn = STORE_PORT;

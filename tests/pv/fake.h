@@ -31,7 +31,8 @@ struct fake {
 	unsigned int pages, ports;	/* in use */
 	unsigned int pages_short;	/* refuse after so many; 0: never */
 	char log[256];			/* the last line */
-	unsigned int suspended;
+	unsigned int hidden;		/* entries of page tables set to 0 */
+	bool call_off;			/* the next suspend */
 };
 extern struct fake fake;
 

@@ -4,6 +4,7 @@
  * each says "fronts: NAME: ok" or what is wrong.
  */
 #include <pv/blkfront.h>
+#include <pv/suspend.h>
 
 #include "tiny.h"
 
@@ -120,10 +121,55 @@ static void blk(void)
 	verdict("blk-grants", pv.gnttab.nr_used ? "grants are left" : NULL);
 }
 
+/* ---- Suspend: with a disk, whose content is looked at before and after ---- */
+
+static struct pv_suspend suspend;
+static enum pv_request request;
+
+static void requested(struct pv_suspend *s, enum pv_request what)
+{
+	(void)s;
+	request = what;
+}
+
+static void wait_for(enum pv_request what)
+{
+	while (PV_READ(request) != what)
+		pv_os_wait(&pv, UINT64_MAX);
+	request = PV_NO_REQUEST;
+}
+
+static void be_suspended(void)
+{
+	int rc;
+
+	suspend.requested = requested;
+	verdict("suspend-open", pv_suspend_open(&pv, &suspend) ?
+				"no memory for it" : NULL);
+	pv_blk_open(&pv, &disk, pv_blk_number("xvda"));
+	if (pv_device_wait_up(&disk.dev, UINT64_MAX)) {
+		verdict("suspend-disk", disk.dev.trouble);
+		return;
+	}
+	verdict("suspend-write", many(PV_BLK_WRITE));
+	print("fronts: waits for a suspend\n");
+	wait_for(PV_SUSPEND);
+	rc = pv_suspend(&pv, &suspend);
+	if (rc == 1)
+		pv_device_resume(&disk.dev);
+	print("fronts: suspend: %s\n", rc == 1 ? "resumed" :
+	      rc ? "is not possible" : "called off");
+	verdict("suspend-read", many(PV_BLK_READ));
+	wait_for(PV_POWEROFF);
+	verdict("suspend-poweroff", NULL);
+}
+
 int main(void)
 {
 	if (argument("blk"))
 		blk();
+	if (argument("suspend"))
+		be_suspended();
 	print("fronts: end\n");
 	return failed;
 }

@@ -34,7 +34,8 @@ int pv_grant_mfn(struct pv *pv, domid_t peer, uint64_t mfn, bool read_only);
  */
 int pv_grant_end(struct pv *pv, uint32_t ref);
 
-/* Used by pv_start() and pv_resume(). */
+/* Used by pv_start() and pv_resume(); by pv_stay(). */
 int pv_gnttab_init(struct pv *pv);
+int pv_gnttab_show(struct pv *pv, unsigned int frames);
 
 #endif

@@ -31,10 +31,7 @@ static inline uint64_t pv_pte(uint64_t mfn, uint64_t bits)
 }
 
 /* The pfn of a frame; for a frame that is not ours, any number at all. */
-static inline uint64_t pv_pfn(uint64_t mfn)
-{
-	return ((const volatile uint64_t *)__HYPERVISOR_VIRT_START)[mfn];
-}
+uint64_t pv_pfn(uint64_t mfn);
 
 /* Change what one address shows.  Its last-level table must exist. */
 int pv_map(const void *at, uint64_t pte);

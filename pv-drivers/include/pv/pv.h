@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One paravirtual guest.  The structure is yours (one static one, usually);
+ * One paravirtual guest.  The structure is yours (a static one, or zeroed);
  * the library has no memory of its own.  pv_start() fills it, everything else
  * takes it.
  *
@@ -38,6 +38,11 @@ struct pv {
  * guest without console or store works, as long as it does not use them.
  */
 int pv_start(struct pv *pv, struct start_info *start);
+
+/* Used by pv_suspend().  After a resume: what start_info names now; after one
+ * that was called off: what it named, with so many frames of grants. */
+int pv_resume(struct pv *pv);
+int pv_stay(struct pv *pv, unsigned int grant_frames);
 
 /* The end.  The reason is SHUTDOWN_poweroff, _reboot or _crash. */
 void pv_shutdown(struct pv *pv, unsigned int reason) __attribute__((noreturn));

@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# docs/writing-a-frontend.md for someone who has only the installed package: its
+# code is cut out of it and built, by its own commands, in a folder of its own.
+# The programs stay in pv-obj/manual, for tests/boot/front-end-manual.
+set -e
+srcdir=$(cd "${srcdir:-.}" && pwd)
+build=$(pwd)
+if ! command -v pkg-config > /dev/null; then echo "manual: pkg-config is not installed; skipped"; exit 77; fi
+stage=$build/pv-obj/stage manual=$build/pv-obj/manual
+rm -rf "$stage" "$manual"
+mkdir -p "$stage" "$manual"
+${MAKE:-make} -s install-pv install-libLTLIBRARIES install-includeHEADERS install-pkgconfigDATA \
+	DESTDIR="$stage" > "$manual/install.log" 2>&1 || { tail -5 "$manual/install.log"; exit 1; }
+cd "$manual"
+# The package's paths, as if its prefix were the stage.
+find "$stage" -name pkgconfig -type d > dirs
+PKG_CONFIG_LIBDIR=$(head -1 dirs)
+export PKG_CONFIG_LIBDIR
+sed -i "s|=/|=$stage/|; s|-\([IL]\)/|-\1$stage/|g" "$PKG_CONFIG_LIBDIR"/*.pc
+python3 "$srcdir/tests/scripts/manual.py" "$srcdir/docs/writing-a-frontend.md" . run control > steps.all
+python3 "$srcdir/tests/scripts/manual.py" "$srcdir/docs/writing-a-frontend.md" . run > run.sh
+python3 "$srcdir/tests/scripts/manual.py" "$srcdir/docs/writing-a-frontend.md" . control > control.sh
+# The first step makes the directory; the code belongs into it before the next.
+sed -i "s|^cd entropy\$|cd entropy; cp ../entropy.h ../*.c .|" run.sh
+sh -e run.sh > log 2>&1 || { cat log; echo "manual: a step failed"; exit 1; }
+if grep -n 'warning:' log; then echo "manual: its code has warnings"; exit 1; fi
+for f in tiny entropy entropy-back; do
+	[ -s entropy/$f ] || { echo "manual: there is no $f"; exit 1; }
+done
+cp entropy/tiny "$build/pv-obj/manual/tiny-by-manual"
+echo "manual: built by its own commands"
