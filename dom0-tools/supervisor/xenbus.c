@@ -123,7 +123,9 @@ static unsigned int ready(struct xenbus *x)
 		return 0;
 	x->back = BACK_READY;
 	/* At first these are its features; later they stand there already. */
-	return x->state == XENBUS_INITIALISING ? XENBUS_DO_NODES : 0;
+	if (x->state != XENBUS_INITIALISING)
+		return 0;
+	return XENBUS_DO_NODES | set_state(x, XENBUS_INIT_WAIT);
 }
 
 static unsigned int serving(struct xenbus *x)
