@@ -528,6 +528,17 @@ void device_bury(struct device *d)
 	}
 }
 
+bool devices_any(uint16_t domid)
+{
+	bool any = false;
+
+	pthread_mutex_lock(&devices_lock);
+	for (struct device *d = device_first(); d; d = d->next)
+		any |= d->domid == domid;
+	pthread_mutex_unlock(&devices_lock);
+	return any;
+}
+
 void devices_end_guest(uint16_t domid)
 {
 	uint64_t until = journal_boot_ns() + END_NS;

@@ -174,6 +174,7 @@ const struct ctrl_create_devices *device_set_hooks(struct device_set *s);
  * sentence if it was they who failed, else NULL; the caller frees it. */
 void device_set_settle(struct device_set *s, bool ok, char **why);
 
+bool devices_any(uint16_t domid);
 /* Ends all devices of a guest that ends; returns when they are gone. */
 void devices_end_guest(uint16_t domid);
 void devices_rename_guest(uint16_t domid, const char *name);

@@ -79,7 +79,7 @@ char *guest_record_text(const struct guest *g)
 	if (!o)
 		return NULL;
 	json_object_update_new(o,
-		json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:i, s:i, s:s*, s:s*}",
+		json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:i, s:i, s:s*, s:s*, s:s*}",
 			  "on_poweroff", guest_action_name(g->on_poweroff),
 			  "on_reboot", guest_action_name(g->on_reboot),
 			  "on_crash", guest_action_name(g->on_crash),
@@ -88,7 +88,8 @@ char *guest_record_text(const struct guest *g)
 			  "born_ns", (json_int_t)g->born_ns,
 			  "short_lives", (int)g->short_lives,
 			  "restarts", (int)g->restarts,
-			  "reason", g->reason, "detail", g->detail));
+			  "reason", g->reason, "detail", g->detail,
+			  "finish", g->finish));
 	text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
 	return text;
@@ -121,6 +122,7 @@ static int record_fields(json_t *o, struct guest *g)
 {
 	const char *name, *uuid, *life, *off, *reboot, *crash;
 	const char *file = NULL, *xml = NULL, *reason = NULL, *detail = NULL;
+	const char *finish = NULL;
 	json_int_t started, ended, born;
 	int version, domid, managed, lives, restarts;
 
@@ -129,11 +131,11 @@ static int record_fields(json_t *o, struct guest *g)
 			"managed", &managed, "name", &name, "uuid", &uuid,
 			"on_poweroff", &off, "on_reboot", &reboot,
 			"on_crash", &crash) ||
-	    json_unpack(o, "{s:I, s:I, s:I, s:i, s:i, s?s, s?s, s?s, s?s}",
+	    json_unpack(o, "{s:I, s:I, s:I, s:i, s:i, s?s, s?s, s?s, s?s, s?s}",
 			"started", &started, "ended", &ended, "born_ns", &born,
 			"short_lives", &lives, "restarts", &restarts,
 			"file", &file, "xml", &xml, "reason", &reason,
-			"detail", &detail))
+			"detail", &detail, "finish", &finish))
 		return -EINVAL;
 	if (version != 1 || domid < 0 || domid > 0x7fef || lives < 0 ||
 	    restarts < 0 || !uuid_parse(uuid, g->uuid) ||
@@ -154,6 +156,7 @@ static int record_fields(json_t *o, struct guest *g)
 	guest_set(&g->xml, xml);
 	guest_set(&g->reason, reason);
 	guest_set(&g->detail, detail);
+	guest_set(&g->finish, finish);
 	return g->name ? 0 : -ENOMEM;
 }
 
@@ -177,6 +180,7 @@ void guest_fields_free(struct guest *g)
 	free(g->xml);
 	free(g->reason);
 	free(g->detail);
+	free(g->finish);
 	memset(g, 0, sizeof(*g));
 }
 
@@ -320,6 +324,15 @@ struct guest *guest_by_uuid(const uint8_t uuid[16])
 	return NULL;
 }
 
+struct guest *guest_starting(const uint8_t uuid[16])
+{
+	for (struct guest *g = table; g; g = g->next) {
+		if (g->life == GUEST_STARTING && !memcmp(g->uuid, uuid, 16))
+			return g;
+	}
+	return NULL;
+}
+
 static bool parse_domid(const char *s, uint16_t *out)
 {
 	unsigned long v;
@@ -381,13 +394,27 @@ void guest_forget(struct guest *g)
 	free(g);
 }
 
+void guest_record_drop(uint16_t domid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%u.json", domid);
+	unlinkat(folder_fd, path, 0);
+}
+
 void guest_bury(struct guest *g, const char *reason, const char *detail)
+{
+	record_remove(g);
+	guest_bury_unfinished(g, reason, detail);
+}
+
+void guest_bury_unfinished(struct guest *g, const char *reason,
+			   const char *detail)
 {
 	uint64_t slot = buried++ % EPITAPHS_MAX;
 	struct guest *e = &epitaphs[slot];
 	char path[64], *text;
 
-	record_remove(g);
 	unlink_guest(g);
 	if (!g->ended)
 		g->ended = journal_now();
@@ -398,6 +425,7 @@ void guest_bury(struct guest *g, const char *reason, const char *detail)
 	free(g);
 	/* An epitaph needs no description any more. */
 	guest_set(&e->xml, NULL);
+	guest_set(&e->finish, NULL);
 	text = guest_record_text(e);
 	epitaph_path(slot, path);
 	if (text)

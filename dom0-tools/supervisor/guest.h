@@ -44,6 +44,9 @@ struct guest {
 	unsigned int short_lives, restarts;
 	char *reason;			/* "poweroff" ... once it ended */
 	char *detail;			/* a sentence, or NULL */
+	/* What has been begun and a next supervisor has to finish: "" is its
+	 * end, a name is to be started again under that; NULL is nothing. */
+	char *finish;
 	bool in_scan;			/* was in the table when a scan began */
 };
 
@@ -55,6 +58,8 @@ struct guest *guest_first(void);
 struct guest *guest_by_name(const char *name);
 struct guest *guest_by_domid(uint16_t domid);
 struct guest *guest_by_uuid(const uint8_t uuid[16]);
+/* Of two with one UUID, the half made one. */
+struct guest *guest_starting(const uint8_t uuid[16]);
 /* A name, or a domain id in decimal. */
 struct guest *guest_find(const char *name_or_id);
 /* A guest in the table, STARTING, with a copy of NAME; NULL: no memory. */
@@ -63,6 +68,9 @@ struct guest *guest_add(const char *name, const uint8_t uuid[16]);
 void guest_forget(struct guest *g);
 /* Out of the table; its epitaph stays.  REASON and DETAIL are copied. */
 void guest_bury(struct guest *g, const char *reason, const char *detail);
+/* The same, but its record stays until guest_record_drop(). */
+void guest_bury_unfinished(struct guest *g, const char *reason,
+			   const char *detail);
 /* The last guest of this name (or id) that ended, or NULL. */
 const struct guest *guest_epitaph(const char *name_or_id);
 void guest_set(char **where, const char *value);
@@ -75,6 +83,8 @@ void guest_records_load(const char *folder);
 int guest_record_starting(const struct guest *g);
 /* The guest has its domid now: UUID.starting becomes DOMID.json. */
 int guest_record_started(const struct guest *g);
+/* Remove DOMID.json of a guest that was buried unfinished. */
+void guest_record_drop(uint16_t domid);
 /* Write DOMID.json anew. */
 int guest_record_save(const struct guest *g);
 

@@ -467,6 +467,15 @@ static struct ctrl *job_begin(struct worker *w, struct job *j,
 
 /* ---- Destroy, pause, rename, requests ---- */
 
+/* What is begun now is finished by a next supervisor if need be. */
+static void intend(struct guest *g, const char *finish)
+{
+	pthread_mutex_lock(&guests_lock);
+	guest_set(&g->finish, finish);
+	guest_record_save(g);
+	pthread_mutex_unlock(&guests_lock);
+}
+
 void life_destroy(struct worker *w, struct job *j)
 {
 	const char *name;
@@ -476,8 +485,11 @@ void life_destroy(struct worker *w, struct job *j)
 
 	if (!ctrl || !target_find(ctrl, j->conn, name, true, &t))
 		return;
-	if (t.guest)
+	if (t.guest && devices_any(t.domid)) {
+		/* Without its devices it must not be found alive. */
+		intend(t.guest, "");
 		devices_end_guest(t.domid);
+	}
 	rc = ctrl_guest_destroy(ctrl, t.domid);
 	if (rc == -ESRCH && t.guest)
 		rc = 0;
@@ -486,9 +498,10 @@ void life_destroy(struct worker *w, struct job *j)
 		worker_drop_ctrl(w);
 	}
 	pthread_mutex_lock(&guests_lock);
-	if (t.guest && rc < 0)
+	if (t.guest && rc < 0) {
 		t.guest->life = t.life;
-	else if (t.guest)
+		guest_set(&t.guest->finish, NULL);
+	} else if (t.guest)
 		guest_bury(t.guest, t.life == GUEST_KEPT ? t.guest->reason :
 			   "destroyed", t.life == GUEST_KEPT ?
 			   t.guest->detail : "on request");
@@ -977,7 +990,7 @@ static void guest_copy(struct guest *to, const struct guest *from)
 	to->name = strdup(from->name);
 	to->file = strdup(from->file ? from->file : "guest");
 	to->xml = strdup(from->xml ? from->xml : "");
-	to->reason = to->detail = NULL;
+	to->reason = to->detail = to->finish = NULL;
 }
 
 /* rename-restart: the dead one makes room for the name and is kept. */
@@ -995,12 +1008,80 @@ static void rename_away(struct ctrl *ctrl, struct guest *g)
 		journal_line("guest \"%s\": %s", spare, ctrl_error(ctrl));
 }
 
+/* The kept one has a successor. */
+static void finished(uint16_t domid)
+{
+	struct guest *g;
+
+	pthread_mutex_lock(&guests_lock);
+	g = guest_by_domid(domid);
+	if (g) {
+		guest_set(&g->finish, NULL);
+		guest_record_save(g);
+	}
+	pthread_mutex_unlock(&guests_lock);
+}
+
+/* G, whose domain is gone, makes room for its next life; until that has a
+ * record, its own says what is to be done. */
+static void replace(struct worker *w, struct guest *g, const struct guest *old,
+		    const char *reason, const char *detail)
+{
+	pthread_mutex_lock(&guests_lock);
+	guest_bury_unfinished(g, reason, detail);
+	pthread_mutex_unlock(&guests_lock);
+	start_again(w, old, old->name, old->short_lives);
+	guest_record_drop(old->domid);
+}
+
+/* What a supervisor before this one had begun. */
+static void life_finish(struct worker *w, struct job *j)
+{
+	struct ctrl *ctrl;
+	struct guest *g, old;
+	const char *why;
+	char *name;
+
+	pthread_mutex_lock(&guests_lock);
+	g = guest_by_domid(j->domid);
+	pthread_mutex_unlock(&guests_lock);
+	ctrl = worker_ctrl(w, &why);
+	if (!g || !ctrl)
+		return;
+	guest_copy(&old, g);
+	name = strdup(g->finish);
+	if (j->shutdown) {		/* it is kept, and stays so */
+		g->life = GUEST_KEPT;
+		make_uuid(old.uuid);
+		start_again(w, &old, name, old.short_lives);
+		finished(old.domid);
+	} else {
+		journal_line("guest \"%s\": its end is finished now", old.name);
+		devices_end_guest(old.domid);
+		if (take_down(w, ctrl, g))
+			keep(g, "destroyed", "its end was interrupted");
+		else if (*name)
+			replace(w, g, &old, "restart",
+				"a supervisor died while it was started again");
+		else
+			bury(g, "destroyed", "on request");
+	}
+	free(name);
+	guest_fields_free(&old);
+	server_guest_ended(j->domid, "destroyed");
+}
+
 static void act(struct worker *w, struct ctrl *ctrl, struct guest *g,
 		const struct policy_verdict *v, const char *reason,
 		const char *detail)
 {
 	struct guest old;
 
+	if (v->action == GUEST_ACTION_RESTART ||
+	    v->action == GUEST_ACTION_RENAME_RESTART) {
+		g->short_lives = v->short_lives;
+		intend(g, g->name);
+	}
 	/* Also a guest that is kept for a look lets go of its disks. */
 	devices_end_guest(g->domid);
 	guest_copy(&old, g);
@@ -1018,14 +1099,15 @@ static void act(struct worker *w, struct ctrl *ctrl, struct guest *g,
 		rename_away(ctrl, g);
 		keep(g, reason, detail);
 		start_again(w, &old, old.name, v->short_lives);
+		finished(old.domid);
 		break;
 	case GUEST_ACTION_RESTART:
 		if (take_down(w, ctrl, g)) {
+			guest_set(&g->finish, NULL);
 			keep(g, reason, detail);
-		} else {
-			bury(g, reason, detail);
-			start_again(w, &old, old.name, v->short_lives);
+			break;
 		}
+		replace(w, g, &old, reason, detail);
 		break;
 	}
 	guest_fields_free(&old);
@@ -1190,8 +1272,8 @@ static void adopt(struct ctrl *ctrl, const struct ctrl_domain_info *info)
 
 	if (g)
 		return;
-	g = guest_by_uuid(info->uuid);
-	if (g && g->life == GUEST_STARTING) {
+	g = guest_starting(info->uuid);
+	if (g) {
 		journal_line("domain %u was being made when a supervisor died; it is removed",
 			 info->domid);
 		if (ctrl_guest_destroy(ctrl, info->domid) < 0)
@@ -1215,7 +1297,7 @@ bool life_lives(uint16_t domid)
 
 	pthread_mutex_lock(&guests_lock);
 	g = guest_by_domid(domid);
-	lives = g && g->managed && g->life != GUEST_KEPT;
+	lives = g && g->managed && g->life == GUEST_LIVE;
 	pthread_mutex_unlock(&guests_lock);
 	return lives;
 }
@@ -1236,10 +1318,17 @@ void life_take_over(struct ctrl *ctrl)
 		adopt(ctrl, &all[i]);
 	for (g = guest_first(); g; g = next) {
 		next = g->next;
-		if (g->life == GUEST_STARTING)
+		if (g->life == GUEST_STARTING) {
 			guest_forget(g);
-		else
-			found++;
+			continue;
+		}
+		found++;
+		if (g->finish) {
+			job_submit(&(struct job){ .run = life_finish,
+				.domid = g->domid,
+				.shutdown = g->life == GUEST_KEPT });
+			g->life = GUEST_ENDING;
+		}
 	}
 	pthread_mutex_unlock(&guests_lock);
 	free(all);

@@ -310,15 +310,24 @@ echo "the next supervisor still knows who ended and why"
 # One domain with a record, one that was half made, one of another program,
 # and the record of a guest that is gone.
 sed 's/"id":1,/"id":9,/; s/"name":"u"/"name":"w"/' u.json > run/domains/9.json
+# Two whose end was begun: one to be started again, one not.
+sed 's/"id":1,/"id":10,/; s/"name":"u"/"name":"v2"/; s/"uuid":"......../"uuid":"00000010/; s/<devices>.*<.devices>//; s/}$/,"finish":"v2"}/' u.json > run/domains/10.json
+sed 's/"id":1,/"id":4,/; s/"name":"u"/"name":"v3"/; s/"uuid":"......../"uuid":"00000004/; s/<devices>.*<.devices>//; s/}$/,"finish":""}/' u.json > run/domains/4.json
 printf '{"half' > run/domains/00000000-0000-0000-0000-000000000002.starting
 dead=$(back_pid 1.51728); kill -KILL "$dead"
 alive=$(back_pid 1.51712)
 u=00000000-0000-0000-0000-00000000000
-FAKE_DOMAINS="1:$(echo ${u}1 | tr -d -):u 2:$(echo ${u}2 | tr -d -):h 3:$(echo ${u}3 | tr -d -):other"
+FAKE_DOMAINS="1:$(echo ${u}1 | tr -d -):u 2:$(echo ${u}2 | tr -d -):h 3:$(echo ${u}3 | tr -d -):other 4:$(echo ${u}4 | tr -d -):v3"
 export FAKE_DOMAINS
 start
 until_true grep -q 'u": disk xvdb: its back-end is gone; it is started again' log
 until_true grep -q '1.51728.*"resume":true,"front"' back.log
+until_true grep -q 'guest "v2": started again' log
+until_true sh -c "$here/ctl info v3 | grep -q 'reason  *destroyed'"
+code 0 list; says '^v2 '; grep -q '^v3 ' out && die "what was to end has ended"
+[ ! -e run/domains/10.json ] && [ ! -e run/domains/4.json ] ||
+	die "their records are gone"
+code 0 destroy v2
 [ "$(back_pid 1.51712)" -eq "$alive" ] && kill -0 "$alive" || die "the living one goes on"
 code 0 list-disks u; says '^xvda .* connected '
 until_true sh -c "$here/ctl list-disks u | grep -q '^xvdb .* connected'"
@@ -333,4 +342,4 @@ code 0 shutdown --wait u; code 0 info u; says '^reason  *poweroff'
 code 0 destroy other
 nothing_of_devices || die "nothing is left of its devices"
 kill -TERM $pid; wait $pid; pid=
-echo "it takes over the living and removes the half made"
+echo "it takes over the living, removes the half made, ends what was ending"
