@@ -14,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <xen/io/xenbus.h>
+
 #include <ctrl-config.h>
 
 #define CONSOLE_LIMIT	1048576
@@ -142,7 +144,12 @@ static void put_console(struct nodes *n, const struct build *b)
 	put(n, backend, "frontend", "%s/console", n->home);
 	put(n, backend, "frontend-id", "%d", b->domid);
 	put(n, backend, "online", "%d", 1);
-	put(n, backend, "state", "%d", 1);
+	/*
+	 * Connected: consoled serves it from the start.  Initialising would
+	 * make the control domain's kernel look for a driver, and keep a
+	 * device that it goes through whenever a back-end's node changes.
+	 */
+	put(n, backend, "state", "%d", XenbusStateConnected);
 	put(n, backend, "protocol", "%s", "vt100");
 }
 

@@ -17,17 +17,12 @@
 
 static void key_done(struct pv_xs_req *r);
 
-static void key_next(struct pv_keys *k)
+static void key_submit(struct pv_keys *k, struct pv_key *key)
 {
-	struct pv_key *key = &k->key[k->at];
 	bool write = key->what == PV_WRITE_NUMBER ||
 		     key->what == PV_WRITE_TEXT;
 	const char *value = key->text;
 
-	if (k->at == k->nr || k->rc) {
-		k->done(k);
-		return;
-	}
 	if (key->what == PV_WRITE_NUMBER) {
 		text_number(k->text, key->number);
 		value = k->text;
@@ -41,6 +36,14 @@ static void key_next(struct pv_keys *k)
 	pv_xs_submit(k->pv, &k->req, write ? XS_WRITE : XS_READ, 0, k->dir,
 		     key->name, write ? value : NULL,
 		     write ? text_length(value) : 0);
+}
+
+static void key_next(struct pv_keys *k)
+{
+	if (k->at == k->nr || k->rc)
+		k->done(k);
+	else
+		key_submit(k, &k->key[k->at]);
 }
 
 static void key_done(struct pv_xs_req *r)

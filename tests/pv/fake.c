@@ -282,6 +282,29 @@ static long suspend(uint64_t start_mfn)
 	return 0;
 }
 
+/* A page that is lent stays in use here, and is poison; what comes back lies
+ * where it was. */
+static long memory_op(unsigned long cmd, struct xen_memory_reservation *r)
+{
+	uint64_t frame = r->extent_start.p[0];
+
+	if (r->nr_extents != 1 || r->extent_order)
+		die("pages are lent one by one here");
+	if (cmd == XENMEM_decrease_reservation) {
+		if (!page_of(frame) || !used[frame - FIRST_MFN])
+			die("a frame is lent that is not ours");
+		__asan_poison_memory_region(page_of(frame), PV_PAGE_SIZE);
+		fake.lent++;
+		return 1;
+	}
+	if (cmd != XENMEM_populate_physmap || fake.machine_full)
+		return 0;
+	r->extent_start.p[0] = frame + FIRST_MFN;
+	__asan_unpoison_memory_region(arena[frame], PV_PAGE_SIZE);
+	fake.lent--;
+	return 1;
+}
+
 long pv_hypercall(unsigned int nr, unsigned long a, unsigned long b,
 		  unsigned long c, unsigned long d)
 {
@@ -290,6 +313,8 @@ long pv_hypercall(unsigned int nr, unsigned long a, unsigned long b,
 		return event_op(a, (void *)b);
 	if (nr == __HYPERVISOR_grant_table_op)
 		return grant_op(a, (void *)b);
+	if (nr == __HYPERVISOR_memory_op)
+		return memory_op(a, (void *)b);
 	if (nr == __HYPERVISOR_sched_op && a == SCHEDOP_shutdown)
 		return suspend(c);
 	return -XEN_ENOSYS;

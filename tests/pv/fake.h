@@ -33,6 +33,8 @@ struct fake {
 	char log[256];			/* the last line */
 	unsigned int hidden;		/* entries of page tables set to 0 */
 	bool call_off;			/* the next suspend */
+	bool machine_full;		/* no memory to have back */
+	unsigned int lent;		/* pages given to the hypervisor */
 };
 extern struct fake fake;
 

@@ -121,6 +121,58 @@ static void blk(void)
 	verdict("blk-grants", pv.gnttab.nr_used ? "grants are left" : NULL);
 }
 
+/* ---- A disk under load until it is taken away ---- */
+
+static uint64_t hammered;
+static int hammer_error;
+
+static void hammer_again(struct pv_blk_req *r)
+{
+	uint64_t *word = r->data;
+	unsigned int w;
+
+	if (r->rc) {
+		hammer_error = r->rc;
+		done++;
+		return;
+	}
+	for (w = 0; r->op == PV_BLK_READ && w < PIECE * 64; w++)
+		if (word[w] != pattern(r->sector, w))
+			hammer_error = 1;
+	/* What was read is written again, what was written is read. */
+	if (r->op == PV_BLK_WRITE)
+		memset(word, 0, PIECE * 512);
+	r->op = r->op == PV_BLK_READ ? PV_BLK_WRITE : PV_BLK_READ;
+	if (++hammered % 2000 == 0)
+		print("fronts: %lu requests\n", hammered);
+	pv_blk_submit(&disk, r);
+}
+
+static void hammer(void)
+{
+	unsigned int i;
+
+	pv_blk_open(&pv, &disk, pv_blk_number("xvda"));
+	if (pv_device_wait_up(&disk.dev, UINT64_MAX) || many(PV_BLK_WRITE)) {
+		verdict("hammer-begin", "the disk does not work");
+		return;
+	}
+	done = 0;
+	for (i = 0; i < REQUESTS; i++) {
+		req[i].op = PV_BLK_READ;
+		req[i].done = hammer_again;
+		pv_blk_submit(&disk, &req[i]);
+	}
+	while (PV_READ(done) < REQUESTS)
+		pv_os_wait(&pv, UINT64_MAX);
+	verdict("hammer-end", hammer_error == -XEN_ENODEV ? NULL :
+		hammer_error == 1 ? "data is not what was written" :
+				    "requests ended with another error");
+	while (disk.dev.phase != PV_CLOSED)
+		pv_os_wait(&pv, UINT64_MAX);
+	verdict("hammer-grants", pv.gnttab.nr_used ? "grants are left" : NULL);
+}
+
 /* ---- Suspend: with a disk, whose content is looked at before and after ---- */
 
 static struct pv_suspend suspend;
@@ -168,6 +220,8 @@ int main(void)
 {
 	if (argument("blk"))
 		blk();
+	if (argument("hammer"))
+		hammer();
 	if (argument("suspend"))
 		be_suspended();
 	print("fronts: end\n");

@@ -2,7 +2,7 @@
 /*
  * What the drivers need of the system around them, and all they need.  You
  * write these functions; pv-drivers/tiny/os.c is one way to do it in a page
- * of C, and tests/pv/fake-os.c another, for an ordinary program.
+ * of C, and tests/pv/fake.c another, for an ordinary program.
  *
  * Beside them the compiler itself asks for memcpy(), memmove(), memset() and
  * memcmp(), as of every freestanding program.
