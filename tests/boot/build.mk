@@ -30,11 +30,22 @@ tests/boot/disk-guest.cpio.gz: tests/boot/diskverify \
 		$(srcdir)/tests/boot/disk-death/guest-init
 	$(AM_V_GEN)$(srcdir)/tests/boot/disk-death/mkguest $@ $<
 
-check-boot: all tests/boot/tiny tests/boot/hostile-guest tests/boot/probe
+tests/boot/stream: $(srcdir)/tests/boot/net/stream.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) -O1 -Wall -Wextra -static -o $@ $<
+
+tests/boot/net-guest.gz: tests/boot/stream $(srcdir)/tests/boot/net/mkguest \
+		$(srcdir)/tests/boot/net/guest-init
+	$(AM_V_GEN)$(srcdir)/tests/boot/net/mkguest tests/boot/stream $@
+
+check-boot: all tests/boot/tiny tests/boot/hostile-guest tests/boot/probe \
+	tests/boot/stream tests/boot/net-guest.gz
 	$(srcdir)/tests/boot/run.py --build $(builddir) $(QUESTIONS)
 .PHONY: check-boot
 
 EXTRA_DIST += $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/boot/*.[chS] \
 	$(srcdir)/tests/boot/*.py $(srcdir)/tests/boot/*.sh \
 	$(addprefix $(srcdir)/tests/boot/*/,run shapes files guest-init mkguest *.[chS])))
-CLEANFILES += tests/boot/diskverify tests/boot/disk-guest.cpio.gz tests/boot/tiny tests/boot/hostile-guest tests/boot/probe
+CLEANFILES += tests/boot/diskverify tests/boot/disk-guest.cpio.gz \
+	tests/boot/tiny tests/boot/hostile-guest tests/boot/probe \
+	tests/boot/stream tests/boot/net-guest.gz

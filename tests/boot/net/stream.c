@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stream: TCP streams whose every byte is checked.
+ *
+ *   stream serve                 answer for ever, port 5002
+ *   stream out|in HOST MIB       send, or get, so many MiB
+ *
+ * Prints "stream: MIB MiB out|in are right", or what is wrong and where.  A
+ * stream that stands still for two minutes is wrong, too.
+ */
+#include <arpa/inet.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define PORT	5002
+#define WORDS	8192u
+
+struct wish {
+	char out;	/* the client sends */
+	uint8_t unused[3];
+	uint32_t mib;
+};
+
+static uint64_t chunk[WORDS];
+
+static void fail(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+/* The bytes at word @at of every stream. */
+static uint64_t word(uint64_t at)
+{
+	at *= 0x9e3779b97f4a7c15;
+	return at ^ at >> 29;
+}
+
+static void all(int fd, void *p, size_t n, int out)
+{
+	ssize_t r;
+
+	for (; n; n -= r, p = (char *)p + r) {
+		r = out ? send(fd, p, n, MSG_NOSIGNAL) : recv(fd, p, n, 0);
+		if (r < 0)
+			fail(out ? "stream: send" : "stream: receive");
+		if (!r) {
+			puts("stream: it ended too soon");
+			exit(1);
+		}
+	}
+}
+
+static void give(int fd, uint64_t bytes)
+{
+	char done;
+
+	for (uint64_t at = 0; at < bytes / 8; at += WORDS) {
+		for (unsigned int i = 0; i < WORDS; i++)
+			chunk[i] = word(at + i);
+		all(fd, chunk, sizeof(chunk), 1);
+	}
+	all(fd, &done, 1, 0);
+}
+
+static void take(int fd, uint64_t bytes)
+{
+	for (uint64_t at = 0; at < bytes / 8; at += WORDS) {
+		all(fd, chunk, sizeof(chunk), 0);
+		for (unsigned int i = 0; i < WORDS; i++) {
+			if (chunk[i] == word(at + i))
+				continue;
+			printf("stream: wrong at byte %llu\n",
+			       (unsigned long long)(at + i) * 8);
+			exit(1);
+		}
+	}
+	all(fd, "d", 1, 1);
+}
+
+static void patience(int fd)
+{
+	const struct timeval two_minutes = { .tv_sec = 120 };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &two_minutes,
+		   sizeof(two_minutes));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &two_minutes,
+		   sizeof(two_minutes));
+}
+
+static int serve(struct sockaddr_in *at)
+{
+	int one = 1, fd, l = socket(AF_INET, SOCK_STREAM, 0);
+	struct wish w;
+
+	setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(l, (struct sockaddr *)at, sizeof(*at)) || listen(l, 8))
+		fail("stream: listen");
+	while ((fd = accept(l, NULL, NULL)) >= 0) {
+		if (!fork()) {
+			patience(fd);
+			all(fd, &w, sizeof(w), 0);
+			if (w.out)
+				take(fd, (uint64_t)w.mib << 20);
+			else
+				give(fd, (uint64_t)w.mib << 20);
+			_exit(0);
+		}
+		close(fd);
+	}
+	fail("stream: accept");
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_port = htons(PORT) };
+	struct wish w = { 0 };
+	int fd;
+
+	if (argc == 2 && !strcmp(argv[1], "serve"))
+		return serve(&at);
+	if (argc != 4 || !inet_pton(AF_INET, argv[2], &at.sin_addr))
+		return 2;
+	w.out = !strcmp(argv[1], "out");
+	w.mib = atoi(argv[3]);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	patience(fd);
+	if (connect(fd, (struct sockaddr *)&at, sizeof(at)))
+		fail("stream: connect");
+	all(fd, &w, sizeof(w), 1);
+	if (w.out)
+		give(fd, (uint64_t)w.mib << 20);
+	else
+		take(fd, (uint64_t)w.mib << 20);
+	printf("stream: %u MiB %s are right\n", w.mib, argv[1]);
+	return 0;
+}
