@@ -15,20 +15,21 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <xen/grant_table.h>
 
+#include "pages.h"
 #include "vif.h"
 
 #define TX_BATCH	64u	/* packets */
 #define RX_BATCH	64u
 #define FRAME_PAGES	17u	/* of the largest frame */
 /* A packet takes at most two pages more than it has slots. */
-#define TX_PAGES	(NET_RING_SLOTS + 2 * TX_BATCH + 2)
-#define RX_PAGES	(NET_RING_SLOTS + FRAME_PAGES)
+#define TX_NEED		(NET_TX_SLOTS + 2)
+#define TX_PAGES	128u
+#define RX_PAGES	128u
 #define SEGS		(NET_RING_SLOTS + 2u)
 
 /* So long packets wait for a guest that offers no buffers. */
@@ -57,33 +58,14 @@ struct rx_job {
 static struct tx_job tx_job[TX_BATCH];
 static struct rx_job rx_job[RX_BATCH];
 static backend_seg seg[SEGS];
-static uint8_t *tx_pages, *rx_pages;
+static struct pages pages;	/* first those from guests */
 
 int queue_memory(void)
 {
-	const size_t bytes = (size_t)(TX_PAGES + RX_PAGES) * NET_PAGE;
-
-	tx_pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (tx_pages == MAP_FAILED)
-		return -errno;
-	rx_pages = tx_pages + (size_t)TX_PAGES * NET_PAGE;
-	return 0;
+	return pages_open(&pages, TX_PAGES + RX_PAGES);
 }
 
 /* ---- from the guest ---- */
-
-static void seg_from_guest(const struct queue *q, backend_seg *s, void *to,
-			   const struct net_frag *f)
-{
-	memset(s, 0, sizeof(*s));
-	s->source.foreign.ref = f->gref;
-	s->source.foreign.offset = f->offset;
-	s->source.foreign.domid = q->vif->be->domid;
-	s->dest.virt = to;
-	s->len = f->len;
-	s->flags = GNTCOPY_source_gref;
-}
 
 /*
  * Where the parts of a packet go: behind each other where no part is cut by
@@ -115,7 +97,8 @@ static uint8_t *place(struct queue *q, struct tx_job *j, uint8_t *at,
 			j->nr_iov++;
 		}
 		if (f->len)
-			seg_from_guest(q, &seg[(*nr_segs)++], at, f);
+			pages_fetch(&pages, &seg[(*nr_segs)++],
+				    q->vif->be->domid, f, at);
 		iov->iov_len += f->len;
 		at += f->len;
 	}
@@ -157,7 +140,8 @@ static int tx_gather(struct queue *q, unsigned int *nr_segs, bool *held)
 {
 	struct vif *v = q->vif;
 	int waiting = net_ring_waiting(&q->tx);
-	uint8_t *at = tx_pages;
+	uint8_t *at = pages.at;
+	const uint8_t *last = at + (TX_PAGES - TX_NEED - 1) * NET_PAGE;
 	unsigned int n = 0;
 	struct tx_job *j;
 
@@ -165,7 +149,7 @@ static int tx_gather(struct queue *q, unsigned int *nr_segs, bool *held)
 		vif_breach(v, "it announced more requests to send than its ring has slots");
 		return -1;
 	}
-	while (waiting > 0 && n < TX_BATCH) {
+	while (waiting > 0 && n < TX_BATCH && at <= last) {
 		*held = !tx_open(q);
 		if (*held)
 			break;
@@ -196,7 +180,7 @@ static int tx_gather(struct queue *q, unsigned int *nr_segs, bool *held)
 
 /* Did every part arrive? A grant that is none is a breach. */
 static bool copied(struct queue *q, unsigned int first, unsigned int n,
-		   const char *what)
+		   bool fetch)
 {
 	bool ok = true;
 
@@ -206,10 +190,9 @@ static bool copied(struct queue *q, unsigned int first, unsigned int n,
 		ok = false;
 		if (seg[i].status == GNTST_bad_gntref ||
 		    seg[i].status == GNTST_permission_denied)
-			vif_breach(q->vif, "it gave a %s whose grant (%u) does not hold", what,
-				   seg[i].flags & GNTCOPY_source_gref ?
-				   seg[i].source.foreign.ref :
-				   seg[i].dest.foreign.ref);
+			vif_breach(q->vif, "it gave a %s whose grant (%u) does not hold",
+				   fetch ? "packet to send" : "buffer",
+				   pages_theirs(&seg[i], fetch));
 	}
 	return ok;
 }
@@ -323,7 +306,7 @@ static bool tx_round(struct queue *q)
 
 		if (j->verdict != NET_TAKE)
 			continue;
-		if (copied(q, j->first_seg, j->nr_segs, "packet to send"))
+		if (copied(q, j->first_seg, j->nr_segs, true))
 			tx_send(q, j);
 		else
 			q->vif->tx.dropped++;
@@ -337,18 +320,6 @@ static bool tx_round(struct queue *q)
 }
 
 /* ---- to the guest ---- */
-
-static void seg_to_guest(const struct queue *q, backend_seg *s, void *from,
-			 uint32_t gref, uint32_t bytes)
-{
-	memset(s, 0, sizeof(*s));
-	s->source.virt = from;
-	s->dest.foreign.ref = gref;
-	s->dest.foreign.offset = 0;
-	s->dest.foreign.domid = q->vif->be->domid;
-	s->len = bytes;
-	s->flags = GNTCOPY_dest_gref;
-}
 
 /* The next packet of the TAP at @to; its length, 0: none. */
 static size_t tap_read(struct queue *q, struct rx_job *j, uint8_t *to)
@@ -401,8 +372,9 @@ static void rx_place(struct queue *q, struct rx_job *j, uint8_t *frame,
 	for (unsigned int s = 0; s < j->plan.slots; s++, (*slots)++) {
 		net_ring_peek(&q->rx, *slots, &req);
 		if (net_rx_part(&j->plan, j->len, s, &at, &bytes))
-			seg_to_guest(q, &seg[(*nr_segs)++], frame + at,
-				     req.gref, bytes);
+			pages_put(&pages, &seg[(*nr_segs)++],
+				  q->vif->be->domid, req.gref, frame + at,
+				  bytes);
 		net_rx_slot(&j->plan, j->len, s, req.id, &rsp);
 		net_batch_note(q->rx_note, *slots, &rsp, sizeof(rsp));
 	}
@@ -445,12 +417,13 @@ static unsigned int rx_gather(struct queue *q, unsigned int waiting,
 {
 	const unsigned int need = q->rx_drop ? 0 : q->vif->rx_need;
 	unsigned int n = 0, tries = 0;
-	uint8_t *frame = rx_pages;
+	uint8_t *frame = pages.at + TX_PAGES * NET_PAGE;
+	const uint8_t *last = frame + (RX_PAGES - FRAME_PAGES) * NET_PAGE;
 	struct rx_job *j;
 
 	net_batch_start(q->rx_note, q->rx.rsp_prod);
 	while (tries++ < q->rx_burst && *slots + need <= waiting &&
-	       rx_open(q)) {
+	       frame <= last && rx_open(q)) {
 		j = &rx_job[n];
 		j->len = tap_read(q, j, frame);
 		if (!j->len)
@@ -512,7 +485,7 @@ static bool rx_deliver(struct queue *q, unsigned int n, unsigned int nr_segs)
 	}
 	for (unsigned int i = 0; i < n && q->live; i++) {
 		if (!copied(q, rx_job[i].first_seg, rx_job[i].nr_segs,
-			    "buffer"))
+			    false))
 			rx_failed(q, &rx_job[i], slot);
 		slot += rx_job[i].plan.slots;
 	}

@@ -54,14 +54,25 @@ int net_ring_waiting(const struct net_ring *r)
 
 void net_ring_peek(const struct net_ring *r, uint32_t ahead, void *to)
 {
-	memcpy(to, slot_of(r, r->req_cons + ahead), r->slot_bytes);
+	const uint8_t *slot = slot_of(r, r->req_cons + ahead);
+
+	/* Lengths that the compiler knows become a few moves. */
+	if (r->slot_bytes == sizeof(struct netif_tx_request))
+		memcpy(to, slot, sizeof(struct netif_tx_request));
+	else
+		memcpy(to, slot, sizeof(struct netif_rx_request));
 	/* What is decided from here on is decided by the copy. */
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
 void net_ring_answer(struct net_ring *r, const void *rsp, size_t bytes)
 {
-	memcpy(slot_of(r, r->rsp_prod++), rsp, bytes);
+	uint8_t *slot = slot_of(r, r->rsp_prod++);
+
+	if (bytes == sizeof(struct netif_tx_response))
+		memcpy(slot, rsp, sizeof(struct netif_tx_response));
+	else
+		memcpy(slot, rsp, sizeof(struct netif_rx_response));
 }
 
 bool net_ring_publish(struct net_ring *r)

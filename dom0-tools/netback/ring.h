@@ -38,7 +38,9 @@ uint32_t net_ring_shown(const void *page);
 int net_ring_waiting(const struct net_ring *r);
 /* Copy request @ahead of the next one; it must be one that waits. */
 void net_ring_peek(const struct net_ring *r, uint32_t ahead, void *to);
-/* Write the next answer: @bytes of @rsp, the rest of the slot stays. */
+/*
+ * Write the next answer: @bytes (4 or 8) of @rsp, the rest of the slot stays.
+ */
 void net_ring_answer(struct net_ring *r, const void *rsp, size_t bytes);
 /* Show the answers to the guest. True: it wants to be told. */
 bool net_ring_publish(struct net_ring *r);

@@ -6,6 +6,7 @@
  *   vif.c    the card: features, connection, limits, carrier
  *   queue.c  one queue: its rings, its TAP descriptor, the way of a packet
  *   tap.c    what a TAP is told
+ *   pages.c  the pages that packets pass through
  *   ring.c packet.c journal.c   what is pure
  *
  * One process serves one card with one thread.  The work of a round is done
