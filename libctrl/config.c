@@ -918,6 +918,71 @@ char *guest_config_amend(const char *xml, size_t len, const char *name,
 	return out;
 }
 
+static xmlNode *find_device(struct parse *p, xmlNode *devices,
+			    const char *text)
+{
+	for (xmlNode *n = devices->children; n; n = n->next) {
+		char *s = n->type == XML_ELEMENT_NODE ? doc_element(p, n) :
+			  NULL;
+		bool same = s && !strcmp(s, text);
+
+		free(s);
+		if (same)
+			return n;
+	}
+	return NULL;
+}
+
+static bool add_device(struct parse *p, xmlNode *devices, const char *text)
+{
+	xmlDoc *doc = doc_read(p, text, strlen(text));
+	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNode *copy = root ? xmlDocCopyNode(root, devices->doc, 1) : NULL;
+
+	xmlFreeDoc(doc);
+	if (!copy)
+		return false;
+	xmlAddChild(devices, copy);
+	return xmlAddChild(devices, xmlNewText((const xmlChar *)"\n"));
+}
+
+static bool drop_device(struct parse *p, xmlNode *devices, const char *text)
+{
+	xmlNode *n = find_device(p, devices, text);
+
+	if (!n)
+		return false;
+	xmlUnlinkNode(n);
+	xmlFreeNode(n);
+	return true;
+}
+
+char *guest_config_edit(const char *xml, size_t len, const char *add,
+			const char *drop)
+{
+	struct guest_config_report report = { 0 };
+	struct parse p = { .report = &report, .file = "" };
+	xmlDoc *doc = doc_read(&p, xml, len);
+	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNode *devices = root ? child(root, "devices") : NULL;
+	xmlChar *text = NULL;
+	char *out = NULL;
+	int size;
+
+	if (root && !devices && !drop)
+		devices = xmlNewChild(root, NULL, (const xmlChar *)"devices",
+				      NULL);
+	if (devices && (!drop || drop_device(&p, devices, drop)) &&
+	    (!add || add_device(&p, devices, add)))
+		xmlDocDumpMemoryEnc(doc, &text, &size, "UTF-8");
+	if (text)
+		out = strdup((const char *)text);
+	xmlFree(text);
+	xmlFreeDoc(doc);
+	guest_config_report_free(&report);
+	return out;
+}
+
 /*
  * A lone <disk> or <interface> is read as if it stood in a guest's <devices>:
  * around its element, in the tree, the smallest document that can have it.

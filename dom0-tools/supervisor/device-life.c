@@ -694,13 +694,13 @@ static bool await_connected(struct device *d, uint64_t until)
 
 int device_attach(struct ctrl *ctrl, struct guest_config *config,
 		  uint16_t domid, const char *guest, unsigned int seconds,
-		  char **name, char **why)
+		  char **name, char **xml, char **why)
 {
 	uint64_t now = journal_boot_ns();
 	struct device *d;
 	int rc = -ESRCH;
 
-	*name = *why = NULL;
+	*name = *xml = *why = NULL;
 	pthread_mutex_lock(&devices_lock);
 	d = new_device(config, domid, guest, &rc, why);
 	pthread_mutex_unlock(&devices_lock);
@@ -726,6 +726,7 @@ int device_attach(struct ctrl *ctrl, struct guest_config *config,
 		device_record_save(d);
 		devices_wake();
 		*name = strdup(device_name(d));
+		*xml = d->xml ? strdup(d->xml) : NULL;
 		if (!await_connected(d, now + seconds * 1000000000ull))
 			rc = 1;
 	}
@@ -776,19 +777,20 @@ static struct device *find_named(uint16_t domid, enum device_kind kind,
 }
 
 int device_detach(uint16_t domid, enum device_kind kind, const char *name,
-		  unsigned int seconds, bool force, char **why)
+		  unsigned int seconds, bool force, char **xml, char **why)
 {
 	uint64_t until = journal_boot_ns() + seconds * 1000000000ull;
 	struct device *d;
 	int rc = 0;
 
-	*why = NULL;
+	*xml = *why = NULL;
 	pthread_mutex_lock(&devices_lock);
 	d = find_named(domid, kind, name, why);
 	if (!d) {
 		pthread_mutex_unlock(&devices_lock);
 		return -ENOENT;
 	}
+	*xml = d->xml ? strdup(d->xml) : NULL;
 	if (force)
 		take_back(d);
 	else

@@ -186,13 +186,14 @@ void device_respawn(struct device *d);
 void device_bury(struct device *d);
 
 /* Attach the one device of CONFIG to a running guest.  0; or 1, when the guest
- * has not connected to it within SECONDS, which it may do later. */
+ * has not connected to it within SECONDS, which it may do later.  *NAME and
+ * *XML, its element, are the caller's to free. */
 int device_attach(struct ctrl *ctrl, struct guest_config *config,
 		  uint16_t domid, const char *guest, unsigned int seconds,
-		  char **name, char **why);
+		  char **name, char **xml, char **why);
 /* -ETIMEDOUT: the guest has not let go, and *why says so. */
 int device_detach(uint16_t domid, enum device_kind kind, const char *name,
-		  unsigned int seconds, bool force, char **why);
+		  unsigned int seconds, bool force, char **xml, char **why);
 /* SIZE 0: look at the source again. */
 int device_resize(uint16_t domid, const char *name, uint64_t size, char **why);
 

@@ -630,6 +630,25 @@ static struct guest_config *read_device(struct job *j, bool disk)
 	return rc ? NULL : config;
 }
 
+/* What the guest has now is what it is started again with. */
+static void edit_document(const struct target *t, const char *add,
+			  const char *drop)
+{
+	struct guest *g;
+	char *xml;
+
+	pthread_mutex_lock(&guests_lock);
+	g = guest_by_domid(t->domid);
+	xml = g && g->xml && (add || drop) ?
+	      guest_config_edit(g->xml, strlen(g->xml), add, drop) : NULL;
+	if (xml) {
+		guest_set(&g->xml, xml);
+		guest_record_save(g);
+	}
+	pthread_mutex_unlock(&guests_lock);
+	free(xml);
+}
+
 static bool is_disk(struct job *j)
 {
 	return strstr(request_string(j->request, "do"), "disk");
@@ -645,7 +664,7 @@ static unsigned int seconds_of(struct job *j)
 void life_attach(struct worker *w, struct job *j)
 {
 	struct guest_config *config;
-	char *device, *why = NULL;
+	char *device, *xml, *why = NULL;
 	const char *name;
 	struct ctrl *ctrl = job_begin(w, j, &name);
 	struct target t;
@@ -657,12 +676,13 @@ void life_attach(struct worker *w, struct job *j)
 	if (!config)
 		return;
 	rc = device_attach(ctrl, config, t.domid, t.name, seconds_of(j),
-			   &device, &why);
+			   &device, &xml, &why);
 	guest_config_free(config);
 	if (rc < 0) {
 		conn_fail(j->conn, code_of(rc), "%s", why ? why :
 			  strerror(-rc));
 	} else {
+		edit_document(&t, xml, NULL);
 		journal_line("guest \"%s\": %s attached", t.name, device);
 		if (rc)
 			conn_note(j->conn, json_pack("{s:s}", "warning",
@@ -671,6 +691,7 @@ void life_attach(struct worker *w, struct job *j)
 					   "device", device, "text", ""));
 	}
 	free(device);
+	free(xml);
 	free(why);
 }
 
@@ -679,7 +700,7 @@ void life_detach(struct worker *w, struct job *j)
 	const char *device = request_string(j->request, "device"), *name;
 	struct ctrl *ctrl = job_begin(w, j, &name);
 	struct target t;
-	char *why;
+	char *xml, *why;
 	int rc;
 
 	if (!ctrl || !target_ours(ctrl, j->conn, name, &t))
@@ -690,14 +711,17 @@ void life_detach(struct worker *w, struct job *j)
 	}
 	rc = device_detach(t.domid, is_disk(j) ? DEVICE_VBD : DEVICE_VIF,
 			   device, seconds_of(j), request_flag(j->request,
-							       "force"), &why);
+							       "force"), &xml,
+			   &why);
 	if (rc < 0) {
 		conn_fail(j->conn, code_of(rc), "guest \"%s\": %s", t.name,
 			  why ? why : strerror(-rc));
 	} else {
+		edit_document(&t, NULL, xml);
 		journal_line("guest \"%s\": %s detached", t.name, device);
 		conn_ok(j->conn, json_pack("{s:i}", "id", t.domid));
 	}
+	free(xml);
 	free(why);
 }
 

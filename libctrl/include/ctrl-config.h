@@ -250,6 +250,14 @@ bool guest_name_valid(const char *name, const char **why);
 char *guest_config_amend(const char *xml, size_t len, const char *name,
 			 const char *uuid);
 
+/*
+ * The same document with one device more (ADD, an element as in guest_disk.xml)
+ * or without one (DROP, likewise); NULL is none.  malloc'ed, or NULL as above,
+ * and when DROP is not there.
+ */
+char *guest_config_edit(const char *xml, size_t len, const char *add,
+			const char *drop);
+
 const char *guest_action_name(enum guest_action action);
 
 #endif

@@ -259,7 +259,9 @@ code 1 resize-disk h xvdb 1M; says 'is not smaller'
 code 2 resize-disk h xvdb 3X; code 3 resize-disk h xvdz 3M
 truncate -s 4M c.img; code 0 resize-disk h xvdb
 grep -q "51728/sectors 8192" store || die "what was done elsewhere is seen"
+code 0 dump-xml h; says 'c.img.*xvdb'
 code 0 detach-disk h xvdb
+code 0 dump-xml h; says 'a.img'; grep -q 'c.img' out && die "the document has it no more"
 grep -q 51728 store && die "nothing is left of xvdb"
 code 3 detach-disk h xvdb; says 'it has no disk "xvdb"'
 code 0 attach-disk h c.img xvdh
