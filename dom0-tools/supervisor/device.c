@@ -253,16 +253,40 @@ static void unwatch(struct device *d)
 	ctrl_store_unwatch(store, node, token);
 }
 
-static unsigned int read_front_state(struct device *d)
+/* -EIO: the store has gone, which says nothing of the front-end. */
+static int read_front_state(struct device *d)
 {
 	char path[80], node[96], text[8];
+	int rc;
 
 	device_store_path(d, true, path);
 	snprintf(node, sizeof(node), "%s/state", path);
-	if (ctrl_store_read_into(store, 0, node, text, sizeof(text)) < 0 ||
-	    text[0] < '0' || text[0] > '9' || text[1])
+	rc = ctrl_store_read_into(store, 0, node, text, sizeof(text));
+	if (rc < 0 && rc != -ENOENT && rc != -E2BIG) {
+		store_lost(rc);
+		return -EIO;
+	}
+	if (rc < 0 || text[0] < '0' || text[0] > '9' || text[1])
 		return XENBUS_ABSENT;
-	return (unsigned int)(text[0] - '0');
+	return text[0] - '0';
+}
+
+/* Is this an answer, or is there nobody who answers? */
+static bool is_answer(int rc)
+{
+	return rc == -ENOENT || rc == -EACCES || rc == -EINVAL ||
+	       rc == -ENOSPC || rc == -E2BIG || rc == -EEXIST;
+}
+
+static void write_later(struct device *d, unsigned int todo,
+			const json_t *nodes)
+{
+	d->unwritten |= todo & (XENBUS_DO_NODES | XENBUS_DO_STATE |
+				XENBUS_DO_OFFLINE);
+	if (!d->nodes)
+		d->nodes = json_object();
+	if (nodes && nodes != d->nodes)
+		json_object_update(d->nodes, (json_t *)nodes);
 }
 
 /* One batch: what the event brought, and our state. */
@@ -273,8 +297,10 @@ static void write_nodes(struct device *d, unsigned int todo,
 	char back[80], node[96], title[160];
 	int rc;
 
-	if (!b)
+	if (!b) {
+		write_later(d, todo, nodes);
 		return;
+	}
 	device_store_path(d, false, back);
 	if (todo & XENBUS_DO_NODES)
 		device_store_nodes(d, b, nodes);
@@ -291,6 +317,10 @@ static void write_nodes(struct device *d, unsigned int todo,
 	if (rc)
 		journal_line("%s: %s", device_title(d, title),
 			     ctrl_store_error(store));
+	if (rc && !is_answer(rc)) {
+		store_lost(rc);
+		write_later(d, todo, nodes);
+	}
 }
 
 void device_forget_nodes(struct device *d)
@@ -357,6 +387,8 @@ static void connect_front(struct device *d)
 
 	if (rc && rc != -E2BIG) {
 		/* The store has gone; it will be looked at again. */
+		if (store)
+			store_lost(rc);
 		d->xb.back = BACK_READY;
 		d->xb.ring = false;
 		d->dirty = true;
@@ -742,6 +774,7 @@ static void store_events(void)
 static void look_at_front(struct device *d, uint64_t now)
 {
 	unsigned int events = d->events;
+	int front;
 
 	d->dirty = false;
 	d->events = 0;
@@ -757,7 +790,11 @@ static void look_at_front(struct device *d, uint64_t now)
 		unwatch(d);
 		return;
 	}
-	step(d, XENBUS_FRONT, read_front_state(d), NULL);
+	front = read_front_state(d);
+	if (front >= 0)
+		step(d, XENBUS_FRONT, (unsigned int)front, NULL);
+	else
+		d->dirty = true;
 }
 
 /* ---- What people wish of it ---- */
@@ -790,6 +827,12 @@ static uint64_t device_round(struct device *d, uint64_t now, uint64_t next)
 	    !(d->xb.stopped && d->xb.online)) {
 		watch(d);
 		d->dirty = true;
+	}
+	if (d->unwritten && store && d->made && !d->ending) {
+		unsigned int todo = d->unwritten;
+
+		d->unwritten = 0;
+		write_nodes(d, todo, d->nodes);
 	}
 	if (d->dirty && store && d->made && !d->adopting)
 		look_at_front(d, now);

@@ -92,6 +92,7 @@ struct device {
 	bool with_guest;		/* ... together with its guest */
 	bool served;			/* the device thread has it */
 	bool watched, dirty;
+	unsigned int unwritten;		/* XENBUS_DO_*: the store was away */
 	unsigned int events;		/* since we looked */
 	bool away;			/* a thread works on it */
 	bool quitting;			/* the process has been told to go */
