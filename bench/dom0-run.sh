@@ -49,7 +49,9 @@ D)  # disk: a file in memory; the loop device in dom0, then a guest through the 
     dd if=/dev/zero of=/tmp/d.img bs=1M count=32 2>/dev/null; loop=$(losetup -f --show /tmp/d.img)
     [ "$DIRECT" = no ] || { mark 30; diskbench "$loop" 32; mark 31; }; disk=$(ts_disk /tmp/d.img "$loop"); [ "$disk" = "$loop" ] || losetup -d "$loop"
     kernel=$linux; guest d "$ird" "$base g.test=disk" 256 "$disk"
-    $TS_CREATE "$spec" > /dev/null; wait_console d "GUEST: done"; say "CONSOLE disk"; ts_console d | grep -a '^disk' | tr -d '\r'; say "CONSOLE end"; $TS_DESTROY d; idle;;
+    $TS_CREATE "$spec" > /dev/null; wait_console d "GUEST: done"; say "CONSOLE disk"; ts_console d | grep -a '^disk' | tr -d '\r'; say "CONSOLE end"; $TS_DESTROY d; idle
+    kernel=/payload/guest-diskbench; guest dt "" "" 8 "$disk"   # the same by libpv's front-end
+    $TS_CREATE "$spec" > /dev/null; wait_console dt "disk-done" && say "TINY $(ts_console dt | grep -ac '^disk ')"; idle;;
 E)  # network: dom0 loopback, guest to dom0, guest to guest
     ip link set lo up; netbench serve & server=$!; idle 1; mark 40; netbench 127.0.0.1 32; mark 41
     ip link add xenbr0 type bridge; ip addr add 10.0.0.1/24 dev xenbr0; ip link set xenbr0 up
