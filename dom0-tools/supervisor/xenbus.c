@@ -248,7 +248,8 @@ bool xenbus_brake(struct xenbus_brake *b, uint64_t now, uint64_t served_ns,
 	oldest = b->death[b->next];
 	b->death[b->next] = now;
 	b->next = (b->next + 1) % BACK_DEATHS_MAX;
-	return oldest && now - oldest < BACK_DEATHS_NS;
+	return oldest && now - oldest < (crashed ? BACK_CRASHES_NS :
+					 BACK_KILLS_NS);
 }
 
 bool xenbus_storm(struct xenbus_storm *s, uint64_t now, unsigned int n)

@@ -98,7 +98,8 @@ const char *xenbus_word(const struct xenbus *x);
 /* ---- The brake: a back-end that dies again and again ---- */
 
 #define BACK_DEATHS_MAX		5
-#define BACK_DEATHS_NS		10000000000ull	/* within so much time */
+#define BACK_CRASHES_NS		10000000000ull	/* within so much time */
+#define BACK_KILLS_NS		1000000000ull	/* ... if somebody ends it */
 #define BACK_PROGRESS_NS	100000000ull	/* this long connected: progress */
 
 struct xenbus_brake {
@@ -108,8 +109,9 @@ struct xenbus_brake {
 
 /*
  * A back-end died NOW; SERVED_NS is how long it had been connected.  CRASHED:
- * it ended by itself, not by somebody's signal.  True: it is not to be started
- * again.
+ * it ended by itself, and may do so again as soon as it sees what it saw; else
+ * somebody ended it, who is obeyed by starting another, at any pace that leaves
+ * us time for other things.  True: it is not to be started again.
  */
 bool xenbus_brake(struct xenbus_brake *b, uint64_t now, uint64_t served_ns,
 		  bool crashed);

@@ -286,14 +286,20 @@ void fake_store_release(void)
 
 /* ---- What libctrl offers ---- */
 
+/* While a file store.down is there, the daemon is not. */
+static bool down(void)
+{
+	return !access("store.down", F_OK);
+}
+
 int ctrl_store_open(const char *path, struct ctrl_store **out)
 {
-	struct ctrl_store *s = calloc(1, sizeof(*s));
+	struct ctrl_store *s = down() ? NULL : calloc(1, sizeof(*s));
 
 	(void)path;
 	*out = s;
 	if (!s)
-		return -ENOMEM;
+		return -ECONNREFUSED;
 	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_lock(&lock);
 	s->next = stores;
@@ -395,6 +401,8 @@ int ctrl_store_read_into(struct ctrl_store *s, uint32_t tx, const char *path,
 	int rc = -ENOENT;
 
 	(void)s, (void)tx;
+	if (down())
+		return -ECONNRESET;
 	pthread_mutex_lock(&lock);
 	n = find(path);
 	if (n)
@@ -412,6 +420,8 @@ int ctrl_store_list(struct ctrl_store *s, uint32_t tx, const char *path,
 	int count = 0;
 
 	(void)s, (void)tx;
+	if (down())
+		return -ECONNRESET;
 	*names = calloc(1, 65536);
 	pthread_mutex_lock(&lock);
 	for (size_t i = 0; i < node_count; i++) {
@@ -492,6 +502,8 @@ void ctrl_batch_read(struct ctrl_batch *b, const char *path, char **value)
 int ctrl_batch_run(struct ctrl_batch *b, bool atomic)
 {
 	(void)atomic;
+	if (down())
+		return -ECONNRESET;
 	pthread_mutex_lock(&lock);
 	for (size_t i = 0; i < b->count; i++) {
 		struct op *o = &b->ops[i];

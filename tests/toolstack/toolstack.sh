@@ -283,6 +283,21 @@ code 2 attach-disk h; code 2 detach-disk h; code 2 list-disks
 code 0 destroy h; nothing_of_devices || die "nothing is left of it"
 echo "disks come and go while a guest runs"
 
+guest w "" "$(disks "$(disk a.img xvda)")"
+code 0 create w.xml; id=$(sed 's/.*id //' out)
+until_true state $id/51712 4
+touch store.down
+truncate -s 5M a.img; code 0 resize-disk w xvda
+kill -KILL "$(back_pid $id.51712)"
+until_true grep -q "$id.51712.*\"resume\":true,\"front\"" back.log
+rm store.down
+until_true grep -q "51712/sectors 10240" store
+state $id/51712 4 || die "the guest noticed nothing"
+grep -q "$id.51712.*\"do\":\"disconnect\"" back.log && die "and kept its ring"
+code 0 attach-disk w b.img xvdb; state $id/51728 4 || die "all is well again"
+code 0 destroy w; nothing_of_devices || die "nothing is left of it"
+echo "a store that is away for a while costs no device"
+
 guest s "end=poweroff"
 i=0; while [ $i -lt 70 ]; do
 	code 0 create s.xml

@@ -246,8 +246,12 @@ static void the_brake_lets_kills_pass_and_stops_crashes(void)
 	/* Once in a while is no reason. */
 	memset(&b, 0, sizeof(b));
 	for (int i = 0; i < 100; i++)
-		CU_ASSERT_FALSE(xenbus_brake(&b, now += BACK_DEATHS_NS / 4, 0,
+		CU_ASSERT_FALSE(xenbus_brake(&b, now += BACK_CRASHES_NS / 4, 0,
 					     true));
+	/* Killed while it starts, by somebody who does not wait for it. */
+	memset(&b, 0, sizeof(b));
+	for (int i = 0; i < 1000; i++)
+		CU_ASSERT_FALSE(xenbus_brake(&b, now += 250000000, 0, false));
 	/* Killed before it did anything, again and again. */
 	memset(&b, 0, sizeof(b));
 	for (deaths = 0; !xenbus_brake(&b, now += 1000000, 0, false); deaths++)
