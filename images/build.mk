@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 # Boot images.  Everything here runs from the source tree.
 exampledir = $(sysconfdir)/bulkhead/examples
-dist_example_DATA = images/examples/guest.xml
+dist_example_DATA = images/examples/guest.xml images/examples/debian.xml
 EXTRA_DIST += quickstart images/prepare images/packages images/unpack-kernel \
-	images/dom0-init images/guest-init images/motd \
+	images/dom0-init images/guest-init images/guest-disk-init images/motd \
 	images/cpio.py images/debian.py images/image.py images/initramfs.py \
-	images/iso.py images/machine.py images/quickstart.py .ci/run
+	images/iso.py images/guestdisk.py images/machine.py images/quickstart.py .ci/run
 
 # For installed systems: boot entries, and the tool that unpacks their kernels.
 grubdir = $(sysconfdir)/grub.d

@@ -38,9 +38,10 @@ def hypervisor(build):
 
 
 def build_image(out, build, hyp_extra="", kargs_extra="", payload=None, kernel="linux-image-amd64",
-                guest_kernels=("linux-image-amd64",), hyp=None, shell_tools=()):
+                guest_kernels=("linux-image-amd64",), hyp=None, shell_tools=(), files=None):
     """Write the boot image `out`.  `payload` is a folder that becomes /payload;
-    guest kernel number n is /boot/vmlinuz (n = 0) or /boot/vmlinuz-n."""
+    guest kernel number n is /boot/vmlinuz (n = 0) or /boot/vmlinuz-n; `files`
+    are more files by name, bytes or path."""
     k = debian.Kernel(kernel)
     guests = []
     for n, g in enumerate(guest_kernels):
@@ -50,6 +51,14 @@ def build_image(out, build, hyp_extra="", kargs_extra="", payload=None, kernel="
         if payload:
             c = Cpio()
             c.tree(payload, "payload")
+            ird += c.bytes()
+        if files:
+            c = Cpio()
+            for name, what in sorted(files.items()):
+                if isinstance(what, bytes):
+                    c.file(name, what)
+                else:
+                    c.add(what, name)
             ird += c.bytes()
         iso.write(out, k.vmlinux, ird, (KARGS + " " + kargs_extra).strip(),
                   hyp or hypervisor(build),

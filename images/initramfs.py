@@ -10,8 +10,8 @@ from cpio import Cpio
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DOM0_MODULES = ["xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs"]
-# What guests' network cards need in the control domain.
-NET_MODULES = ["crc32c_generic", "bridge", "tun", "nf_tables", "nft_ct", "nft_masq", "nft_chain_nat", "nft_meta_bridge"]
+# Loaded if the machine has such a device.
+DEVICE_MODULES = ["virtio_pci", "virtio_blk", "virtio_net"]
 
 
 def busybox():
@@ -99,7 +99,12 @@ def dom0(kernel, stage, workdir, guest_kernels=(), shell_tools=()):
 
     `stage` is where `make install DESTDIR=` put the project, or None.
     """
-    c = base(os.path.join(HERE, "dom0-init"), kernel.modules(DOM0_MODULES + NET_MODULES))
+    c = base(os.path.join(HERE, "dom0-init"), kernel.modules(DOM0_MODULES))
+    names = []
+    for f in kernel.modules(DEVICE_MODULES):
+        names.append("/lib/modules/%s.ko" % os.path.basename(f).split(".ko")[0])
+        c.file(names[-1], debian.module_bytes(f))
+    c.file("lib/modules/load-virtio", "".join(n + "\n" for n in names))
     for a in ("poweroff", "reboot", "halt"):
         c.file("sbin/" + a, "#!/bin/sh\nexec /bin/busybox %s -f\n" % a, 0o755)
     c.add(os.path.join(HERE, "motd"), "etc/motd")

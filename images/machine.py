@@ -25,7 +25,17 @@ class TimeOut(Exception):
     pass
 
 
-def command(iso, smp=1, memory="2G", machine="pc", uefi=False, cpu=None, extra=(), workdir=None):
+def disk_options(disks):
+    """QEMU's options for the control domain's disks, /dev/vda and on.  What is
+    written is forgotten at the end, so that a disk can be used again."""
+    out = []
+    for n, path in enumerate(disks):
+        out += ["-drive", "id=disk%d,if=none,format=raw,snapshot=on,file=%s" % (n, path),
+                "-device", "virtio-blk-pci,drive=disk%d" % n]
+    return out
+
+
+def command(iso, smp=1, memory="2G", machine="pc", uefi=False, cpu=None, extra=(), workdir=None, disks=(), uplink=False):
     accel = os.environ.get("BULKHEAD_ACCEL", "tcg")
     cmd = ["qemu-system-x86_64", "-machine", machine, "-accel", accel, "-cpu", cpu or CPU, "-smp", str(smp),
            "-m", str(memory), "-nodefaults", "-display", "none", "-no-reboot", "-boot", "d"]
@@ -38,6 +48,9 @@ def command(iso, smp=1, memory="2G", machine="pc", uefi=False, cpu=None, extra=(
                 "-drive", "if=pflash,format=raw,file=%s/vars.fd" % workdir]
     cmd += ["-drive", "id=cd,if=none,media=cdrom,format=raw,readonly=on,file=" + iso,
             "-device", "ide-cd,drive=cd,bus=ide.%d,bootindex=0" % (2 if "q35" in machine else 1)]
+    cmd += disk_options(disks)
+    if uplink:
+        cmd += ["-netdev", "user,id=uplink", "-device", "virtio-net-pci,netdev=uplink,romfile="]
     return cmd + list(extra)
 
 
