@@ -178,7 +178,11 @@ def partition_table(sectors):
     return bytes(mbr)
 
 
-def build(out, kernels=("linux-image-amd64",), size_mib=400):
+# GRUB's first entry is the kernel that the control domain does not have.
+KERNELS = ("linux-image-cloud-amd64", "linux-image-amd64")
+
+
+def build(out, kernels=KERNELS, size_mib=400):
     """Write the disk OUT unless it is there and made of the same things."""
     tar = archive()
     h = hashlib.sha256(repr((tar, kernels, size_mib, [debian.Kernel(k).root for k in kernels])).encode())
@@ -215,7 +219,7 @@ def main():
     p.add_argument("--kernel", action="append")
     p.add_argument("--size", type=int, default=400)
     a = p.parse_args()
-    kernels = tuple(a.kernel or ["linux-image-amd64"])
+    kernels = tuple(a.kernel or KERNELS)
     if a.inside:
         inside(a.out, a.part, a.size, kernels)
     else:

@@ -12,6 +12,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 DOM0_MODULES = ["xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs"]
 # Loaded if the machine has such a device.
 DEVICE_MODULES = ["virtio_pci", "virtio_blk", "virtio_net"]
+# What guests' networks need: the kernel asks for them when it does, by modprobe.
+NETWORK_MODULES = ["tun", "bridge", "veth", "nf_tables", "nft_ct", "nft_masq", "nft_chain_nat", "sch_tbf", "af_packet", "crc32c_generic"]
 
 
 def busybox():
@@ -83,6 +85,34 @@ def small_icu(path, workdir):
     return out
 
 
+def add_on_demand(c, kernel, names, workdir):
+    """Modules that the kernel loads when something asks for them."""
+    top = os.path.join(workdir, "modules")
+    folder = "lib/modules/" + kernel.version
+    os.makedirs(os.path.join(top, folder), exist_ok=True)
+    for f in kernel.modules(names):
+        name = os.path.basename(f).split(".ko")[0] + ".ko"
+        with open(os.path.join(top, folder, name), "wb") as out:
+            out.write(debian.module_bytes(f))
+    for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
+        open(os.path.join(top, folder, name), "w").close()
+    depmod = next((p for p in ("/sbin/depmod", "/usr/sbin/depmod") if os.path.exists(p)), None)
+    if not depmod:
+        raise debian.Refused("depmod is missing: install kmod")
+    subprocess.run([depmod, "-b", top, kernel.version], check=True, stderr=subprocess.DEVNULL)
+    for f in sorted(os.listdir(os.path.join(top, folder))):
+        if f.endswith(".ko") or f in ("modules.dep", "modules.alias", "modules.symbols"):
+            c.add(os.path.join(top, folder, f), folder + "/" + f, 0o644)
+    c.node("dev/net/tun", 10, 200, 0o666)
+
+
+def dnsmasq():
+    """The name server of guests' networks: Debian's."""
+    if os.access("/usr/sbin/dnsmasq", os.X_OK):
+        return "/usr/sbin/dnsmasq"
+    return debian.unpacked("dnsmasq-base") + "/usr/sbin/dnsmasq"
+
+
 def elf_files(tree):
     for top, _, files in os.walk(tree):
         for f in files:
@@ -112,6 +142,9 @@ def dom0(kernel, stage, workdir, guest_kernels=(), shell_tools=()):
     c.tree(os.path.join(HERE, "examples"), "etc/bulkhead/examples")
     progs, libdirs = [], []
     if stage:
+        add_on_demand(c, kernel, NETWORK_MODULES, workdir)
+        c.add(dnsmasq(), "usr/sbin/dnsmasq", 0o755)
+        progs.append(dnsmasq())
         for top, _, files in os.walk(stage):
             if any(re.match(r"lib.*\.so", f) for f in files):
                 libdirs.append(top)

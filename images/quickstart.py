@@ -10,7 +10,6 @@ import guestdisk
 import image
 import machine
 
-NETWORK = False
 SMALL = {"name": "example", "prompt": r"guest# "}
 DEBIAN = {"name": "debian", "prompt": r"root@debian:~# "}
 
@@ -52,7 +51,7 @@ def ask_the_guest(m, guest):
     if not got[1].strip("0-"):
         raise machine.TimeOut("the control domain's shell answered, not the guest's")
     m.expect(guest["prompt"], 60, "guest's shell prompt after its answer")
-    if guest is DEBIAN and NETWORK:
+    if guest is DEBIAN:
         ask_the_network(m)
     m.send("\x1d")
     m.expect(r"dom0# ", 60, "control domain's prompt after Ctrl-]")

@@ -38,6 +38,13 @@ tests/boot/net-guest.gz: tests/boot/stream $(srcdir)/tests/boot/net/mkguest \
 		$(srcdir)/tests/boot/net/guest-init
 	$(AM_V_GEN)$(srcdir)/tests/boot/net/mkguest tests/boot/stream $@
 
+# An image on top of another one, for disks that are not raw.
+tests/boot/chain-base.img:
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)head -c 4194304 /dev/urandom > $@
+tests/boot/chain.qcow2: tests/boot/chain-base.img
+	$(AM_V_GEN)qemu-img create -q -f qcow2 -b chain-base.img -F raw $@
+
 check-boot: all tests/boot/tiny tests/boot/hostile-guest tests/boot/probe \
 	tests/boot/stream tests/boot/net-guest.gz
 	$(srcdir)/tests/boot/run.py --build $(builddir) $(QUESTIONS)
@@ -46,6 +53,7 @@ check-boot: all tests/boot/tiny tests/boot/hostile-guest tests/boot/probe \
 EXTRA_DIST += $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/boot/*.[chS] \
 	$(srcdir)/tests/boot/*.py $(srcdir)/tests/boot/*.sh \
 	$(addprefix $(srcdir)/tests/boot/*/,run shapes files guest-init mkguest *.[chS])))
-CLEANFILES += tests/boot/diskverify tests/boot/disk-guest.cpio.gz \
+CLEANFILES += tests/boot/chain.qcow2 tests/boot/chain-base.img \
+	tests/boot/diskverify tests/boot/disk-guest.cpio.gz \
 	tests/boot/tiny tests/boot/hostile-guest tests/boot/probe \
 	tests/boot/stream tests/boot/net-guest.gz

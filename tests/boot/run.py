@@ -9,6 +9,8 @@ A folder of tests/boot is one question.  In it:
            "TEST FAIL NAME: what is wrong".
   shapes   one line per boot: smp=N machine=pc|q35 memory=MIB uefi=yes|no
            limit=SECONDS kernel=PACKAGE guests=PACKAGE,... hyp=ARGS kargs=ARGS
+           disk=debian (the Debian guest's disk is /dev/vda, and the machine has
+           a network) tools=PROGRAM,... (of this host, for the control domain)
            (words, all optional; the lines of one folder share one image as far
            as they can)
   files    what else the payload holds, one path from the source tree per line
@@ -30,6 +32,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(TOP, "images"))
 import debian   # noqa: E402
+import guestdisk  # noqa: E402
 import image    # noqa: E402
 import machine  # noqa: E402
 
@@ -44,7 +47,7 @@ def shapes(question):
             lines = [l for l in lines if l]
     for line in lines:
         d = {"smp": "1", "machine": "pc", "memory": "2048", "uefi": "no", "limit": "300", "kernel": "linux-image-amd64",
-             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "name": ""}
+             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "disk": "", "tools": "", "name": ""}
         for word in shlex.split(line):
             key, _, value = word.partition("=")
             if key not in d:
@@ -90,19 +93,27 @@ class Score:
 
 def one_boot(question, d, build, score, images, echo, logs):
     title = "%s [%s]" % (question, d["name"])
-    key = (question, d["kernel"], d["guests"], d["hyp"], d["kargs"])
+    key = (question, d["kernel"], d["guests"], d["hyp"], d["kargs"], d["disk"], d["tools"])
+    more = {}
     if key not in images:
         work = tempfile.mkdtemp(prefix="bulkhead-boot.")
+        files = {}
+        if d["disk"]:
+            files["usr/share/bulkhead/debian.initrd"] = guestdisk.initrd(debian.Kernel())
+            files["usr/lib/grub-xen/grub-x86_64-xen.bin"] = "/usr/lib/grub-xen/grub-x86_64-xen.bin"
         images[key] = (work, os.path.join(work, "boot.iso"))
         image.build_image(images[key][1], build, hyp_extra=d["hyp"] and "dom0_mem=768M " + d["hyp"],
                           kargs_extra=("loglevel=4 " + d["kargs"]).strip(), payload=payload(question, build, work),
-                          kernel=d["kernel"], guest_kernels=[g for g in d["guests"].split(",") if g])
+                          kernel=d["kernel"], guest_kernels=[g for g in d["guests"].split(",") if g],
+                          files=files, shell_tools=[t for t in d["tools"].split(",") if t])
+    if d["disk"]:
+        more = {"disks": [guestdisk.build(os.path.join(build, "debian.img"))], "uplink": True}
     os.makedirs(logs, exist_ok=True)
     log = os.path.join(logs, re.sub(r"\W+", "-", title).strip("-") + ".log")
     planned, ok, bad = [], set(), {}
     why = None
     with machine.Machine(images[key][1], limit=float(d["limit"]), echo=echo, log=log, smp=d["smp"], memory=d["memory"] + "M",
-                         machine=d["machine"], uefi=d["uefi"] == "yes") as m:
+                         machine=d["machine"], uefi=d["uefi"] == "yes", **more) as m:
         try:
             m.expect(r"^PAYLOAD-EXIT (\d+)$", what="end of the test in the control domain")
             m.wait_end(60)
