@@ -39,6 +39,7 @@
 
 #define NBD_PORT	"10809"
 #define CONNECT_MS	10000
+#define LEAVING_S	2
 #define LOOK_AGAIN_NS	2000000	/* a lock's release is no event */
 
 /* ---- Sentences ---- */
@@ -561,9 +562,9 @@ static int open_by_kind(const struct guest_disk *d, const struct disk_holder *h,
 {
 	struct timespec until;
 
+	/* Who has just let go of it may still be on his way out. */
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	if (again)
-		until.tv_sec += DISK_SOURCE_DRAIN_S;
+	until.tv_sec += again ? DISK_SOURCE_DRAIN_S : LEAVING_S;
 	if (d->type == GUEST_DISK_NETWORK)
 		return open_network(d, why);
 	if (d->format == GUEST_DISK_RAW)
