@@ -13,7 +13,7 @@ DOM0_MODULES = ["xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenf
 # Loaded if the machine has such a device.
 DEVICE_MODULES = ["virtio_pci", "virtio_blk", "virtio_net"]
 # What guests' networks need: the kernel asks for them when it does, by modprobe.
-NETWORK_MODULES = ["tun", "bridge", "veth", "nf_tables", "nft_ct", "nft_masq", "nft_chain_nat", "sch_tbf", "af_packet", "crc32c_generic"]
+NETWORK_MODULES = ["tun", "bridge", "veth", "nf_tables", "nft_ct", "nft_masq", "nft_chain_nat", "nft_meta_bridge", "sch_tbf", "af_packet", "crc32c_generic"]
 
 
 def busybox():
