@@ -39,10 +39,10 @@ PARTITION_AT = 1 << 20
 
 FILES = {
     "etc/hostname": "debian\n",
-    "etc/hosts": "127.0.0.1 localhost\n127.0.1.1 debian\n::1 localhost\n",
+    "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
     "etc/fstab": "LABEL=root / ext4 defaults,errors=remount-ro 0 0\n",
     "etc/network/interfaces": "auto lo\niface lo inet loopback\n" + "".join(
-        "\nallow-hotplug %s\niface %s inet dhcp\n" % (n, n) for n in
+        "\nallow-hotplug %s\niface %s inet dhcp\n\thostname debian\n" % (n, n) for n in
         ["enX0", "enX1", "enX2", "enX3", "eth0", "eth1"]),
     "etc/motd": "\nThis is Debian in a Bulkhead guest. Ctrl-] goes back to the control domain.\n\n",
     "etc/issue": "Debian GNU/Linux 12, a Bulkhead guest: log in as root, there is no password\n\\n \\l\n\n",

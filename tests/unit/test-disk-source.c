@@ -242,7 +242,8 @@ static void the_next_back_end_waits_for_the_last_ones_io(void)
 
 	opened(&d, "web", &s);
 	CU_ASSERT_EQUAL(fstat(s.fd, &before), 0);
-	theirs = dup(s.fd);
+	/* A number that nothing else gets. */
+	theirs = fcntl(s.fd, F_DUPFD, 200);
 	disk_source_handed(&s);
 	CU_ASSERT_EQUAL(s.fd, -1);
 	refused(&d, raw, "it is in use by guest \"web\" (xvda)");
