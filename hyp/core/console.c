@@ -10,7 +10,6 @@
 
 #include <hyp/arch.h>
 #include <hyp/evtchn.h>
-#include <hyp/lib.h>
 #include <hyp/lock.h>
 
 #define INPUT_SIZE 1024		/* a power of two */

@@ -423,12 +423,11 @@ void dom0_build(void)
 					     << PAGE_SHIFT;
 
 	dom0 = d;
-	log_info("control domain: %lluM, %u vCPUs, kernel at %#llx, entry %#llx",
+	log_info("control domain: %lluM, %u vCPUs, kernel at 0x%llx, entry 0x%llx",
 		 (unsigned long long)(plan.layout.nr_pages >> 8), d->max_vcpus,
 		 (unsigned long long)pv_va(&plan.layout, plan.layout.kernel.pfn),
 		 (unsigned long long)plan.elf.notes.entry);
 	d->vcpu[0]->down = false;
-	d->control_pauses = 0;
 	d->control_pauses = 0;
 	domain_unpause(d);
 }

@@ -16,10 +16,8 @@
 #include <hyp/arch.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
-#include <hyp/guest.h>
 #include <hyp/hypercall.h>
 #include <hyp/priv.h>
-#include <hyp/printk.h>
 
 struct evtchn *evtchn_at(const struct domain *d, u32 port)
 {

@@ -17,10 +17,8 @@
 
 #include <hyp/arch.h>
 #include <hyp/domain.h>
-#include <hyp/lib.h>
 #include <hyp/lock.h>
 #include <hyp/page.h>
-#include <hyp/printk.h>
 
 #define ORDERS		(FRAME_ORDER_MAX + 1)
 #define ZONE_SHIFT	(32 - PAGE_SHIFT)

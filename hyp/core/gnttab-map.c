@@ -16,10 +16,8 @@
 #include <hyp/arch.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
-#include <hyp/guest.h>
 #include <hyp/hypercall.h>
 #include <hyp/mmu.h>
-#include <hyp/page.h>
 #include <hyp/priv.h>
 
 #include <asm/pte.h>

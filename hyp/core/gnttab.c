@@ -18,7 +18,6 @@
 #include <hyp/guest.h>
 #include <hyp/hypercall.h>
 #include <hyp/page.h>
-#include <hyp/priv.h>
 
 static struct grant_entry_v1 *shared_entry(const struct domain *d, u32 ref)
 {
@@ -28,7 +27,8 @@ static struct grant_entry_v1 *shared_entry(const struct domain *d, u32 ref)
 	return t + ref % ENTRIES_PER_FRAME;
 }
 
-struct gnttab_active *gnttab_active(const struct domain *d, u32 ref)
+/* The entry in use, or NULL when ref is beyond the table.  Lock: g. */
+static struct gnttab_active *active_entry(const struct domain *d, u32 ref)
 {
 	const u32 frame = ref / ENTRIES_PER_FRAME;
 
@@ -81,7 +81,7 @@ static void unmark_entry(struct grant_entry_v1 *e,
 static int use_locked(struct domain *granter, u32 ref,
 		      const struct domain *user, bool write)
 {
-	struct gnttab_active *a = gnttab_active(granter, ref);
+	struct gnttab_active *a = active_entry(granter, ref);
 	struct grant_entry_v1 *e;
 	struct page *pg;
 	bool fresh;
@@ -128,7 +128,7 @@ int gnttab_use(struct domain *granter, u32 ref, const struct domain *user,
 	lock(&granter->gnttab.lock);
 	rc = use_locked(granter, ref, user, write);
 	if (!rc)
-		*m = gnttab_active(granter, ref)->mfn;
+		*m = active_entry(granter, ref)->mfn;
 	unlock(&granter->gnttab.lock);
 	return rc;
 }
@@ -140,7 +140,7 @@ void gnttab_unuse(struct domain *granter, u32 ref, bool write)
 	bool drop_type, drop_page;
 
 	lock(&granter->gnttab.lock);
-	a = gnttab_active(granter, ref);
+	a = active_entry(granter, ref);
 	pg = page_of(a->mfn);
 	a->writers -= write;
 	a->readers -= !write;

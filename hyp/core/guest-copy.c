@@ -2,7 +2,6 @@
 /* Range checks in front of the machine's copies to and from a guest. */
 #include <hyp/arch.h>
 #include <hyp/guest.h>
-#include <hyp/lib.h>
 
 #include <asm/layout.h>
 

@@ -14,20 +14,17 @@
 
 void lock_init(struct lock *l, enum lock_rank rank, unsigned id)
 {
-	l->ticket = 0;
-	l->rank = rank;
-	l->depth = 0;
-	l->id = id;
+	*l = (struct lock){ .rank = rank, .id = id };
 }
 
 #ifdef HYP_DEBUG
 /* Ranks rise; within one rank ids do. */
-static void note_taken(const struct lock *l, bool tried)
+static void note_taken(const struct lock *l)
 {
 	struct cpu *c = this_cpu();
 	unsigned n = c->lock_depth;
 
-	if (n && !tried && l->rank &&
+	if (n && l->rank &&
 	    (l->rank < c->lock_held[n - 1].rank ||
 	     (l->rank == c->lock_held[n - 1].rank &&
 	      l->id <= c->lock_held[n - 1].id)))
@@ -56,7 +53,7 @@ static void note_dropped(const struct lock *l)
 	c->lock_depth--;
 }
 #else
-static inline void note_taken(const struct lock *l, bool tried)
+static inline void note_taken(const struct lock *l)
 {
 }
 
@@ -72,17 +69,7 @@ void lock(struct lock *l)
 	/* Someone may hold it and wait for us to flush: keep answering. */
 	while (unlikely((u16)atomic_load(&l->ticket) != mine >> 16))
 		arch_poll();
-	note_taken(l, false);
-}
-
-bool lock_try(struct lock *l)
-{
-	u32 old = atomic_load(&l->ticket);
-
-	if ((u16)old != old >> 16 || !atomic_cas(&l->ticket, &old, old + DRAW))
-		return false;
-	note_taken(l, true);
-	return true;
+	note_taken(l);
 }
 
 void unlock(struct lock *l)
@@ -91,13 +78,6 @@ void unlock(struct lock *l)
 
 	note_dropped(l);
 	atomic_store(served, (u16)(*served + 1));
-}
-
-bool lock_is_held(const struct lock *l)
-{
-	const u32 t = atomic_load(&l->ticket);
-
-	return (u16)t != t >> 16;
 }
 
 void lock_pair(struct lock *a, struct lock *b)

@@ -2,10 +2,8 @@
 /* The machine is up: start the control domain. */
 #include <hyp/arch.h>
 
-#include <hyp/cpu.h>
 #include <hyp/dom0.h>
 #include <hyp/domain.h>
-#include <hyp/evtchn.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/printk.h>
 #include <hyp/vtime.h>

@@ -15,7 +15,6 @@
 #include <hyp/gnttab.h>
 #include <hyp/guest.h>
 #include <hyp/hypercall.h>
-#include <hyp/lib.h>
 #include <hyp/page.h>
 #include <hyp/priv.h>
 

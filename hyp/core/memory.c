@@ -14,7 +14,6 @@
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/hypercall.h>
-#include <hyp/lib.h>
 #include <hyp/mmu.h>
 #include <hyp/page.h>
 

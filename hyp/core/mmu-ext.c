@@ -9,7 +9,6 @@
 #include <hyp/arch.h>
 #include <hyp/desc.h>
 #include <hyp/domain.h>
-#include <hyp/guest.h>
 #include <hyp/hypercall.h>
 #include <hyp/lib.h>
 #include <hyp/mmu-batch.h>

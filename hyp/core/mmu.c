@@ -18,7 +18,6 @@
 #include <hyp/domain.h>
 #include <hyp/guest.h>
 #include <hyp/hypercall.h>
-#include <hyp/lib.h>
 #include <hyp/mmu-batch.h>
 #include <hyp/priv.h>
 #include <hyp/pt-entry.h>
@@ -221,7 +220,7 @@ int mmu_foreign_find(u16 id, struct domain **fd)
 	return domain_find_controlled(id, fd);
 }
 
-void mmu_foreign_put(struct domain *fd)
+static void foreign_put(struct domain *fd)
 {
 	if (fd != current_domain() && fd != &dom_io && fd != &dom_xen)
 		domain_put(fd);
@@ -276,8 +275,8 @@ long mmu_batch_run(struct mmu_batch *b, u64 reqs, u64 ucount, u64 done,
 		if (!rc && n < count && hypercall_should_rest(step))
 			rc = -XEN_ERESTART;
 	} while (!rc && n < count);
-	mmu_foreign_put(b->fd);
-	mmu_foreign_put(b->d);
+	foreign_put(b->fd);
+	foreign_put(b->d);
 
 	if (report_done(done, n, again) && (!rc || rc == -XEN_ERESTART))
 		rc = -XEN_EFAULT;
@@ -381,7 +380,7 @@ long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom)
 		if (!rc && (b.d == &dom_io || b.d == &dom_xen))
 			rc = -XEN_EINVAL;
 		if (rc)
-			mmu_foreign_put(b.fd);
+			foreign_put(b.fd);
 	}
 	return rc ? rc : mmu_batch_run(&b, reqs, count, done, foreigndom);
 }
@@ -511,7 +510,7 @@ long do_update_va_mapping_otherdomain(u64 va, u64 pte, u64 flags, u64 domid)
 	if (rc)
 		return rc;
 	rc = update_va(va, pte, flags, fd);
-	mmu_foreign_put(fd);
+	foreign_put(fd);
 	return rc;
 }
 

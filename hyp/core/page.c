@@ -9,7 +9,6 @@
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/memory.h>
-#include <hyp/printk.h>
 
 mfn_t page_mfn_end;
 

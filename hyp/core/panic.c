@@ -26,7 +26,8 @@ extern const struct {
 	struct ksym sym[];
 } _ksyms;
 
-const char *ksym_find(u64 addr, u64 *offset)
+/* Name of the function at addr, and how far behind its start; NULL: not ours. */
+static const char *ksym_find(u64 addr, u64 *offset)
 {
 	const u64 base = (u64)_start & ~0xffffffffULL;
 	u32 low = 0, high = _ksyms.count, mid;

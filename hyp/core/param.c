@@ -47,23 +47,28 @@ static bool parse_u32(const char *s, void *to)
 	return true;
 }
 
-static bool parse_bool(const char *s, void *to)
+/* Which of the words [s, s + n) is, or count: none. */
+static unsigned word_find(const char *s, size_t n, const char *const *words,
+			  unsigned count)
 {
-	static const char *const yes[] = { "", "1", "yes", "on", "true" };
-	static const char *const no[] = { "0", "no", "off", "false" };
 	unsigned i;
 
-	for (i = 0; i < ARRAY_SIZE(yes); i++)
-		if (!strcmp(s, yes[i])) {
-			*(bool *)to = true;
-			return true;
-		}
-	for (i = 0; i < ARRAY_SIZE(no); i++)
-		if (!strcmp(s, no[i])) {
-			*(bool *)to = false;
-			return true;
-		}
-	return false;
+	for (i = 0; i < count; i++)
+		if (strlen(words[i]) == n && !strncmp(words[i], s, n))
+			break;
+	return i;
+}
+
+static bool parse_bool(const char *s, void *to)
+{
+	static const char *const words[] = {
+		"0", "no", "off", "false", "1", "yes", "on", "true", "",
+	};
+	unsigned i = word_find(s, strlen(s), words, ARRAY_SIZE(words));
+
+	if (i < ARRAY_SIZE(words))
+		*(bool *)to = i >= 4;
+	return i < ARRAY_SIZE(words);
 }
 
 static bool parse_not(const char *s, void *to)
@@ -113,19 +118,11 @@ static bool parse_com1(const char *s, void *to)
 		s += 4;
 	else if (!number(&s, ",/", &baud))
 		return false;
-	if (*s == ',') {
-		if (strncmp(++s, "8n1", 3))
+	if (!strncmp(s, ",8n1", 4)) {
+		s += 4;
+		if (*s == ',' && (s++, !number(&s, ",", &port)))
 			return false;
-		s += 3;
-	}
-	if (*s == ',') {
-		s++;
-		if (!number(&s, ",", &port))
-			return false;
-	}
-	if (*s == ',') {
-		s++;
-		if (!number(&s, ",", &irq))
+		if (*s == ',' && (s++, !number(&s, "", &irq)))
 			return false;
 	}
 	if (*s || baud > 115200 || port > 0xfff8 || irq > 15)
@@ -149,22 +146,19 @@ static bool parse_console(const char *s, void *to)
 /* One of the names, or two with a slash: the first counts. */
 static bool parse_level(const char *s, void *to)
 {
-	static const struct { const char *name; u8 level; } levels[] = {
-		{ "none", LOG_ERR }, { "error", LOG_ERR },
-		{ "warning", LOG_WARN }, { "info", LOG_INFO },
-		{ "debug", LOG_DEBUG }, { "all", LOG_DEBUG },
+	static const char *const words[] = {
+		"none", "error", "warning", "info", "debug", "all",
+	};
+	static const u8 levels[] = {
+		LOG_ERR, LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_DEBUG,
 	};
 	const char *slash = strchr(s, '/');
-	size_t n = slash ? (size_t)(slash - s) : strlen(s);
-	unsigned i;
+	unsigned i = word_find(s, slash ? (size_t)(slash - s) : strlen(s),
+			       words, ARRAY_SIZE(words));
 
-	for (i = 0; i < ARRAY_SIZE(levels); i++)
-		if (strlen(levels[i].name) == n &&
-		    !strncmp(s, levels[i].name, n)) {
-			*(u8 *)to = levels[i].level;
-			return true;
-		}
-	return false;
+	if (i < ARRAY_SIZE(words))
+		*(u8 *)to = levels[i];
+	return i < ARRAY_SIZE(words);
 }
 
 static const struct option options[] = {

@@ -17,7 +17,6 @@
 #include <hyp/priv.h>
 
 #include <asm/irq.h>
-#include <asm/machine.h>
 
 #define IOBITMAP_PORTS 65536
 

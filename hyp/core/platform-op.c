@@ -7,7 +7,6 @@
 #include <hyp/arch.h>
 #include <hyp/domain.h>
 #include <hyp/guest.h>
-#include <hyp/lib.h>
 #include <hyp/priv.h>
 #include <hyp/vtime.h>
 

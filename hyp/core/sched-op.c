@@ -12,9 +12,6 @@
 #include <hyp/arch.h>
 #include <hyp/domain.h>
 #include <hyp/guest.h>
-#include <hyp/param.h>
-#include <hyp/printk.h>
-#include <hyp/priv.h>
 
 #define POLL_PORTS_MAX 128
 

@@ -585,12 +585,12 @@ void sched_cpu_init(struct cpu *c)
 		vclock = 0;
 		idle_cpus = (struct cpumask){ { 0 } };
 	}
+	*rq = (struct runqueue){
+		.head_vruntime = NOBODY, .curr_vruntime = NOBODY,
+		.curr_weight = SCHED_WEIGHT_DEFAULT,
+	};
 	lock_init(&rq->lock, RANK_RUNQ, c->id);
 	list_init(&rq->queue);
-	rq->count = 0;
-	rq->idle = false;
-	rq->head_vruntime = rq->curr_vruntime = NOBODY;
-	rq->curr_weight = SCHED_WEIGHT_DEFAULT;
 	timer_init(&slice_timer[c->id], slice_over, c);
 	slice_timer[c->id].cpu = c;
 }

@@ -4,13 +4,13 @@
 
 #include <xen/sysctl.h>
 
-#include <hyp/arch.h>
 #include <hyp/bitmap.h>
 #include <hyp/cpu-policy.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/guest.h>
 #include <hyp/lib.h>
+#include <hyp/page.h>
 #include <hyp/printk.h>
 #include <hyp/priv.h>
 
@@ -42,20 +42,6 @@ static int op_readconsole(struct xen_sysctl *op)
 	return 0;
 }
 
-static u64 highest_mfn(void)
-{
-	const struct boot_range *r;
-	u64 top = 0;
-	u32 i;
-
-	for (i = 0; i < boot_info.range_count; i++) {
-		r = &boot_info.range[i];
-		if (r->type == 1)
-			top = MAX(top, r->start + r->size);
-	}
-	return top ? (top >> PAGE_SHIFT) - 1 : 0;
-}
-
 static int op_physinfo(struct xen_sysctl *op)
 {
 	struct xen_sysctl_physinfo *p = &op->u.physinfo;
@@ -63,8 +49,7 @@ static int op_physinfo(struct xen_sysctl *op)
 
 	memset(p, 0, sizeof(*p));
 	p->threads_per_core = 1;
-	p->cores_per_socket = cpu_count;
-	p->nr_cpus = cpu_count;
+	p->cores_per_socket = p->nr_cpus = cpu_count;
 	p->max_cpu_id = cpu_count - 1;
 	p->nr_nodes = 1;
 	p->cpu_khz = vtime_tsc_khz();
@@ -72,7 +57,7 @@ static int op_physinfo(struct xen_sysctl *op)
 	p->total_pages = frame_total_count();
 	p->free_pages = frame_free_count();
 	p->outstanding_pages = frame_claimed_count();
-	p->max_mfn = highest_mfn();
+	p->max_mfn = page_mfn_end - 1;
 	cpu_policy_features(words);
 	memcpy(p->hw_cap, words, sizeof(p->hw_cap));
 	return 0;
@@ -105,18 +90,22 @@ static int op_getdomaininfolist(struct xen_sysctl *op)
 	return 0;
 }
 
-static void list_domains(void)
+/* Counts the domains, and names them in the log if asked. */
+static u32 count_domains(bool log)
 {
 	struct domain *d;
 	domid_t id = 0;
+	u32 n;
 
-	while ((d = domain_find_from(id)) != NULL) {
+	for (n = 0; (d = domain_find_from(id)) != NULL; n++) {
 		id = d->id + 1;
-		log_info("d%u: life %u, refs %u, pauses %u, pages %lu", d->id,
-			 d->life, d->refs, d->pauses,
-			 (unsigned long)d->mem.tot_pages);
+		if (log)
+			log_info("d%u: life %u, refs %u, pauses %u, pages %lu",
+				 d->id, d->life, d->refs, d->pauses,
+				 (unsigned long)d->mem.tot_pages);
 		domain_put(d);
 	}
+	return n;
 }
 
 static int op_debug_keys(struct xen_sysctl *op)
@@ -129,7 +118,7 @@ static int op_debug_keys(struct xen_sysctl *op)
 		if (copy_from_guest(&key, (u64)k->keys.p + i, 1))
 			return -XEN_EFAULT;
 		if (key == 'q')
-			list_domains();
+			count_domains(true);
 		else
 			log_info("debug key %c: only q (domains)",
 				 key > ' ' && key < 127 ? key : '?');
@@ -203,20 +192,6 @@ static int op_numainfo(struct xen_sysctl *op)
 	return 0;
 }
 
-static u32 count_domains(void)
-{
-	struct domain *d;
-	domid_t id = 0;
-	u32 n = 0;
-
-	while ((d = domain_find_from(id)) != NULL) {
-		id = d->id + 1;
-		n++;
-		domain_put(d);
-	}
-	return n;
-}
-
 /* There is pool 0, with every CPU and every domain. */
 static int op_cpupool(struct xen_sysctl *op)
 {
@@ -229,7 +204,7 @@ static int op_cpupool(struct xen_sysctl *op)
 		if (c->cpupool_id)
 			return -XEN_ENOENT;
 		c->sched_id = XEN_SCHEDULER_CREDIT2;
-		c->n_dom = count_domains();
+		c->n_dom = count_domains(false);
 		return bitmap_write(&c->cpumap, all.bits, cpu_count);
 	case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
 		return bitmap_write(&c->cpumap, none.bits, cpu_count);

@@ -2,7 +2,6 @@
 /* vcpu_op: a guest manages its own vCPUs. */
 #include <hyp/hypercall.h>
 
-#include <hyp/arch.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/guest.h>

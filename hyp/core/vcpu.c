@@ -24,15 +24,6 @@ bool vcpu_is_runnable(const struct vcpu *v)
 	       !READ_ONCE(v->domain->pauses) && !READ_ONCE(v->down);
 }
 
-void vcpu_pause(struct vcpu *v)
-{
-	atomic_add(&v->pauses, 1);
-	if (v == current_vcpu())
-		sched_sleep(v);
-	else
-		sched_sleep_sync(v);
-}
-
 bool vcpu_try_pause(struct vcpu *v)
 {
 	atomic_add(&v->pauses, 1);

@@ -23,9 +23,7 @@ enum {
 	NOTE_PADDR_OFFSET = 4,
 	NOTE_XEN_VERSION = 5,
 	NOTE_GUEST_OS = 6,
-	NOTE_GUEST_VERSION = 7,
 	NOTE_LOADER = 8,
-	NOTE_SUSPEND_CANCEL = 14,
 	NOTE_INIT_P2M = 15,
 	NOTE_MOD_START_PFN = 16,
 	NOTE_SUPPORTED_FEATURES = 17,
@@ -170,41 +168,42 @@ static const char *take_number(const uint8_t *desc, uint64_t n, uint64_t *to)
 	return NULL;
 }
 
+/* Where the notes that count go: a number, or a text with `room` bytes. */
+static const struct {
+	uint8_t type, room;
+	uint16_t at;
+} known[] = {
+#define NUMBER(note, field)	{ note, 0, offsetof(struct elf_notes, field) }
+#define TEXT(note, field) \
+	{ note, sizeof(((struct elf_notes *)0)->field), \
+	  offsetof(struct elf_notes, field) }
+	NUMBER(NOTE_ENTRY, entry),
+	NUMBER(NOTE_HYPERCALL_PAGE, hypercall_page),
+	NUMBER(NOTE_VIRT_BASE, virt_base),
+	NUMBER(NOTE_PADDR_OFFSET, paddr_offset),
+	NUMBER(NOTE_INIT_P2M, init_p2m),
+	NUMBER(NOTE_MOD_START_PFN, mod_start_pfn),
+	NUMBER(NOTE_SUPPORTED_FEATURES, supported_features),
+	TEXT(NOTE_XEN_VERSION, xen_version),
+	TEXT(NOTE_GUEST_OS, guest_os),
+	TEXT(NOTE_LOADER, loader),
+};
+
 static const char *take_note(uint32_t type, const uint8_t *desc, uint64_t n,
 			     struct elf_notes *k)
 {
+	unsigned int i;
+	void *to;
+
 	if (type < 32)
 		k->seen |= UINT32_C(1) << type;
-
-	switch (type) {
-	case NOTE_ENTRY:
-		return take_number(desc, n, &k->entry);
-	case NOTE_HYPERCALL_PAGE:
-		return take_number(desc, n, &k->hypercall_page);
-	case NOTE_VIRT_BASE:
-		return take_number(desc, n, &k->virt_base);
-	case NOTE_PADDR_OFFSET:
-		return take_number(desc, n, &k->paddr_offset);
-	case NOTE_SUSPEND_CANCEL:
-		return take_number(desc, n, &k->suspend_cancel);
-	case NOTE_INIT_P2M:
-		return take_number(desc, n, &k->init_p2m);
-	case NOTE_MOD_START_PFN:
-		return take_number(desc, n, &k->mod_start_pfn);
-	case NOTE_SUPPORTED_FEATURES:
-		return take_number(desc, n, &k->supported_features);
-	case NOTE_XEN_VERSION:
-		take_text(desc, n, k->xen_version, sizeof(k->xen_version));
-		break;
-	case NOTE_GUEST_OS:
-		take_text(desc, n, k->guest_os, sizeof(k->guest_os));
-		break;
-	case NOTE_GUEST_VERSION:
-		take_text(desc, n, k->guest_version, sizeof(k->guest_version));
-		break;
-	case NOTE_LOADER:
-		take_text(desc, n, k->loader, sizeof(k->loader));
-		break;
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (known[i].type != type)
+			continue;
+		to = (uint8_t *)k + known[i].at;
+		if (!known[i].room)
+			return take_number(desc, n, to);
+		take_text(desc, n, to, known[i].room);
 	}
 	return NULL;
 }

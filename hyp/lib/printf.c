@@ -12,9 +12,9 @@ struct out {
 };
 
 struct spec {
-	bool left, zero;
-	int width, precision;	/* -1: not given */
-	int length;		/* h counts down, l and z count up */
+	bool zero;
+	bool wide;			/* l, ll or z: 64 bits */
+	int width, precision;		/* -1: not given */
 };
 
 static void put(struct out *o, char c)
@@ -30,43 +30,31 @@ static void put_field(struct out *o, const struct spec *f, char sign,
 {
 	int fill = f->width - (int)n - !!sign;
 
-	for (; !f->left && !f->zero && fill > 0; fill--)
+	for (; !f->zero && fill > 0; fill--)
 		put(o, ' ');
 	if (sign)
 		put(o, sign);
-	for (; !f->left && fill > 0; fill--)
+	for (; fill > 0; fill--)
 		put(o, '0');
 	while (n--)
 		put(o, *s++);
-	for (; fill > 0; fill--)
-		put(o, ' ');
 }
 
-static void put_number(struct out *o, const struct spec *f, char conv, u64 v)
+static void put_number(struct out *o, const struct spec *f, char conv,
+		       va_list *ap)
 {
-	const char *digits = conv == 'X' ? "0123456789ABCDEF"
-					 : "0123456789abcdef";
-	const unsigned base = conv == 'u' || conv == 'd' ? 10 : 16;
-	const bool negative = conv == 'd' && (s64)v < 0;
-	char tmp[24], *p = tmp + sizeof(tmp);
+	u64 v = f->wide ? va_arg(*ap, u64) : va_arg(*ap, u32);
+	const unsigned base = conv == 'x' ? 16 : 10;
+	char tmp[24], *p = tmp + sizeof(tmp), sign = 0;
 
-	if (negative)
-		v = -v;
+	if (conv == 'd' && (f->wide ? (s64)v : (s32)v) < 0) {
+		sign = '-';
+		v = f->wide ? -v : (u32)-v;
+	}
 	do
-		*--p = digits[v % base];
+		*--p = "0123456789abcdef"[v % base];
 	while (v /= base);
-	put_field(o, f, negative ? '-' : 0, p, tmp + sizeof(tmp) - p);
-}
-
-/* An argument of the size that h, hh, l, ll and z name. */
-static u64 integer(const struct spec *f, bool is_signed, va_list *ap)
-{
-	const u64 v = f->length > 0 ? va_arg(*ap, u64) : va_arg(*ap, u32);
-	const unsigned unused = f->length > 0 ? 0 : f->length == 0 ? 32 :
-				f->length == -1 ? 48 : 56;
-
-	return is_signed ? (u64)((s64)(v << unused) >> unused)
-			 : v << unused >> unused;
+	put_field(o, f, sign, p, tmp + sizeof(tmp) - p);
 }
 
 /* A number in the format, or * for an argument. */
@@ -77,28 +65,22 @@ static int read_number(const char **p, va_list *ap)
 	if (**p == '*') {
 		++*p;
 		n = va_arg(*ap, int);
-		return MIN(n, 1000);
 	}
 	for (; **p >= '0' && **p <= '9'; ++*p)
 		n = MIN(n * 10 + (**p - '0'), 1000);
-	return n;
+	return MIN(n, 1000);
 }
 
 static const char *read_spec(const char *p, struct spec *f, va_list *ap)
 {
-	*f = (struct spec){ .precision = -1 };
-	for (; *p == '-' || *p == '0' || *p == '#' || *p == '+' || *p == ' '; p++) {
-		f->left |= *p == '-';
-		f->zero |= *p == '0';
-	}
+	*f = (struct spec){ .precision = -1, .zero = *p == '0' };
 	f->width = read_number(&p, ap);
 	if (*p == '.') {
 		p++;
 		f->precision = read_number(&p, ap);
 	}
-	for (; *p == 'h' || *p == 'l' || *p == 'z'; p++)
-		f->length += *p == 'h' ? -1 : 1;
-	f->zero &= !f->left;
+	for (; *p == 'l' || *p == 'z'; p++)
+		f->wide = true;
 	return p;
 }
 
@@ -110,29 +92,18 @@ static void convert(struct out *o, struct spec *f, char conv, va_list *ap)
 	switch (conv) {
 	case 'c':
 		c = va_arg(*ap, int);
-		f->zero = false;
 		put_field(o, f, 0, &c, 1);
 		break;
 	case 's':
 		s = va_arg(*ap, const char *);
 		s = s ? s : "(null)";
-		f->zero = false;
 		put_field(o, f, 0, s, f->precision < 0 ? strlen(s) :
 				      strnlen(s, f->precision));
 		break;
-	case 'p':
-		put(o, '0');
-		put(o, 'x');
-		put_number(o, f, 'x', va_arg(*ap, u64));
-		break;
 	case 'd':
-	case 'i':
-		put_number(o, f, 'd', integer(f, true, ap));
-		break;
 	case 'u':
 	case 'x':
-	case 'X':
-		put_number(o, f, conv, integer(f, false, ap));
+		put_number(o, f, conv, ap);
 		break;
 	default:
 		put(o, '%');

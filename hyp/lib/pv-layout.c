@@ -18,12 +18,25 @@ static uint64_t pages(uint64_t bytes)
 	return (bytes >> PV_PAGE_SHIFT) + !!(bytes & (PV_PAGE_SIZE - 1));
 }
 
-/* How many tables whose entries span 2^shift bytes cover [va, va + nr)? */
-static uint32_t tables_for(uint64_t va, uint64_t nr, unsigned int shift)
+/* How many tables whose entries span 2^shift bytes cover [va, last]? */
+static uint32_t tables_for(uint64_t va, uint64_t last, unsigned int shift)
 {
-	uint64_t last = va + (nr << PV_PAGE_SHIFT) - 1;
-
 	return (uint32_t)((last >> shift) - (va >> shift) + 1);
+}
+
+/* The tables of nr frames from va on, without the L4. */
+static struct pv_tables count_tables(uint64_t va, uint64_t nr)
+{
+	const uint64_t last = va + (nr << PV_PAGE_SHIFT) - 1;
+
+	return (struct pv_tables){ tables_for(va, last, 39),
+				   tables_for(va, last, 30),
+				   tables_for(va, last, 21) };
+}
+
+static uint64_t all_tables(struct pv_tables t)
+{
+	return (uint64_t)t.l3 + t.l2 + t.l1;
 }
 
 static struct pv_range take(uint64_t *next, uint64_t nr)
@@ -66,10 +79,8 @@ static bool plan_tables(struct pv_layout *l, uint64_t *next)
 		l->mapped_pages = padded(l, start + nr + 1);
 		if (!fits_addresses(l))
 			return false;
-		l->nr_l1 = tables_for(l->virt_base, l->mapped_pages, 21);
-		l->nr_l2 = tables_for(l->virt_base, l->mapped_pages, 30);
-		l->nr_l3 = tables_for(l->virt_base, l->mapped_pages, 39);
-		want = 1 + l->nr_l3 + l->nr_l2 + l->nr_l1;
+		l->map = count_tables(l->virt_base, l->mapped_pages);
+		want = 1 + all_tables(l->map);
 	}
 	l->tables = take(next, nr);
 	l->stack = take(next, 1);
@@ -83,10 +94,8 @@ static void plan_p2m_outside(struct pv_layout *l, uint64_t *next)
 	uint64_t nr = pages(l->nr_pages * sizeof(uint64_t));
 
 	l->p2m = take(next, nr);
-	l->p2m_l3 = tables_for(l->p2m_va, nr, 39);
-	l->p2m_l2 = tables_for(l->p2m_va, nr, 30);
-	l->p2m_l1 = tables_for(l->p2m_va, nr, 21);
-	l->p2m_tables = take(next, l->p2m_l3 + l->p2m_l2 + l->p2m_l1);
+	l->p2m_map = count_tables(l->p2m_va, nr);
+	l->p2m_tables = take(next, all_tables(l->p2m_map));
 }
 
 /*
@@ -233,31 +242,20 @@ static void protect_tables(const struct writer *w, uint64_t first_l1)
 	}
 }
 
-static void write_boot_map(const struct writer *w)
+/*
+ * The L4's entries for nr frames from pfn on, seen at va, and the tables
+ * below, which begin at frame l3.  Returns the first L1.
+ */
+static uint64_t write_map(const struct writer *w, uint64_t va, uint64_t l3,
+			  struct pv_tables t, uint64_t pfn, uint64_t nr)
 {
-	const struct pv_layout *l = w->l;
-	uint64_t l4 = l->tables.pfn, l3 = l4 + 1;
-	uint64_t l2 = l3 + l->nr_l3, l1 = l2 + l->nr_l2;
-	uint64_t va = l->virt_base;
+	const uint64_t l2 = l3 + t.l3, l1 = l2 + t.l2;
 
-	write_level(w, l4, va, 39, l3, l->nr_l3, PV_TABLE);
-	write_level(w, l3, va, 30, l2, l->nr_l2, PV_TABLE);
-	write_level(w, l2, va, 21, l1, l->nr_l1, PV_TABLE);
-	write_level(w, l1, va, 12, 0, l->mapped_pages, PV_L1_RW);
-	protect_tables(w, l1);
-}
-
-static void write_p2m_map(const struct writer *w)
-{
-	const struct pv_layout *l = w->l;
-	uint64_t l4 = l->tables.pfn, l3 = l->p2m_tables.pfn;
-	uint64_t l2 = l3 + l->p2m_l3, l1 = l2 + l->p2m_l2;
-	uint64_t va = l->p2m_va;
-
-	write_level(w, l4, va, 39, l3, l->p2m_l3, PV_TABLE);
-	write_level(w, l3, va, 30, l2, l->p2m_l2, PV_TABLE);
-	write_level(w, l2, va, 21, l1, l->p2m_l1, PV_TABLE);
-	write_level(w, l1, va, 12, l->p2m.pfn, l->p2m.nr, PV_L1_RW);
+	write_level(w, w->l->tables.pfn, va, 39, l3, t.l3, PV_TABLE);
+	write_level(w, l3, va, 30, l2, t.l2, PV_TABLE);
+	write_level(w, l2, va, 21, l1, t.l1, PV_TABLE);
+	write_level(w, l1, va, 12, pfn, nr, PV_L1_RW);
+	return l1;
 }
 
 void pv_layout_write_tables(const struct pv_layout *l, const uint64_t *p2m,
@@ -266,7 +264,9 @@ void pv_layout_write_tables(const struct pv_layout *l, const uint64_t *p2m,
 	const struct writer w = { .l = l, .p2m = p2m, .page = page,
 				  .ctx = ctx };
 
-	write_boot_map(&w);
+	protect_tables(&w, write_map(&w, l->virt_base, l->tables.pfn + 1,
+				     l->map, 0, l->mapped_pages));
 	if (l->p2m_outside)
-		write_p2m_map(&w);
+		write_map(&w, l->p2m_va, l->p2m_tables.pfn, l->p2m_map,
+			  l->p2m.pfn, l->p2m.nr);
 }

@@ -13,34 +13,26 @@ void str_copy(char *to, const char *from, size_t size)
 /* The value of digit c in this base, or -1. */
 static int digit(char c, unsigned base)
 {
-	int v = -1;
+	const char *all = "0123456789abcdef", *at;
 
-	if (c >= '0' && c <= '9')
-		v = c - '0';
-	else if (c >= 'a' && c <= 'f')
-		v = c - 'a' + 10;
-	else if (c >= 'A' && c <= 'F')
-		v = c - 'A' + 10;
-	return v < (int)base ? v : -1;
+	at = c ? strchr(all, c >= 'A' && c <= 'F' ? c + 'a' - 'A' : c) : NULL;
+	return at && at < all + base ? at - all : -1;
 }
 
-/* log2 of what a size suffix stands for; -1: not a suffix. */
-static int suffix_shift(char c)
+/* log2 of what a size suffix stands for; 0: it is none. */
+static unsigned suffix_shift(char c)
 {
-	switch (c) {
-	case 'k': case 'K': return 10;
-	case 'm': case 'M': return 20;
-	case 'g': case 'G': return 30;
-	case 't': case 'T': return 40;
-	}
-	return -1;
+	const char *all = "kKmMgGtT", *at = c ? strchr(all, c) : NULL;
+
+	return at ? 10 * ((at - all) / 2 + 1) : 0;
 }
 
 bool str_to_u64(const char *s, const char **end, u64 *value)
 {
 	unsigned base = 10;
 	u64 v = 0;
-	int d, shift;
+	unsigned shift;
+	int d;
 
 	if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X') &&
 	    digit(s[2], 16) >= 0) {
@@ -57,13 +49,9 @@ bool str_to_u64(const char *s, const char **end, u64 *value)
 		v = v * base + d;
 	}
 	shift = suffix_shift(*s);
-	if (shift >= 0) {
-		if (v > ~0ULL >> shift)
-			return false;
-		v <<= shift;
-		s++;
-	}
-	*end = s;
-	*value = v;
+	if (v > ~0ULL >> shift)
+		return false;
+	*end = s + (shift > 0);
+	*value = v << shift;
 	return true;
 }

@@ -126,7 +126,6 @@ int vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *c);
 void domain_pause(struct domain *d);
 void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
-void vcpu_pause(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 /* Pauses v if it does not run; waits for nobody, so two vCPUs may do it to
  * each other. */

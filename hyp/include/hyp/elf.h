@@ -45,10 +45,8 @@ struct elf_notes {
 	uint64_t init_p2m;
 	uint64_t mod_start_pfn;		/* non-zero: initrd need not be mapped */
 	uint64_t supported_features;
-	uint64_t suspend_cancel;
 	char loader[16];
 	char guest_os[16];
-	char guest_version[16];
 	char xen_version[16];
 };
 

@@ -31,9 +31,6 @@ struct gnttab_track {
 	u32 flags;		/* g: GNTMAP_* low bits */
 };
 
-/* The entry in use, or NULL when ref is beyond the table.  Lock: g. */
-struct gnttab_active *gnttab_active(const struct domain *d, u32 ref);
-
 /*
  * Uses entry ref of granter for user: checks the guest's entry, marks it
  * and takes the references.  GNTST_*.  Takes g of granter.

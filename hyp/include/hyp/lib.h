@@ -24,8 +24,8 @@ char *strchr(const char *s, int c);
 void str_copy(char *to, const char *from, size_t size);
 
 /*
- * printf for us: %c %s %p %% and %d %i %u %x %X with h hh l ll z, width,
- * zero and left flags, precision for %s.  Returns the length that the whole
+ * printf for us: %c %s %% and %d %u %x with l ll z, width and zeroes in front,
+ * precision for %s.  Returns the length that the whole
  * text would have, like C's snprintf.
  */
 int hyp_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);

@@ -39,18 +39,15 @@ enum lock_rank {
 struct lock {
 	u32 ticket;	/* low half: now served; high half: next to draw */
 	u8 rank;	/* enum lock_rank */
-	u8 depth;	/* unused; keeps the size in sight */
 	u16 id;		/* second key inside a rank: a domid, a CPU */
 };
 
-#define LOCK_INIT(r) { 0, (r), 0, 0 }
+#define LOCK_INIT(r) { 0, (r), 0 }
 
 /* Prepares a lock; id orders locks of one rank (domid or CPU number). */
 void lock_init(struct lock *l, enum lock_rank rank, unsigned id);
 void lock(struct lock *l);
-bool lock_try(struct lock *l);
 void unlock(struct lock *l);
-bool lock_is_held(const struct lock *l);
 
 /* Takes two locks of one rank in order of their ids; a == b is one lock. */
 void lock_pair(struct lock *a, struct lock *b);

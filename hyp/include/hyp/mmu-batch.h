@@ -13,10 +13,9 @@ struct domain;
 
 /*
  * The domain that a request names: DOMID_SELF, DOMID_IO, DOMID_XEN or one
- * that the caller controls.  mmu_foreign_put() gives back the reference.
+ * that the caller controls.  mmu_batch_run() gives back the reference.
  */
 int mmu_foreign_find(u16 id, struct domain **fd);
-void mmu_foreign_put(struct domain *fd);
 
 /* mmu_update and mmuext_op: an array of requests, done in chunks. */
 #define MMU_BATCH_WORDS	64	/* of a chunk */

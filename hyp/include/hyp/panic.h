@@ -15,7 +15,5 @@ void panic_at(const struct regs *r, const char *fmt, ...)
 void regs_show(const struct regs *r);
 /* Prints the calls from frame rbp on, rip first unless 0. */
 void stack_show(u64 rip, u64 rbp);
-/* Name of the function at addr, and how far behind its start; NULL: not ours. */
-const char *ksym_find(u64 addr, u64 *offset);
 
 #endif

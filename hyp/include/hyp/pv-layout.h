@@ -40,6 +40,11 @@ struct pv_layout_want {
 	bool rings;		/* a store and a console page (not for dom0) */
 };
 
+/* Page tables of one stretch of addresses, in the order of their frames. */
+struct pv_tables {
+	uint32_t l3, l2, l1;
+};
+
 struct pv_layout {
 	uint64_t virt_base;	/* virtual address of pfn 0 */
 	uint64_t nr_pages;
@@ -55,8 +60,8 @@ struct pv_layout {
 	uint64_t mapped_pages;		/* pfns [0, this) are mapped */
 	uint64_t used_pages;		/* first pfn that nothing uses */
 	uint64_t p2m_va;
-	uint32_t nr_l3, nr_l2, nr_l1;	/* of `tables` */
-	uint32_t p2m_l3, p2m_l2, p2m_l1;
+	struct pv_tables map;		/* how many of each in `tables` ... */
+	struct pv_tables p2m_map;	/* ... and in `p2m_tables` */
 	bool p2m_outside;		/* at INIT_P2M */
 	bool initrd_unmapped;		/* start_info names it by pfn */
 };
