@@ -65,11 +65,10 @@ enum {
 	SWAPGS,
 	CRDR,
 	REP,
-	CR4,
 	EVENTS
 };
 static const char events[] = "cr3 syscall sysret iret invlpg invpcid wrmsr "
-			     "rdmsr cpuid rdtsc portio hlt swapgs crdr rep cr4";
+			     "rdmsr cpuid rdtsc portio hlt swapgs crdr rep";
 
 static uint64_t insns[LAYERS], ev[LAYERS][EVENTS];
 static FILE *out;
@@ -149,9 +148,7 @@ static int event_of(const uint8_t *b, size_t n)
 	case 0x31:
 		return RDTSC;
 	case 0x22:
-		if (n > 2 && (b[2] & 0x38) == 0x18)
-			return CR3;
-		return n > 2 && (b[2] & 0x38) == 0x20 ? CR4 : CRDR;
+		return n > 2 && (b[2] & 0x38) == 0x18 ? CR3 : CRDR;
 	case 0x20:
 	case 0x21:
 	case 0x23:
