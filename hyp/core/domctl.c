@@ -47,9 +47,9 @@ static int check_create(const struct xen_domctl_createdomain *c)
 	return c->cpupool_id ? -XEN_EINVAL : 0;
 }
 
-static int op_create(struct domain *none, struct xen_domctl *op)
+static int op_create(struct domain *none, struct xen_domctl_createdomain *c,
+		     struct xen_domctl *op)
 {
-	struct xen_domctl_createdomain *c = &op->u.createdomain;
 	struct domain_params p = {
 		.max_vcpus = c->max_vcpus,
 		.max_evtchn_port = c->max_evtchn_port,
@@ -71,17 +71,12 @@ static int op_create(struct domain *none, struct xen_domctl *op)
 	return rc;
 }
 
-static int op_destroy(struct domain *d, struct xen_domctl *op)
-{
-	return domain_kill(d);
-}
-
-static int op_max_vcpus(struct domain *d, struct xen_domctl *op)
+static int op_max_vcpus(struct domain *d, struct xen_domctl_max_vcpus *m)
 {
 	u32 i;
 	int rc;
 
-	if (op->u.max_vcpus.max != d->max_vcpus)
+	if (m->max != d->max_vcpus)
 		return -XEN_EINVAL;
 	for (i = 0; i < d->max_vcpus; i++) {
 		rc = d->vcpu[i] ? 0 : vcpu_create(d, i);
@@ -91,17 +86,17 @@ static int op_max_vcpus(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-static int op_max_mem(struct domain *d, struct xen_domctl *op)
+static int op_max_mem(struct domain *d, struct xen_domctl_max_mem *m)
 {
 	lock(&d->lock);
-	d->mem.max_pages = op->u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
+	d->mem.max_pages = m->max_memkb >> (PAGE_SHIFT - 10);
 	unlock(&d->lock);
 	return 0;
 }
 
 /* ---- Running ---- */
 
-static int op_pause(struct domain *d, struct xen_domctl *op)
+static int op_pause(struct domain *d)
 {
 	if (d == current_domain())
 		return -XEN_EINVAL;
@@ -110,7 +105,7 @@ static int op_pause(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-static int op_unpause(struct domain *d, struct xen_domctl *op)
+static int op_unpause(struct domain *d)
 {
 	if (!d->control_pauses)
 		return -XEN_EINVAL;
@@ -119,7 +114,7 @@ static int op_unpause(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-static int op_resume(struct domain *d, struct xen_domctl *op)
+static int op_resume(struct domain *d)
 {
 	if (d == current_domain())
 		return -XEN_EINVAL;
@@ -127,9 +122,9 @@ static int op_resume(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-static int op_subscribe(struct domain *d, struct xen_domctl *op)
+static int op_subscribe(struct domain *d, struct xen_domctl_subscribe *s)
 {
-	WRITE_ONCE(d->suspend_port, op->u.subscribe.port);
+	WRITE_ONCE(d->suspend_port, s->port);
 	return 0;
 }
 
@@ -158,10 +153,12 @@ static int save_context(struct vcpu *v, struct vcpu_guest_context *c)
 }
 
 /* Both ways; the domain stands still meanwhile. */
-static int op_vcpucontext(struct domain *d, struct xen_domctl *op)
+static int op_vcpucontext(struct domain *d,
+			  struct xen_domctl_vcpucontext *x,
+			  struct xen_domctl *op)
 {
-	struct vcpu *v = domain_vcpu(d, op->u.vcpucontext.vcpu);
-	u64 at = (u64)op->u.vcpucontext.ctxt.p;
+	struct vcpu *v = domain_vcpu(d, x->vcpu);
+	u64 at = (u64)x->ctxt.p;
 	bool set = op->cmd == XEN_DOMCTL_setvcpucontext;
 	struct vcpu_guest_context *c;
 	int rc = 0;
@@ -188,9 +185,8 @@ static int op_vcpucontext(struct domain *d, struct xen_domctl *op)
 	return rc;
 }
 
-static int op_getvcpuinfo(struct domain *d, struct xen_domctl *op)
+static int op_getvcpuinfo(struct domain *d, struct xen_domctl_getvcpuinfo *i)
 {
-	struct xen_domctl_getvcpuinfo *i = &op->u.getvcpuinfo;
 	const struct vcpu *v = domain_vcpu(d, i->vcpu);
 
 	if (!v)
@@ -220,9 +216,10 @@ static int affinity(struct vcpu *v, bool set, bool hard,
 				      set ? cpu_count : MAX_CPUS);
 }
 
-static int op_vcpuaffinity(struct domain *d, struct xen_domctl *op)
+static int op_vcpuaffinity(struct domain *d,
+			   struct xen_domctl_vcpuaffinity *a,
+			   struct xen_domctl *op)
 {
-	struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
 	struct vcpu *v = domain_vcpu(d, a->vcpu);
 	bool set = op->cmd == XEN_DOMCTL_setvcpuaffinity;
 	int rc = 0;
@@ -241,9 +238,9 @@ static int op_vcpuaffinity(struct domain *d, struct xen_domctl *op)
 }
 
 /* There is one node. */
-static int op_nodeaffinity(struct domain *d, struct xen_domctl *op)
+static int op_nodeaffinity(struct domain *d, struct xenctl_bitmap *map,
+			   struct xen_domctl *op)
 {
-	struct xenctl_bitmap *map = &op->u.nodeaffinity.nodemap;
 	u64 node = 1;
 	int rc;
 
@@ -253,9 +250,8 @@ static int op_nodeaffinity(struct domain *d, struct xen_domctl *op)
 	return rc ? rc : node & 1 ? 0 : -XEN_EINVAL;
 }
 
-static int op_scheduler(struct domain *d, struct xen_domctl *op)
+static int op_scheduler(struct domain *d, struct xen_domctl_scheduler_op *s)
 {
-	struct xen_domctl_scheduler_op *s = &op->u.scheduler_op;
 	struct xen_domctl_sched_credit2 *c = &s->u.credit2;
 	u32 i;
 
@@ -282,10 +278,12 @@ static int op_scheduler(struct domain *d, struct xen_domctl *op)
 
 /* ---- Looking ---- */
 
-static int op_getdomaininfo(struct domain *d, struct xen_domctl *op)
+static int op_getdomaininfo(struct domain *d,
+			    struct xen_domctl_getdomaininfo *info,
+			    struct xen_domctl *op)
 {
 	op->domain = d->id;
-	domain_get_info(d, &op->u.getdomaininfo);
+	domain_get_info(d, info);
 	return 0;
 }
 
@@ -314,9 +312,9 @@ static u64 frame_use(struct domain *d, u64 m)
 	return use;
 }
 
-static int op_getpageframeinfo3(struct domain *d, struct xen_domctl *op)
+static int op_getpageframeinfo3(struct domain *d,
+				struct xen_domctl_getpageframeinfo3 *g)
 {
-	struct xen_domctl_getpageframeinfo3 *g = &op->u.getpageframeinfo3;
 	u64 at = (u64)g->array.p, chunk[32], n, i, done;
 
 	if (g->num > 1024)
@@ -335,25 +333,25 @@ static int op_getpageframeinfo3(struct domain *d, struct xen_domctl *op)
 
 /* ---- Small settings ---- */
 
-static int op_sethandle(struct domain *d, struct xen_domctl *op)
+static int op_sethandle(struct domain *d, xen_domain_handle_t *handle)
 {
 	lock(&d->lock);
-	memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
+	memcpy(d->handle, *handle, sizeof(d->handle));
 	unlock(&d->lock);
 	return 0;
 }
 
-static int op_settimeoffset(struct domain *d, struct xen_domctl *op)
+static int op_settimeoffset(struct domain *d,
+			    struct xen_domctl_settimeoffset *t)
 {
-	d->time.offset_seconds = op->u.settimeoffset.time_offset_seconds;
+	d->time.offset_seconds = t->time_offset_seconds;
 	vtime_update_wallclock(d);
 	return 0;
 }
 
 /* The TSC is always the machine's own. */
-static int op_settscinfo(struct domain *d, struct xen_domctl *op)
+static int op_settscinfo(struct domain *d, struct xen_domctl_tsc_info *t)
 {
-	const struct xen_domctl_tsc_info *t = &op->u.tsc_info;
 
 	if (t->tsc_mode != 0 && t->tsc_mode != 2)
 		return -XEN_EOPNOTSUPP;
@@ -362,9 +360,8 @@ static int op_settscinfo(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-static int op_gettscinfo(struct domain *d, struct xen_domctl *op)
+static int op_gettscinfo(struct domain *d, struct xen_domctl_tsc_info *t)
 {
-	struct xen_domctl_tsc_info *t = &op->u.tsc_info;
 
 	memset(t, 0, sizeof(*t));
 	t->tsc_mode = d->time.tsc_mode;
@@ -374,18 +371,20 @@ static int op_gettscinfo(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-static int op_address_size(struct domain *d, struct xen_domctl *op)
+static int op_address_size(struct domain *d,
+			   struct xen_domctl_address_size *a,
+			   struct xen_domctl *op)
 {
-	if (op->cmd == XEN_DOMCTL_set_address_size &&
-	    op->u.address_size.size != 64)
+	if (op->cmd == XEN_DOMCTL_set_address_size && a->size != 64)
 		return -XEN_EINVAL;
-	op->u.address_size.size = 64;
+	a->size = 64;
 	return 0;
 }
 
-static int op_hypercall_init(struct domain *d, struct xen_domctl *op)
+static int op_hypercall_init(struct domain *d,
+			     struct xen_domctl_hypercall_init *h)
 {
-	struct page *p = page_get_writable(op->u.hypercall_init.gmfn, d);
+	struct page *p = page_get_writable(h->gmfn, d);
 
 	if (!p)
 		return -XEN_EACCES;
@@ -394,22 +393,21 @@ static int op_hypercall_init(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-static int op_set_virq_handler(struct domain *d, struct xen_domctl *op)
+static int op_set_virq_handler(struct domain *d,
+			       struct xen_domctl_set_virq_handler *h)
 {
-	return evtchn_set_virq_handler(d, op->u.set_virq_handler.virq);
+	return evtchn_set_virq_handler(d, h->virq);
 }
 
-static int op_get_cpu_policy(struct domain *d, struct xen_domctl *op)
+static int op_get_cpu_policy(struct domain *d, struct xen_domctl_cpu_policy *p)
 {
-	struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
 
 	return cpu_policy_read((u64)p->leaves.p, &p->nr_leaves,
 			       (u64)p->msrs.p, &p->nr_msrs);
 }
 
-static int op_set_cpu_policy(struct domain *d, struct xen_domctl *op)
+static int op_set_cpu_policy(struct domain *d, struct xen_domctl_cpu_policy *p)
 {
-	struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
 
 	p->err_leaf = p->err_subleaf = p->err_msr = ~0U;
 	return p->nr_leaves > 1024 || p->nr_msrs > 1024 ? -XEN_E2BIG : 0;
@@ -424,14 +422,17 @@ enum how {
 	NEXT = 8,	/* or the next one after it */
 };
 
+/* arg is the operation's own struct of the union in op. */
+typedef int (*op_fn)(struct domain *d, void *arg, struct xen_domctl *op);
+
 static const struct {
-	int (*fn)(struct domain *d, struct xen_domctl *op);
+	op_fn fn;
 	u8 how;
 } ops[] = {
 #define OP(name, function, how) \
-	[XEN_DOMCTL_##name] = { function, how }
+	[XEN_DOMCTL_##name] = { (op_fn)(void *)(function), how }
 	OP(createdomain, op_create, LOCKED | ANSWERS | NEW),
-	OP(destroydomain, op_destroy, LOCKED),
+	OP(destroydomain, domain_kill, LOCKED),
 	OP(pausedomain, op_pause, LOCKED),
 	OP(unpausedomain, op_unpause, LOCKED),
 	OP(getdomaininfo, op_getdomaininfo, ANSWERS | NEXT),
@@ -514,7 +515,7 @@ long do_domctl(u64 arg)
 		return rc;
 	if (how & LOCKED)
 		lock(&domctl_lock);
-	rc = too_late(d, &op) ? -XEN_EINVAL : ops[op.cmd].fn(d, &op);
+	rc = too_late(d, &op) ? -XEN_EINVAL : ops[op.cmd].fn(d, &op.u, &op);
 	if (how & LOCKED)
 		unlock(&domctl_lock);
 	if (d)

@@ -19,9 +19,8 @@ _Static_assert(sizeof(struct xen_sysctl_physinfo) == 112, "ABI");
 
 static u32 ratelimit_us = 1000;	/* remembered for tools */
 
-static int op_readconsole(struct xen_sysctl *op)
+static int op_readconsole(struct xen_sysctl_readconsole *r)
 {
-	struct xen_sysctl_readconsole *r = &op->u.readconsole;
 	u32 index = r->incremental ? r->index : 0, done = 0;
 	char chunk[256];
 	size_t n;
@@ -42,9 +41,8 @@ static int op_readconsole(struct xen_sysctl *op)
 	return 0;
 }
 
-static int op_physinfo(struct xen_sysctl *op)
+static int op_physinfo(struct xen_sysctl_physinfo *p)
 {
-	struct xen_sysctl_physinfo *p = &op->u.physinfo;
 	u32 words[CPU_FEATURE_WORDS];
 
 	memset(p, 0, sizeof(*p));
@@ -63,15 +61,14 @@ static int op_physinfo(struct xen_sysctl *op)
 	return 0;
 }
 
-static int op_sched_id(struct xen_sysctl *op)
+static int op_sched_id(struct xen_sysctl_sched_id *s)
 {
-	op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
+	s->sched_id = XEN_SCHEDULER_CREDIT2;
 	return 0;
 }
 
-static int op_getdomaininfolist(struct xen_sysctl *op)
+static int op_getdomaininfolist(struct xen_sysctl_getdomaininfolist *l)
 {
-	struct xen_sysctl_getdomaininfolist *l = &op->u.getdomaininfolist;
 	struct xen_domctl_getdomaininfo info;
 	domid_t id = l->first_domain;
 	struct domain *d;
@@ -108,9 +105,8 @@ static u32 count_domains(bool log)
 	return n;
 }
 
-static int op_debug_keys(struct xen_sysctl *op)
+static int op_debug_keys(struct xen_sysctl_debug_keys *k)
 {
-	const struct xen_sysctl_debug_keys *k = &op->u.debug_keys;
 	char key;
 	u32 i;
 
@@ -126,9 +122,8 @@ static int op_debug_keys(struct xen_sysctl *op)
 	return 0;
 }
 
-static int op_getcpuinfo(struct xen_sysctl *op)
+static int op_getcpuinfo(struct xen_sysctl_getcpuinfo *g)
 {
-	struct xen_sysctl_getcpuinfo *g = &op->u.getcpuinfo;
 	struct xen_sysctl_cpuinfo info;
 	u32 i, n = MIN(g->max_cpus, cpu_count);
 
@@ -142,16 +137,15 @@ static int op_getcpuinfo(struct xen_sysctl *op)
 	return 0;
 }
 
-static int op_availheap(struct xen_sysctl *op)
+static int op_availheap(struct xen_sysctl_availheap *a)
 {
-	op->u.availheap.avail_bytes = frame_free_count() << PAGE_SHIFT;
+	a->avail_bytes = frame_free_count() << PAGE_SHIFT;
 	return 0;
 }
 
 /* One socket, a core for each CPU, one node. */
-static int op_cputopoinfo(struct xen_sysctl *op)
+static int op_cputopoinfo(struct xen_sysctl_cputopoinfo *t)
 {
-	struct xen_sysctl_cputopoinfo *t = &op->u.cputopoinfo;
 	struct xen_sysctl_cputopo one = { 0, 0, 0 };
 	u32 i, n = MIN(t->num_cpus, cpu_count);
 
@@ -169,9 +163,8 @@ static int op_cputopoinfo(struct xen_sysctl *op)
 	return 0;
 }
 
-static int op_numainfo(struct xen_sysctl *op)
+static int op_numainfo(struct xen_sysctl_numainfo *t)
 {
-	struct xen_sysctl_numainfo *t = &op->u.numainfo;
 	struct xen_sysctl_meminfo mem = {
 		frame_total_count() << PAGE_SHIFT,
 		frame_free_count() << PAGE_SHIFT,
@@ -193,9 +186,8 @@ static int op_numainfo(struct xen_sysctl *op)
 }
 
 /* There is pool 0, with every CPU and every domain. */
-static int op_cpupool(struct xen_sysctl *op)
+static int op_cpupool(struct xen_sysctl_cpupool_op *c)
 {
-	struct xen_sysctl_cpupool_op *c = &op->u.cpupool_op;
 	struct cpumask all = { { ~0ULL, ~0ULL } };
 	const struct cpumask none = { { 0 } };
 
@@ -215,9 +207,8 @@ static int op_cpupool(struct xen_sysctl *op)
 	}
 }
 
-static int op_scheduler(struct xen_sysctl *op)
+static int op_scheduler(struct xen_sysctl_scheduler_op *s)
 {
-	struct xen_sysctl_scheduler_op *s = &op->u.scheduler_op;
 	u32 us;
 
 	if (s->cpupool_id || s->sched_id != XEN_SCHEDULER_CREDIT2)
@@ -235,9 +226,8 @@ static int op_scheduler(struct xen_sysctl *op)
 	return 0;
 }
 
-static int op_featureset(struct xen_sysctl *op)
+static int op_featureset(struct xen_sysctl_cpu_featureset *f)
 {
-	struct xen_sysctl_cpu_featureset *f = &op->u.cpu_featureset;
 	u32 words[CPU_FEATURE_WORDS], n;
 
 	if (f->index > XEN_SYSCTL_cpu_featureset_hvm_max)
@@ -257,9 +247,8 @@ static int op_featureset(struct xen_sysctl *op)
 	return n < CPU_FEATURE_WORDS ? -XEN_ENOBUFS : 0;
 }
 
-static int op_cpu_policy(struct xen_sysctl *op)
+static int op_cpu_policy(struct xen_sysctl_cpu_policy *p)
 {
-	struct xen_sysctl_cpu_policy *p = &op->u.cpu_policy;
 
 	if (p->_rsvd || p->index > XEN_SYSCTL_cpu_policy_hvm_default)
 		return -XEN_EINVAL;
@@ -270,20 +259,23 @@ static int op_cpu_policy(struct xen_sysctl *op)
 			       (u64)p->msrs.p, &p->nr_msrs);
 }
 
-static int (*const ops[])(struct xen_sysctl *op) = {
-	[XEN_SYSCTL_readconsole] = op_readconsole,
-	[XEN_SYSCTL_physinfo] = op_physinfo,
-	[XEN_SYSCTL_sched_id] = op_sched_id,
-	[XEN_SYSCTL_getdomaininfolist] = op_getdomaininfolist,
-	[XEN_SYSCTL_debug_keys] = op_debug_keys,
-	[XEN_SYSCTL_getcpuinfo] = op_getcpuinfo,
-	[XEN_SYSCTL_availheap] = op_availheap,
-	[XEN_SYSCTL_cputopoinfo] = op_cputopoinfo,
-	[XEN_SYSCTL_numainfo] = op_numainfo,
-	[XEN_SYSCTL_cpupool_op] = op_cpupool,
-	[XEN_SYSCTL_scheduler_op] = op_scheduler,
-	[XEN_SYSCTL_get_cpu_featureset] = op_featureset,
-	[XEN_SYSCTL_get_cpu_policy] = op_cpu_policy,
+/* Each gets its own struct of the union, and fills in the answer. */
+static int (*const ops[])(void *arg) = {
+#define OP(name, fn)	[XEN_SYSCTL_##name] = (int (*)(void *))(void *)(fn)
+	OP(readconsole, op_readconsole),
+	OP(physinfo, op_physinfo),
+	OP(sched_id, op_sched_id),
+	OP(getdomaininfolist, op_getdomaininfolist),
+	OP(debug_keys, op_debug_keys),
+	OP(getcpuinfo, op_getcpuinfo),
+	OP(availheap, op_availheap),
+	OP(cputopoinfo, op_cputopoinfo),
+	OP(numainfo, op_numainfo),
+	OP(cpupool_op, op_cpupool),
+	OP(scheduler_op, op_scheduler),
+	OP(get_cpu_featureset, op_featureset),
+	OP(get_cpu_policy, op_cpu_policy),
+#undef OP
 };
 
 static long unknown(u32 cmd)
@@ -308,7 +300,7 @@ long do_sysctl(u64 arg)
 		return -XEN_EACCES;
 	if (op.cmd >= ARRAY_SIZE(ops) || !ops[op.cmd])
 		return unknown(op.cmd);
-	rc = ops[op.cmd](&op);
+	rc = ops[op.cmd](&op.u);
 	/* A count that was too small comes back as the one that is needed. */
 	if ((!rc || rc == -XEN_ENOBUFS) &&
 	    copy_to_guest(arg, &op, sizeof(op)))

@@ -52,7 +52,7 @@ struct gnttab_batch {
 	/* Domains looked up once for a run of operations that name them;
 	 * with references. */
 	struct domain *known[2];
-	struct gnttab_unmapped unmapped[32];	/* they wait for a flush */
+	struct gnttab_unmapped unmapped[64];	/* they wait for a flush */
 	u32 nr_unmapped;
 };
 
