@@ -234,39 +234,32 @@ static void free_domain(struct domain *d)
 		if (d->vcpu[i])
 			vcpu_free(d->vcpu[i]);
 	heap_free(d->vcpu);
-	d->vcpu = NULL;
 	gnttab_domain_exit(d);
 	evtchn_domain_exit(d);
 	memory_domain_exit(d);
-	if (d->shared_page)
-		page_free_shared(d->shared_page);
-	d->shared_page = NULL;
-	d->shared = NULL;
+	page_free_shared(d->shared_page);
 }
 
 /* Reserves an id for d, which is not in the table yet. */
 static int take_id(domid_t id, struct domain *d)
 {
 	u32 tries;
+	int rc = 0;
 
 	lock(&list_lock);
-	if (id == DOMID_INVALID) {
-		for (tries = 0; tries < DOMIDS; tries++) {
-			if (rover >= DOMIDS)
-				rover = 1;
-			if (!bit_test(used, rover))
-				break;
-			rover++;
-		}
-		id = rover++;
+	for (tries = 0; id == DOMID_INVALID && tries < DOMIDS; tries++) {
+		if (!bit_test(used, rover))
+			id = rover;
+		rover = rover + 1 < DOMIDS ? rover + 1 : 1;
 	}
-	if (id >= DOMIDS || bit_test_and_set(used, id)) {
-		unlock(&list_lock);
-		return id >= DOMIDS ? -XEN_EINVAL : -XEN_EEXIST;
-	}
-	d->id = id;
+	if (id >= DOMIDS)
+		rc = -XEN_EINVAL;
+	else if (bit_test_and_set(used, id))
+		rc = -XEN_EEXIST;
+	else
+		d->id = id;
 	unlock(&list_lock);
-	return 0;
+	return rc;
 }
 
 static void give_id(struct domain *d)

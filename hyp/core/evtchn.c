@@ -568,10 +568,8 @@ int evtchn_domain_init(struct domain *d, u32 max_port)
 	lock_init(&d->evtchn.lock, RANK_EVTCHN, d->id);
 	d->evtchn.max_port = limit;
 	d->evtchn.bucket = heap_alloc(buckets * sizeof(*d->evtchn.bucket));
-	if (!d->evtchn.bucket || !grow(d)) {
-		evtchn_domain_exit(d);
-		return -XEN_ENOMEM;
-	}
+	if (!d->evtchn.bucket || !grow(d))
+		return -XEN_ENOMEM;	/* evtchn_domain_exit() comes in any case */
 	evtchn_at(d, 0)->kind = PORT_RESERVED;
 	d->evtchn.free_hint = 1;
 	return 0;
@@ -596,7 +594,4 @@ void evtchn_domain_exit(struct domain *d)
 		heap_free(d->evtchn.bucket[i]);
 	heap_free(d->evtchn.bucket);
 	heap_free(d->evtchn.pirq_port);
-	d->evtchn.bucket = NULL;
-	d->evtchn.pirq_port = NULL;
-	d->evtchn.ports = 0;
 }

@@ -371,16 +371,13 @@ int gnttab_domain_init(struct domain *d, u32 max_frames, u32 max_maptrack)
 	t->frame = heap_alloc(max_frames * sizeof(*t->frame));
 	t->active = heap_alloc(max_frames * sizeof(*t->active));
 	t->track = heap_alloc(max_maptrack * sizeof(*t->track));
+	/* If it fails gnttab_domain_exit() comes all the same. */
 	if ((max_frames && (!t->frame || !t->active)) ||
-	    (max_maptrack && !t->track)) {
-		gnttab_domain_exit(d);
+	    (max_maptrack && !t->track))
 		return -XEN_ENOMEM;
-	}
 	lock(&t->lock);
 	rc = max_frames ? grow(d, 1) : 0;
 	unlock(&t->lock);
-	if (rc)
-		gnttab_domain_exit(d);
 	return rc;
 }
 
@@ -398,8 +395,4 @@ void gnttab_domain_exit(struct domain *d)
 	heap_free(t->frame);
 	heap_free(t->active);
 	heap_free(t->track);
-	t->frame = NULL;
-	t->active = NULL;
-	t->track = NULL;
-	t->frames = t->track_chunks = 0;
 }

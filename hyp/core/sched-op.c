@@ -134,24 +134,22 @@ static long watchdog(const struct sched_watchdog *op)
 
 	lock(&d->lock);
 	i = op->id ? op->id - 1 : (u32)__builtin_ctz(~d->watchdogs);
-	if (!op->id && (!op->timeout || i >= ARRAY_SIZE(d->watchdog)))
-		rc = op->timeout ? -XEN_EEXIST : -XEN_EINVAL;
-	else if (!op->id)
-		rc = i + 1;
-	else if (i >= ARRAY_SIZE(d->watchdog) || !(d->watchdogs & BIT(i)))
+	if (op->id ? i >= ARRAY_SIZE(d->watchdog) || !(d->watchdogs & BIT(i)) :
+		     !op->timeout)
 		rc = -XEN_EINVAL;
-	if (rc >= 0 && op->timeout)
-		d->watchdogs |= BIT(i);
-	else if (rc >= 0)
-		d->watchdogs &= ~BIT(i);
+	else if (i >= ARRAY_SIZE(d->watchdog))
+		rc = -XEN_EEXIST;
+	else
+		d->watchdogs = (d->watchdogs & ~BIT(i)) |
+			       (op->timeout ? BIT(i) : 0);
 	unlock(&d->lock);
 
-	if (rc >= 0 && op->timeout)
+	if (!rc && op->timeout)
 		timer_set(&d->watchdog[i],
 			  arch_now() + op->timeout * 1000000000ULL);
-	else if (rc >= 0)
+	else if (!rc)
 		timer_cancel(&d->watchdog[i]);
-	return rc;
+	return rc || op->id ? rc : i + 1;
 }
 
 static const struct guest_op ops[] = {

@@ -32,52 +32,46 @@ static void area_drop(struct guest_area *a)
 {
 	unsigned i;
 
-	a->first = 0;
-	for (i = 0; i < 2; i++) {
-		if (a->page[i])
-			page_put_writable(a->page[i]);
-		a->page[i] = NULL;
-	}
+	for (i = 0; i < 2; i++)
+		if (a->at[i])
+			page_put_writable(page_of(virt_to_frame(a->at[i])));
+	*a = (struct guest_area){ .first = 0 };
 }
 
-/* In the tables of the vCPU that asks, which may be another one than v. */
-static struct page *area_page(struct vcpu *v, u64 gva)
+/*
+ * Where gva is, held writable; NULL: not mapped.  In the tables of the vCPU
+ * that asks, which may be another one than v.
+ */
+static void *area_page(struct vcpu *v, u64 gva)
 {
 	paddr_t where;
 	u64 pte;
 
-	if (!mmu_walk(current_vcpu(), gva, &pte, &where) || !(pte & PTE_P))
+	if (!mmu_walk(current_vcpu(), gva, &pte, &where) || !(pte & PTE_P) ||
+	    !page_get_writable(pte_mfn(pte), v->domain))
 		return NULL;
-	return page_get_writable(pte_mfn(pte), v->domain);
+	return (char *)frame_to_virt(pte_mfn(pte)) + (gva & ~PAGE_MASK);
 }
 
 static int area_set(struct vcpu *v, struct guest_area *a, u64 gva, u32 size)
 {
-	u32 offset = gva & ~PAGE_MASK, room = PAGE_SIZE - offset;
-	struct guest_area new = { { NULL, NULL }, { NULL, NULL }, 0 };
+	const u32 room = PAGE_SIZE - (gva & ~PAGE_MASK);
+	struct guest_area new = { .first = MIN(size, room) };
 
-	/* Null takes the area back. */
-	if (!gva) {
-		area_drop(a);
-		return 0;
-	}
 	if (gva & 3)
 		return -XEN_EINVAL;
-	new.page[0] = area_page(v, gva);
-	if (!new.page[0])
-		return -XEN_EFAULT;
-	new.at[0] = (char *)frame_to_virt(page_mfn(new.page[0])) + offset;
-	new.first = MIN(size, room);
-	if (size > room) {
-		new.page[1] = area_page(v, gva + room);
-		if (!new.page[1]) {
+	/* Null takes the area back. */
+	if (gva) {
+		new.at[0] = area_page(v, gva);
+		new.at[1] = size > room ? area_page(v, gva + room) : NULL;
+		if (!new.at[0] || (size > room && !new.at[1])) {
 			area_drop(&new);
 			return -XEN_EFAULT;
 		}
-		new.at[1] = frame_to_virt(page_mfn(new.page[1]));
 	}
 	area_drop(a);
-	*a = new;
+	if (gva)
+		*a = new;
 	return 0;
 }
 

@@ -20,8 +20,7 @@ struct domain_time {
 
 /* Guest memory that we keep writing: at most two pages, held writable. */
 struct guest_area {
-	struct page *page[2];
-	void *at[2];
+	void *at[2];		/* NULL: not there */
 	u32 first;		/* bytes in the first page; 0: no area */
 };
 
