@@ -50,6 +50,21 @@ static void list_remove(struct domain *d, struct page *p)
 
 /* ---- Giving ---- */
 
+/*
+ * n more frames are counted, or fewer.  Together they hold one reference on d;
+ * letting go of it frees nothing before we are done here.  Lock: d.
+ */
+static void count(struct domain *d, s64 n)
+{
+	const u64 before = d->mem.tot_pages;
+
+	d->mem.tot_pages += n;
+	if (!before && d->mem.tot_pages)
+		domain_get(d);
+	else if (before && !d->mem.tot_pages)
+		domain_put(d);
+}
+
 /* Counts n frames in advance; false: not allowed. */
 static bool charge(struct domain *d, u64 n)
 {
@@ -58,25 +73,18 @@ static bool charge(struct domain *d, u64 n)
 	lock(&d->lock);
 	ok = d->life == DOMAIN_ALIVE && n <= d->mem.max_pages &&
 	     d->mem.tot_pages <= d->mem.max_pages - n;
-	if (ok) {
-		if (!d->mem.tot_pages)
-			domain_get(d);
-		d->mem.tot_pages += n;
-	}
+	if (ok)
+		count(d, n);
 	unlock(&d->lock);
 	return ok;
 }
 
-static void uncharge(struct domain *d, u64 n)
+/* n more, whatever the limit; or fewer. */
+static void recount(struct domain *d, s64 n)
 {
-	bool last;
-
 	lock(&d->lock);
-	d->mem.tot_pages -= n;
-	last = !d->mem.tot_pages;
+	count(d, n);
 	unlock(&d->lock);
-	if (last)
-		domain_put(d);
 }
 
 /* Frames that are charged become d's; false: it died meanwhile. */
@@ -118,7 +126,7 @@ static mfn_t alloc(struct domain *d, unsigned order, unsigned address_bits,
 		return m;
 	if (m != MFN_NONE)
 		frame_free(m, order);
-	uncharge(d, n);
+	recount(d, -(s64)n);
 	return MFN_NONE;
 }
 
@@ -145,16 +153,12 @@ static void reset(struct page *p)
 
 void memory_forget(struct domain *d, struct page *p)
 {
-	bool last;
-
 	lock(&d->lock);
 	if (p->next != UNLISTED)
 		list_remove(d, p);
-	last = --d->mem.tot_pages == 0;
+	count(d, -1);
 	unlock(&d->lock);
 	reset(p);
-	if (last)
-		domain_put(d);
 }
 
 bool memory_steal(struct domain *d, mfn_t m)
@@ -187,14 +191,10 @@ void memory_unsteal(struct domain *d, mfn_t m)
 
 bool memory_replace(struct domain *d, mfn_t first, u64 n)
 {
-	lock(&d->lock);
-	if (!d->mem.tot_pages)
-		domain_get(d);
-	d->mem.tot_pages += n;
-	unlock(&d->lock);
+	recount(d, n);
 	if (assign(d, first, n))
 		return true;
-	uncharge(d, n);
+	recount(d, -(s64)n);
 	return false;
 }
 
@@ -264,7 +264,6 @@ static u64 relinquish_step(struct domain *d, struct page **pinned)
 	struct run run = { 0, 0 };
 	u64 n, freed = 0;
 	struct page *p;
-	bool last;
 
 	*pinned = NULL;
 	lock(&d->lock);
@@ -282,12 +281,9 @@ static u64 relinquish_step(struct domain *d, struct page **pinned)
 		reset(p);
 		run_add(&run, page_mfn(p));
 	}
-	d->mem.tot_pages -= freed;
-	last = freed && !d->mem.tot_pages;
+	count(d, -(s64)freed);
 	unlock(&d->lock);
 	run_free(&run);
-	if (last)
-		domain_put(d);
 	return n;
 }
 

@@ -1,36 +1,63 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One-shot timers: for each CPU a list of them, the earliest first.
+ * One-shot timers: for each CPU a skew heap of them, the earliest on top.
  *
- * A guest has a handful of timers for each of its vCPUs and most that are set
- * lie behind those that are there, so the place of a new one is looked for
- * from the end.  The hardware is armed for the first; a first one that goes
- * away leaves it armed, and the interrupt that comes too early arms it for
- * the next.
+ * A thousand guests may have theirs on one CPU, and each sets one at every
+ * sleep: all steps are melds of two heaps, which take a time that grows like
+ * the logarithm on average.  Melding follows the right sides and swaps the
+ * children of each timer it passes, which is all that keeps the heap balanced.
+ *
+ * The hardware is armed for the top; a top that goes away leaves it armed, and
+ * the interrupt that comes too early arms it for the next one.
  */
 #include <hyp/timer.h>
 
 #include <hyp/arch.h>
 
-static struct timer *timer_at(struct list *l)
+/* Makes one heap of two, below `up`; either may be NULL. */
+static struct timer *meld(struct timer *a, struct timer *b, struct timer *up)
 {
-	return list_entry(l, struct timer, link);
+	struct timer *top = NULL, **at = &top, *later;
+
+	while (a && b) {
+		if (b->deadline < a->deadline) {
+			later = a;
+			a = b;
+			b = later;
+		}
+		*at = a;
+		a->up = up;
+		up = a;
+		/* Its right side goes on melding, as its left one. */
+		later = a->right;
+		a->right = a->left;
+		at = &a->left;
+		a = later;
+	}
+	*at = a ? a : b;
+	if (*at)
+		(*at)->up = up;
+	return top;
 }
 
-static void take_out(struct timer *t)
+static void take_out(struct timer_queue *q, struct timer *t)
 {
-	list_del(&t->link);
+	struct timer *below = meld(t->left, t->right, t->up);
+
+	if (t == q->top)
+		q->top = below;
+	else if (t->up->left == t)
+		t->up->left = below;
+	else
+		t->up->right = below;
 	t->set = false;
 }
 
 static void put_in(struct timer_queue *q, struct timer *t)
 {
-	struct list *p = q->timers.prev;
-
-	while (p != &q->timers && timer_at(p)->deadline > t->deadline)
-		p = p->prev;
-	list_add(p, &t->link);
+	t->left = t->right = NULL;
 	t->set = true;
+	q->top = meld(q->top, t, NULL);
 	if (t->deadline < q->armed) {
 		q->armed = t->deadline;
 		arch_set_deadline(t->deadline);
@@ -54,8 +81,7 @@ static struct timer_queue *lock_queue_of(struct timer *t)
 void timer_cpu_init(struct cpu *c)
 {
 	lock_init(&c->timers.lock, RANK_TIMER, c->id);
-	list_init(&c->timers.timers);
-	c->timers.running = NULL;
+	c->timers.top = c->timers.running = NULL;
 	c->timers.armed = ~0ULL;
 }
 
@@ -70,7 +96,7 @@ void timer_set(struct timer *t, u64 deadline)
 	struct timer_queue *q = lock_queue_of(t);
 
 	if (t->set)
-		take_out(t);
+		take_out(q, t);
 	t->cpu = c;
 	if (q != &c->timers) {
 		unlock(&q->lock);
@@ -95,7 +121,7 @@ void timer_cancel(struct timer *t)
 	do {
 		q = lock_queue_of(t);
 		if (t->set)
-			take_out(t);
+			take_out(q, t);
 		unlock(&q->lock);
 		while (q != &this_cpu()->timers &&
 		       atomic_load(&q->running) == t)
@@ -116,9 +142,9 @@ static struct timer *take_expired(struct timer_queue *q)
 	struct timer *t;
 
 	lock(&q->lock);
-	t = list_empty(&q->timers) ? NULL : timer_at(q->timers.next);
+	t = q->top;
 	if (t && t->deadline <= now) {
-		take_out(t);
+		take_out(q, t);
 		q->running = t;
 	} else {
 		q->armed = t ? t->deadline : ~0ULL;

@@ -45,35 +45,30 @@ void evtchn_global_virq(unsigned virq)
 
 int evtchn_set_virq_handler(struct domain *d, unsigned virq)
 {
-	struct domain *old;
-
 	if (virq >= NR_VIRQS || virq == VIRQ_TIMER || virq == VIRQ_DEBUG ||
 	    virq == VIRQ_XENOPROF || virq == VIRQ_XENPMU)
 		return -XEN_EINVAL;
 	if (!domain_get(d))
 		return -XEN_EINVAL;
 	lock(&handler_lock);
-	old = handler[virq];
+	if (handler[virq])
+		domain_put(handler[virq]);
 	handler[virq] = d;
 	unlock(&handler_lock);
-	if (old)
-		domain_put(old);
 	return 0;
 }
 
 void virq_forget_handler(struct domain *d)
 {
-	u32 i, dropped = 0;
+	u32 i;
 
 	lock(&handler_lock);
 	for (i = 0; i < NR_VIRQS; i++)
 		if (handler[i] == d) {
 			handler[i] = NULL;
-			dropped++;
+			domain_put(d);
 		}
 	unlock(&handler_lock);
-	while (dropped--)
-		domain_put(d);
 }
 
 /* Interrupt context: the CPU ran a guest or idled, so it holds no lock. */

@@ -7,7 +7,6 @@
 #ifndef HYP_TIMER_H
 #define HYP_TIMER_H
 
-#include <hyp/list.h>
 #include <hyp/lock.h>
 #include <hyp/types.h>
 
@@ -15,7 +14,7 @@ struct cpu;
 
 struct timer {
 	u64 deadline;		/* t: ns since boot */
-	struct list link;	/* t */
+	struct timer *up, *left, *right;	/* t: in its heap */
 	bool set;		/* t */
 	struct cpu *cpu;	/* whose queue; changes only while not set */
 	void (*fn)(void *arg);	/* I */
@@ -24,7 +23,7 @@ struct timer {
 
 struct timer_queue {
 	struct lock lock;	/* RANK_TIMER; t */
-	struct list timers;	/* t: the earliest first */
+	struct timer *top;	/* t: the earliest */
 	struct timer *running;	/* a: whose function runs now */
 	u64 armed;		/* t: deadline the hardware has, ~0 none */
 };
