@@ -18,7 +18,6 @@
 #include <hyp/guest.h>
 #include <hyp/lib.h>
 #include <hyp/page.h>
-#include <hyp/printk.h>
 #include <hyp/priv.h>
 
 _Static_assert(sizeof(struct xen_domctl) == 144, "ABI");
@@ -462,15 +461,6 @@ static const struct {
 #undef OP
 };
 
-static long unknown(u32 cmd)
-{
-	static u64 said[2];
-
-	if (cmd < 128 && !bit_test_and_set(said, cmd))
-		log_info("domctl %u is not there", cmd);
-	return -XEN_EOPNOTSUPP;
-}
-
 static int find_target(domid_t id, u8 how, struct domain **d)
 {
 	*d = NULL;
@@ -495,6 +485,7 @@ static bool too_late(const struct domain *d, const struct xen_domctl *op)
 
 long do_domctl(u64 arg)
 {
+	static u64 said[2];
 	struct xen_domctl op;
 	struct domain *d;
 	u8 how;
@@ -507,7 +498,7 @@ long do_domctl(u64 arg)
 	if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
 		return -XEN_EACCES;
 	if (op.cmd >= ARRAY_SIZE(ops) || !ops[op.cmd].fn)
-		return unknown(op.cmd);
+		return hypercall_missing("domctl", op.cmd, said);
 
 	how = ops[op.cmd].how;
 	rc = find_target(op.domain, how, &d);

@@ -9,6 +9,7 @@
 #include <hyp/guest.h>
 #include <hyp/hypercall.h>
 #include <hyp/lib.h>
+#include <hyp/printk.h>
 
 #define NR_HYPERCALLS	64		/* entry.S */
 #define REST_BUDGET	4096		/* units of work before a rest */
@@ -25,6 +26,7 @@ static long no_such_call(void)
 #define CALL(name)	[__HYPERVISOR_##name] = (hypercall_fn)(void *)do_##name
 
 extern const hypercall_fn hypercall_table[NR_HYPERCALLS];
+long do_multicall(u64 calls, u64 n);
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
@@ -61,14 +63,6 @@ const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
 	CALL(domctl),
 };
 #pragma GCC diagnostic pop
-
-long hypercall_run(u64 nr, const u64 args[6])
-{
-	if (nr >= NR_HYPERCALLS)
-		return -XEN_ENOSYS;
-	return hypercall_table[nr](args[0], args[1], args[2], args[3], args[4],
-				   args[5]);
-}
 
 bool hypercall_should_rest(unsigned units)
 {
@@ -125,12 +119,22 @@ long guest_op_run(const struct guest_op *ops, u32 count, u64 cmd, u64 gva,
 	return rc;
 }
 
+long hypercall_missing(const char *call, u32 cmd, u64 said[2])
+{
+	if (cmd < 128 && !bit_test_and_set(said, cmd))
+		log_info("%s %u is not there", call, cmd);
+	return -XEN_EOPNOTSUPP;
+}
+
 /* One entry; false: it must run again with the arguments now in e. */
 static bool run_entry(struct cpu *c, struct multicall_entry *e)
 {
+	const u64 *a = e->args;
+
 	c->in_multicall = true;
 	c->restart = 0;
-	e->result = (u64)hypercall_run(e->op, e->args);
+	e->result = e->op < NR_HYPERCALLS ? (u64)hypercall_table[e->op](a[0],
+			a[1], a[2], a[3], a[4], a[5]) : (u64)-XEN_ENOSYS;
 	c->in_multicall = false;
 	if (likely(!c->restart))
 		return true;

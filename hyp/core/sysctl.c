@@ -278,17 +278,9 @@ static int (*const ops[])(void *arg) = {
 #undef OP
 };
 
-static long unknown(u32 cmd)
-{
-	static u64 said[1];
-
-	if (cmd < 64 && !bit_test_and_set(said, cmd))
-		log_info("sysctl %u is not there", cmd);
-	return -XEN_EOPNOTSUPP;
-}
-
 long do_sysctl(u64 arg)
 {
+	static u64 said[2];
 	struct xen_sysctl op;
 	long rc;
 
@@ -299,7 +291,7 @@ long do_sysctl(u64 arg)
 	if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
 		return -XEN_EACCES;
 	if (op.cmd >= ARRAY_SIZE(ops) || !ops[op.cmd])
-		return unknown(op.cmd);
+		return hypercall_missing("sysctl", op.cmd, said);
 	rc = ops[op.cmd](&op.u);
 	/* A count that was too small comes back as the one that is needed. */
 	if ((!rc || rc == -XEN_ENOBUFS) &&

@@ -9,7 +9,6 @@
 #define __noreturn	__attribute__((noreturn))
 #endif
 #define __noinline	__attribute__((noinline))
-#define __cold		__attribute__((cold))
 #define __printf(f, a)	__attribute__((format(printf, f, a)))
 #ifndef __always_inline
 #define __always_inline	inline __attribute__((always_inline))

@@ -15,9 +15,6 @@
 
 struct vcpu;
 
-/* From entry.S: runs hypercall nr of the current vCPU. */
-long hypercall_run(u64 nr, const u64 args[6]);
-
 /*
  * Time to rest?  True when other work waits for this CPU or the budget of
  * this hypercall is used up; `units` of work are charged.
@@ -56,6 +53,10 @@ struct guest_op {
 long guest_op_run(const struct guest_op *ops, u32 count, u64 cmd, u64 gva,
 		  struct vcpu *v);
 
+/* An operation of the controls that is not offered: logged once, as the
+ * caller's bits remember.  -XEN_EOPNOTSUPP. */
+long hypercall_missing(const char *call, u32 cmd, u64 said[2]);
+
 long do_set_trap_table(u64 traps);
 long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom);
 long do_set_gdt(u64 frames, u64 entries);
@@ -67,7 +68,6 @@ long do_set_debugreg(u64 reg, u64 value);
 long do_get_debugreg(u64 reg);
 long do_update_descriptor(u64 addr, u64 desc);
 long do_memory_op(u64 cmd, u64 arg);
-long do_multicall(u64 calls, u64 n);
 long do_update_va_mapping(u64 va, u64 pte, u64 flags);
 long do_set_timer_op(u64 timeout);
 long do_xen_version(u64 cmd, u64 arg);

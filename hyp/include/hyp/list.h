@@ -9,8 +9,6 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(l) { &(l), &(l) }
-
 static inline void list_init(struct list *l)
 {
 	l->next = l->prev = l;
@@ -21,18 +19,13 @@ static inline bool list_empty(const struct list *l)
 	return l->next == l;
 }
 
-/* Inserts n before l; on a list head that is the tail. */
-static inline void list_add_tail(struct list *l, struct list *n)
-{
-	n->next = l;
-	n->prev = l->prev;
-	l->prev->next = n;
-	l->prev = n;
-}
-
+/* Inserts n behind l; on a list head that is the front. */
 static inline void list_add(struct list *l, struct list *n)
 {
-	list_add_tail(l->next, n);
+	n->prev = l;
+	n->next = l->next;
+	l->next->prev = n;
+	l->next = n;
 }
 
 /* Takes n out and leaves it empty, so that list_empty(n) tells. */
@@ -47,8 +40,5 @@ static inline void list_del(struct list *n)
 #define list_first(l, t, m)	list_entry((l)->next, t, m)
 #define list_for_each(p, l) \
 	for ((p) = (l)->next; (p) != (l); (p) = (p)->next)
-#define list_for_each_safe(p, n, l) \
-	for ((p) = (l)->next, (n) = (p)->next; (p) != (l); \
-	     (p) = (n), (n) = (p)->next)
 
 #endif
