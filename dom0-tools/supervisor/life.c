@@ -272,12 +272,23 @@ static int launch(struct worker *w, struct guest *g,
 	return 0;
 }
 
+/* Could the disks be had?  They are opened, and let go again. */
+static int check_devices(struct guest_config *config, char **why)
+{
+	struct device_set *set;
+	int rc = device_set_open(config, &set, why);
+
+	device_set_settle(set, false, NULL);
+	return rc;
+}
+
 static void check_only(struct worker *w, struct job *j,
 		       struct guest_config *config)
 {
 	const char *why;
 	struct ctrl *ctrl = worker_ctrl(w, &why);
 	struct guest *other;
+	char *text = NULL;
 	uint16_t domid;
 	int rc;
 
@@ -293,6 +304,10 @@ static void check_only(struct worker *w, struct job *j,
 	} else if (other) {
 		conn_fail(j->conn, CODE_BUSY, "guest \"%s\": a guest of this name exists already, with id %u",
 			  config->name, domid);
+	} else if ((rc = check_devices(config, &text)) < 0) {
+		conn_fail(j->conn, code_of(rc), "%s", text ? text :
+			  strerror(-rc));
+		free(text);
 	} else {
 		conn_ok(j->conn, json_pack("{s:s, s:b}", "name", config->name,
 					   "dry_run", 1));

@@ -210,7 +210,10 @@ state $id/51712 4 || die "a back-end's death is not seen by the guest"
 logged 'e1": disk xvda: its back-end was ended by signal 9'
 code 0 destroy e1
 nothing_of_devices || die "nothing is left of its devices"
+code 0 create --dry-run e2.xml; nothing_of_devices || die "it made nothing"
 code 0 create e2.xml; code 0 destroy e2
+guest e3 "" "$(disks "$(disk no.img xvda)")"
+code 3 create --dry-run e3.xml; says 'e3.xml:2: <disk>: .*no.img: No such file'
 echo "a guest's disks come, survive their back-ends, and go"
 
 for odd in refuse die; do
