@@ -82,6 +82,7 @@ N)  # density: GUESTS guests of pv-drivers' tiny at once; how each answers, what
     say "ALIVE $($TS_LIST | grep -c '^f[1-9]')"
     for i in $(seq "$n"); do mark 84 $TS_DESTROY "f$i" > /tmp/step.out 2>&1 || { say "destroy $i failed: $(tail -1 /tmp/step.out)"; break; }; done
     idle 5; weigh end; store_nodes > /tmp/nodes.1; ts_fds > /tmp/fds.1
-    diff /tmp/nodes.0 /tmp/nodes.1 > /tmp/left && diff /tmp/fds.0 /tmp/fds.1 >> /tmp/left && say "LEFT nothing" || { say "LEFT $(wc -l < /tmp/left)"; head -20 /tmp/left; };;
+    { grep -vxFf /tmp/nodes.0 /tmp/nodes.1; grep -vxFf /tmp/fds.0 /tmp/fds.1; } > /tmp/left
+    if [ -s /tmp/left ]; then say "LEFT $(wc -l < /tmp/left) nodes, processes or descriptors"; head -20 /tmp/left; else say "LEFT nothing"; fi;;
 esac; done
 say "END"
