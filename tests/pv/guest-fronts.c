@@ -3,6 +3,7 @@
  * A guest that tries the front-ends: each word of the command line is a test,
  * each says "fronts: NAME: ok" or what is wrong.
  */
+#include <pv/balloon.h>
 #include <pv/blkfront.h>
 #include <pv/suspend.h>
 
@@ -173,6 +174,67 @@ static void hammer(void)
 	verdict("hammer-grants", pv.gnttab.nr_used ? "grants are left" : NULL);
 }
 
+/* ---- Balloon ---- */
+
+static struct pv_balloon balloon;
+
+static long reservation(void)
+{
+	domid_t self = DOMID_SELF;
+
+	return pv_memory_op(XENMEM_current_reservation, &self);
+}
+
+static const char *inflate(void)
+{
+	long before = reservation();
+	unsigned long pages = mm_free_pages();
+
+	balloon.target = pv.start->nr_pages - 200;
+	if (pv_balloon_run(&balloon, 1000) != 200)
+		return "pages are not lent";
+	if (reservation() != before - 200)
+		return "the hypervisor did not get them";
+	balloon.target = pv.start->nr_pages;
+	if (pv_balloon_run(&balloon, 1000) != 200)
+		return "pages do not come back";
+	if (reservation() != before)
+		return "the hypervisor kept some";
+	/* One page is the list's, which may be kept for the next time. */
+	return mm_free_pages() + 1 < pages ? "memory is lost" : NULL;
+}
+
+/* All memory there is can be written, what came back as well. */
+static const char *fill(void)
+{
+	uint64_t *list = NULL, *page;
+	unsigned long n = 0;
+
+	while ((page = mm_pages(&pv, 1))) {
+		page[0] = (uintptr_t)list;
+		page[511] = n++;
+		list = page;
+	}
+	for (; list; list = (uint64_t *)list[0])
+		if (list[511] != --n)
+			return "a page does not hold what was written";
+	return n ? "pages are lost" : NULL;
+}
+
+static void try_balloon(void)
+{
+	pv_balloon_open(&pv, &balloon);
+	while (!balloon.key.name)
+		pv_os_wait(&pv, UINT64_MAX);
+	while (balloon.busy)
+		pv_os_wait(&pv, UINT64_MAX);
+	verdict("balloon-target", balloon.target == pv.start->nr_pages ?
+				  NULL : "the wish is not what was given");
+	verdict("balloon", inflate());
+	verdict("balloon-again", inflate());
+	verdict("balloon-memory", fill());
+}
+
 /* ---- Suspend: with a disk, whose content is looked at before and after ---- */
 
 static struct pv_suspend suspend;
@@ -222,6 +284,8 @@ int main(void)
 		blk();
 	if (argument("hammer"))
 		hammer();
+	if (argument("balloon"))
+		try_balloon();
 	if (argument("suspend"))
 		be_suspended();
 	print("fronts: end\n");

@@ -48,7 +48,8 @@ struct pv_blk {
 	uint64_t sectors;		/* of 512 bytes */
 	uint32_t sector_size;		/* of the medium: align to it */
 	bool read_only, can_flush;
-	unsigned int max_sectors;	/* of a request on a page boundary */
+	unsigned int max_sectors;	/* of a request on a page boundary;
+					 * another back-end may take fewer */
 	uint64_t requests, kicks;	/* so far: sent, and events for them */
 
 	/* The library's. */
