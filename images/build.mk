@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Boot images.  Everything here runs from the source tree.
 exampledir = $(sysconfdir)/bulkhead/examples
-dist_example_DATA = images/examples/guest.xml images/examples/debian.xml
+dist_example_DATA = images/examples/guest.xml images/examples/debian.xml \
+	images/examples/own-kernel.xml
 EXTRA_DIST += quickstart images/prepare images/packages images/unpack-kernel \
 	images/dom0-init images/guest-init images/guest-disk-init images/motd \
 	images/cpio.py images/debian.py images/image.py images/initramfs.py \
