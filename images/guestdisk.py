@@ -117,9 +117,23 @@ def put(root, name, data, mode=0o644):
     os.chmod(path, mode)
 
 
+def grub_can_unpack(vmlinuz):
+    """GRUB knows xz and gzip; the cloud kernel is packed with lz4."""
+    with open(vmlinuz, "rb") as f:
+        data = f.read()
+    offset, = struct.unpack_from("<I", data, 0x248)
+    at = ((data[0x1f1] or 4) + 1) * 512 + offset
+    return data[at:at + 2] in (b"\xfd7", b"\x1f\x8b")
+
+
 def add_kernel(root, kernel, suffix):
-    """One kernel with its modules below /lib/modules and its files in /boot."""
-    shutil.copyfile(kernel.vmlinuz, root + "/boot/vmlinuz" + suffix)
+    """One kernel with its modules below /lib/modules and its files in /boot;
+    the name of the one that GRUB starts."""
+    name = "vmlinuz" + suffix
+    shutil.copyfile(kernel.vmlinuz, os.path.join(root, "boot", name))
+    if not grub_can_unpack(kernel.vmlinuz):
+        name = "vmlinux" + suffix
+        shutil.copyfile(kernel.vmlinux, os.path.join(root, "boot", name))
     put(root, "boot/initrd.img" + suffix, initrd(kernel))
     base = "lib/modules/" + kernel.version
     for f in kernel.modules(BOOT_MODULES + MODULES):
@@ -130,12 +144,16 @@ def add_kernel(root, kernel, suffix):
         if os.path.exists(src):
             shutil.copyfile(src, os.path.join(root, base, n))
     subprocess.check_call(["/sbin/depmod", "-b", root, kernel.version])
+    return name
 
 
 def fill(root, kernels):
     """Our files in the unpacked system; runs under fakeroot."""
     for name, text in FILES.items():
         put(root, name, text)
+    for old in ("passwd-", "group-", "shadow-", "gshadow-"):
+        if os.path.exists(root + "/etc/" + old):    # one of them is nobody's to read
+            os.unlink(root + "/etc/" + old)
     for unit in MASKED:
         link = os.path.join(root, "etc/systemd/system", unit)
         if os.path.lexists(link):
@@ -147,8 +165,7 @@ def fill(root, kernels):
     menu = ""
     for n, k in enumerate(kernels):
         suffix = "" if n == 0 else "-%d" % n
-        add_kernel(root, debian.Kernel(k), suffix)
-        menu += MENU % ("vmlinuz" + suffix, CMDLINE, "initrd.img" + suffix)
+        menu += MENU % (add_kernel(root, debian.Kernel(k), suffix), CMDLINE, "initrd.img" + suffix)
     put(root, "boot/grub/grub.cfg", menu)
 
 
