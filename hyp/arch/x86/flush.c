@@ -19,7 +19,7 @@ u64 arch_tlb_time = 1;
 static u32 request_busy;	/* a: one requester at a time */
 static u64 request_va;		/* what it wants flushed */
 
-void flush_this(u64 va)
+static void flush_this(u64 va)
 {
 	u64 now;
 

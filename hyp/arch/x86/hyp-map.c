@@ -58,8 +58,9 @@ void boot_mem_reserve(paddr_t start, paddr_t end)
 	}
 }
 
-/* From the end of the highest piece that fits, low memory being dear. */
-mfn_t boot_alloc(u64 frames, u64 align)
+/* Zeroed frames for good, before the allocator has them: from the end of the
+ * highest piece that fits, low memory being dear. */
+static mfn_t boot_alloc(u64 frames, u64 align)
 {
 	unsigned i, best = PIECES_MAX;
 	mfn_t m, at = 0;
@@ -158,11 +159,6 @@ static void map_range(u64 va, paddr_t at, u64 size, u64 flags, unsigned largest)
 		BUG_ON(*e & PTE_P);
 		*e = at | flags | PTE_G | (level > 1 ? PTE_PS : 0);
 	}
-}
-
-void hyp_map(u64 va, mfn_t m, u64 pages, u64 flags)
-{
-	map_range(va, m << PAGE_SHIFT, pages << PAGE_SHIFT, flags, 1);
 }
 
 static void map_image(void)
@@ -273,7 +269,8 @@ void hyp_map_cpu(unsigned id)
 	/* Exception stacks, a guard page below the main one, the main one. */
 	for (at = 0; at < STACK_SIZE; at += PAGE_SIZE)
 		if (at != STACK_IST_MCE)
-			hyp_map(stack + at, table_alloc(), 1, HYP_DATA);
+			map_range(stack + at, table_alloc() << PAGE_SHIFT,
+				  PAGE_SIZE, HYP_DATA, 1);
 	/* Tables for the GDT and LDT windows and what stands between. */
 	hyp_map_entry(percpu_area(id));
 }
@@ -291,7 +288,7 @@ void *iomap(paddr_t at, size_t size, u64 flags)
 	if (!size || at + size < at || (at + size) >> cpu_features.phys_bits ||
 	    pages > 65536 || va + (pages << PAGE_SHIFT) > IMAGE_START - HUGE)
 		return NULL;
-	hyp_map(va, at >> PAGE_SHIFT, pages, flags);
+	map_range(va, at - offset, pages << PAGE_SHIFT, flags, 1);
 	/* An unmapped page behind each. */
 	iomap_next += (pages + 1) << PAGE_SHIFT;
 	return (void *)(va + offset);

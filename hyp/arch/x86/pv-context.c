@@ -29,7 +29,7 @@ int arch_vcpu_init(struct vcpu *v)
 	a->regs.cs = SEL_USER_CS64;
 	a->regs.ss = SEL_USER_DS;
 	a->regs.rflags = RFLAGS_IF | RFLAGS_FIXED;
-	switch_forget(v);
+	a->loaded_on = ~0u;
 	return 0;
 }
 
@@ -196,7 +196,8 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 	else
 		fpu_init_area(a->fpu);
 	pv_hot_update(v);
-	switch_forget(v);
+	/* What is not in the frame must be loaded again. */
+	a->loaded_on = ~0u;
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 #define HAS_ERROR_CODE	(BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | \
 			 BIT(14) | BIT(17) | BIT(21))
 
-void pv_to_kernel(struct vcpu *v)
+static void to_kernel(struct vcpu *v)
 {
 	v->arch.kernel_mode = true;
 	swapgs();
@@ -62,7 +62,7 @@ static void bounce(struct vcpu *v, struct regs *r, const struct bounce *b)
 	size = (size_t)(f - frame) * sizeof(*f);
 
 	if (user)
-		pv_to_kernel(v);
+		to_kernel(v);
 	sp = ((user ? v->arch.kernel_sp : r->rsp) & ~15ULL) - size;
 	if (copy_to_guest(sp, frame, size)) {
 		pv_bad_stack();

@@ -73,6 +73,14 @@ bool uart_owns_port(u16 port)
 	return base && port >= base && port < base + 8;
 }
 
+static void uart_poll(void)
+{
+	unsigned n;
+
+	for (n = 0; base && n < 4096 && uart_in(UART_LSR) & LSR_DATA; n++)
+		console_input(uart_in(UART_DATA));
+}
+
 static u32 uart_gsi(void)
 {
 	return acpi.isa[params.com1_irq & 15].gsi;
@@ -91,14 +99,6 @@ void uart_irq_init(void)
 	ioapic_route(uart_gsi(), VECTOR_UART);
 	uart_out(UART_IER, 0x01);
 	uart_poll();
-}
-
-void uart_poll(void)
-{
-	unsigned n;
-
-	for (n = 0; base && n < 4096 && uart_in(UART_LSR) & LSR_DATA; n++)
-		console_input(uart_in(UART_DATA));
 }
 
 void uart_interrupt(void)

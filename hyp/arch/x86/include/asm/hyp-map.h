@@ -24,9 +24,6 @@ struct cpu;
 extern mfn_t hyp_l4_mfn;
 extern u64 *hyp_l4;
 
-/* 4 KiB frames for the boot: zeroed, never given back.  Before frame_alloc_add(). */
-mfn_t boot_alloc(u64 frames, u64 align_frames);
-
 /* RAM from start to end is free, but for what boot_mem_reserve() takes out. */
 void boot_mem_add(paddr_t start, paddr_t end);
 void boot_mem_reserve(paddr_t start, paddr_t end);
@@ -44,8 +41,6 @@ void hyp_map_init(void);
  * memory: only for boot and CPU start; never fails for areas already mapped.
  */
 u64 *hyp_map_entry(u64 va);
-/* Maps 4 KiB pages at va, which must be unmapped. */
-void hyp_map(u64 va, mfn_t m, u64 pages, u64 flags);
 /* Makes the stack and the area of CPU id; the GDT window stays empty. */
 void hyp_map_cpu(unsigned id);
 /* Address of CPU id's area. */

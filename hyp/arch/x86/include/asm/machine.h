@@ -66,11 +66,9 @@ bool uart_owns_port(u16 port);
 bool uart_owns_gsi(u32 gsi);
 void uart_irq_init(void);
 void uart_interrupt(void);
-void uart_poll(void);
 
 /* flush.c */
 void flush_answer(void);
-void flush_this(u64 va);
 
 /* pci.c part of msi.c: configuration space, mechanism 1, under a lock. */
 u32 pci_conf_read(u16 bdf, u32 reg, u32 size);

@@ -21,8 +21,7 @@
 
 /* ---- pv-trap.c: into the guest kernel ---- */
 
-/* Makes v's guest kernel (or user space) the active mode: GS and tables. */
-void pv_to_kernel(struct vcpu *v);
+/* Makes v's user space the active mode: GS and tables. */
 void pv_to_user(struct vcpu *v);
 
 /* Bounces exception vector to the current guest's handler; crash if it has none. */
@@ -129,11 +128,6 @@ void fpu_set_ts(struct vcpu *v, bool set);
 
 /* CR4 as it must be while v runs. */
 void switch_load_cr4(const struct vcpu *v);
-/* The parts of v that are not in the frame must be loaded again. */
-static inline void switch_forget(struct vcpu *v)
-{
-	v->arch.loaded_on = ~0u;
-}
 
 /* ---- uaccess.S ---- */
 
