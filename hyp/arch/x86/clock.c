@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Time: the TSC, scaled to nanoseconds since boot, and the deadline of this
- * CPU.  The TSC is measured once against the HPET or else the ACPI PM timer,
- * and the APIC timer in the same 10 ms.
+ * CPU.  The TSC is measured once against the ACPI PM timer, and the APIC timer
+ * in the same 10 ms.
  *
  * ns = (tsc << shift) * mul >> 32, the form that guests use too,
  * so that both sides always agree.
@@ -10,7 +10,8 @@
 #include <asm/machine.h>
 
 #define CALIBRATE_US	10000
-#define PM_HZ		3579545
+#define PM_HZ		3579545ULL
+#define PM_MASK		0xffffff	/* some count in 24 bits only */
 #define NS_PER_S	1000000000ULL
 
 u64 tsc_khz;
@@ -18,51 +19,10 @@ bool tsc_stable;
 static u32 mul = 1U << 31;	/* until calibrated: 1 GHz */
 static s8 shift = 1;
 
-/* ---- References: free-running counters. ---- */
-
-struct reference {
-	const char *name;
-	u64 hz;
-	u32 mask;
-	u32 (*read)(void);
-};
-
-static volatile u32 *hpet;
-
-static u32 hpet_read(void)
-{
-	return hpet[0xf0 / 4];
-}
-
-static u32 pm_read(void)
+/* The reference: the ACPI PM timer, which all PCs and their imitations have. */
+static u32 reference(void)
 {
 	return inl(acpi.pm_timer);
-}
-
-static bool hpet_find(struct reference *r)
-{
-	u32 period;
-
-	hpet = !acpi.hpet ? NULL : iomap(acpi.hpet, 0x400, HYP_DEVICE);
-	if (!hpet)
-		return false;
-	period = hpet[1];	/* femtoseconds a tick, at most 100 ns */
-	if (period < 100000 || period > 100000000)
-		return false;
-	hpet[0x10 / 4] |= 1;	/* let it count */
-	*r = (struct reference){
-		"HPET", 1000000000000000ULL / period, ~0u, hpet_read
-	};
-	return true;
-}
-
-static void reference_find(struct reference *r)
-{
-	if (hpet_find(r))
-		return;
-	if (!acpi.pm_timer)
-		panic("this machine has neither an HPET nor an ACPI PM timer: no clock");
-	*r = (struct reference){ "PM timer", PM_HZ, 0xffffff, pm_read };
 }
 
 /* One moment on all clocks, of the quickest of some tries: an SMI or a
@@ -72,7 +32,7 @@ struct moment {
 	u32 ref, apic;
 };
 
-static void take_moment(const struct reference *r, struct moment *m)
+static void take_moment(struct moment *m)
 {
 	u64 before, took, best = ~0ULL;
 	unsigned i;
@@ -80,7 +40,7 @@ static void take_moment(const struct reference *r, struct moment *m)
 
 	for (i = 0; i < 5; i++) {
 		before = rdtsc();
-		ref = r->read();
+		ref = reference();
 		took = rdtsc() - before;
 		if (took >= best)
 			continue;
@@ -102,29 +62,29 @@ static void set_scale(u64 hz)
 
 void clock_init(void)
 {
-	struct reference r;
+	const u64 want = PM_HZ * CALIBRATE_US / 1000000;
 	struct moment a, b;
-	u64 want, ticks;
+	u64 ticks;
 
-	reference_find(&r);
-	want = r.hz * CALIBRATE_US / 1000000;
+	if (!acpi.pm_timer)
+		panic("this machine has no ACPI PM timer: no clock");
 	apic_timer_start_count();
-	take_moment(&r, &a);
+	take_moment(&a);
 	do {
-		take_moment(&r, &b);
-		ticks = (b.ref - a.ref) & r.mask;
+		take_moment(&b);
+		ticks = (b.ref - a.ref) & PM_MASK;
 	} while (ticks < want && b.tsc - a.tsc < 1ULL << 34);
 	apic_timer_oneshot(0);
 	if (ticks < want)
-		panic("the %s does not count: no clock", r.name);
-	tsc_khz = (b.tsc - a.tsc) * r.hz / ticks / 1000;
-	apic_timer_hz = (u64)(b.apic - a.apic) * r.hz / ticks;
+		panic("the ACPI PM timer does not count: no clock");
+	tsc_khz = (b.tsc - a.tsc) * PM_HZ / ticks / 1000;
+	apic_timer_hz = (u64)(b.apic - a.apic) * PM_HZ / ticks;
 	set_scale(tsc_khz * 1000);
 	tsc_stable = true;
 	apic_timer_init_this();
-	log_info("clock: TSC %llu.%03llu MHz by %s, APIC timer %llu.%03llu MHz%s",
+	log_info("clock: TSC %llu.%03llu MHz, APIC timer %llu.%03llu MHz%s",
 		 (unsigned long long)tsc_khz / 1000,
-		 (unsigned long long)tsc_khz % 1000, r.name,
+		 (unsigned long long)tsc_khz % 1000,
 		 (unsigned long long)apic_timer_hz / 1000000,
 		 (unsigned long long)apic_timer_hz / 1000 % 1000,
 		 cpu_features.tsc_deadline ? ", TSC deadline" : "");

@@ -40,8 +40,7 @@ struct table_pointer {
 
 enum { IST_DF = 1, IST_NMI, IST_MCE, IST_DB };
 
-extern const u64 entry_table[32];
-extern char interrupt_stubs[], entry_int80[];
+extern char entry_stubs[], entry_page_fault[];
 extern char syscall_stubs[], syscall32_stubs[];
 #define STUB_SIZE 64			/* entry.S */
 
@@ -59,19 +58,19 @@ static void set_gate(unsigned vector, u64 entry, unsigned dpl, unsigned ist)
 
 static void fill_idt(void)
 {
+	static const u8 ist[32] = {
+		[TRAP_DF] = IST_DF, [TRAP_NMI] = IST_NMI,
+		[TRAP_MC] = IST_MCE, [TRAP_DB] = IST_DB,
+	};
+	bool open;
 	unsigned v;
 
-	for (v = 0; v < 32; v++)
-		set_gate(v, entry_table[v], 0, 0);
-	for (; v < 256; v++)
-		set_gate(v, (u64)interrupt_stubs + 16 * (v - 32), 0, 0);
-	set_gate(TRAP_BP, entry_table[TRAP_BP], 3, 0);
-	set_gate(TRAP_OF, entry_table[TRAP_OF], 3, 0);
-	set_gate(TRAP_INT80, (u64)entry_int80, 3, 0);
-	set_gate(TRAP_DF, entry_table[TRAP_DF], 0, IST_DF);
-	set_gate(TRAP_NMI, entry_table[TRAP_NMI], 0, IST_NMI);
-	set_gate(TRAP_MC, entry_table[TRAP_MC], 0, IST_MCE);
-	set_gate(TRAP_DB, entry_table[TRAP_DB], 0, IST_DB);
+	for (v = 0; v < 256; v++) {
+		open = v == TRAP_BP || v == TRAP_OF || v == TRAP_INT80;
+		set_gate(v, (u64)entry_stubs + 16 * v, open ? 3 : 0,
+			 v < 32 ? ist[v] : 0);
+	}
+	set_gate(TRAP_PF, (u64)entry_page_fault, 0, 0);
 }
 
 /* A 16-byte system descriptor: TSS (9) or LDT (2). */

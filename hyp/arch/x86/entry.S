@@ -325,27 +325,35 @@ iret_slow:
 
 /* ---- Exceptions ---- */
 
-	/* Vector and error code share a word: the code is its low half. */
-	.macro EXCEPTION vector, code=0, target=exception
+	/*
+	 * One stub of 16 bytes for each vector.  Vector and error code share a
+	 * word; the code is its low half, and 0 where the processor has none.
+	 */
 	.balign 16
-entry_\vector:
-	.if	!\code
+	.global entry_stubs
+entry_stubs:
+	.set	v, 0
+	.rept	256
+	.balign 16
+	.if	v >= 32 || !(TRAPS_WITH_CODE >> (v & 31) & 1)
 	push	$0
 	.endif
-	movl	$\vector, 4(%rsp)
-	jmp	\target
-	.endm
-
-	.irp	v, 0, 3, 4, 5, 6, 7, 9, 15, 16, 19, 20, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 0x80
-	EXCEPTION \v
+	movl	$v, 4(%rsp)
+	.if	v == 1
+	jmp	debug
+	.elseif	v == 2
+	jmp	nmi
+	.elseif	v == 8
+	jmp	double_fault
+	.elseif	v == 18
+	jmp	machine_check
+	.elseif	v < 32 || v == 0x80
+	jmp	exception
+	.else
+	jmp	interrupt
+	.endif
+	.set	v, v + 1
 	.endr
-	.irp	v, 10, 11, 12, 13, 17, 21
-	EXCEPTION \v, 1
-	.endr
-	EXCEPTION 1, 0, debug
-	EXCEPTION 2, 0, nmi
-	EXCEPTION 8, 1, double_fault
-	EXCEPTION 18, 0, machine_check
 
 exception:
 	testb	$3, REGS_CS - REGS_VECTOR + 4(%rsp)
@@ -375,7 +383,8 @@ exception_here:
 
 	/* Page fault: user space's goes straight to the guest kernel. */
 	.balign 64
-entry_14:
+	.global entry_page_fault
+entry_page_fault:
 	testb	$3, 16(%rsp)
 	jz	3f
 	push	%rax
@@ -434,17 +443,6 @@ user_fault_fault:
 	jmp	bad_stack
 
 /* ---- Interrupts ---- */
-
-	.balign 16
-interrupt_stubs:
-	.set	v, 32
-	.rept	256 - 32
-	.balign 16
-	push	$0
-	movl	$v, 4(%rsp)
-	jmp	interrupt
-	.set	v, v + 1
-	.endr
 
 interrupt:
 	testb	$3, REGS_CS - REGS_VECTOR + 4(%rsp)
@@ -520,14 +518,5 @@ hyp_end:
 	.quad	HYP_END
 stack_mask:
 	.quad	-STACK_SIZE
-
-	/* Entry points of the IDT, desc.c. */
-	.global entry_table, interrupt_stubs
-entry_table:
-	.irp	v, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-	.quad	entry_\v
-	.endr
-	.global entry_int80
-	.set	entry_int80, entry_0x80
 
 	.section .note.GNU-stack, "", @progbits

@@ -100,44 +100,48 @@ void fpu_import(void *area, const void *fxsave)
 	memcpy((u8 *)area + XSTATE_BV, &present, sizeof(present));
 }
 
+/* All components on: those that the guest turned off may hold its data too. */
+static void open_all(void)
+{
+	if (read_cr0() & CR0_TS)
+		clts();
+	if (fpu_xcr0_mask)
+		xsetbv(fpu_xcr0_mask);
+}
+
+/* As v has it. */
+static void restore(const struct vcpu *v)
+{
+	if (fpu_xcr0_mask && v->arch.xcr0 != fpu_xcr0_mask)
+		xsetbv(v->arch.xcr0);
+	if (v->arch.ts)
+		write_cr0(read_cr0() | CR0_TS);
+}
+
 void fpu_save(struct vcpu *v)
 {
 	void *area = v->arch.fpu;
 
-	if (v->arch.ts)
-		clts();
-	if (!fpu_xcr0_mask) {
-		__asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
-	} else {
-		/* Components that the guest turned off may hold its data too. */
-		if (v->arch.xcr0 != fpu_xcr0_mask)
-			xsetbv(fpu_xcr0_mask);
+	open_all();
+	if (fpu_xcr0_mask)
 		__asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(~0), "d"(~0)
 				 : "memory");
-		if (v->arch.xcr0 != fpu_xcr0_mask)
-			xsetbv(v->arch.xcr0);
-	}
-	if (v->arch.ts)
-		write_cr0(read_cr0() | CR0_TS);
+	else
+		__asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+	restore(v);
 }
 
 void fpu_load(struct vcpu *v)
 {
 	void *area = v->arch.fpu;
 
-	if (read_cr0() & CR0_TS)
-		clts();
-	if (!fpu_xcr0_mask) {
-		__asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
-	} else {
-		xsetbv(fpu_xcr0_mask);
+	open_all();
+	if (fpu_xcr0_mask)
 		__asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(~0), "d"(~0)
 				 : "memory");
-		if (v->arch.xcr0 != fpu_xcr0_mask)
-			xsetbv(v->arch.xcr0);
-	}
-	if (v->arch.ts)
-		write_cr0(read_cr0() | CR0_TS);
+	else
+		__asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+	restore(v);
 }
 
 void fpu_set_ts(struct vcpu *v, bool set)

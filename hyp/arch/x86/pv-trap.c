@@ -9,10 +9,6 @@
 
 #include <asm/pv.h>
 
-/* Vectors whose frame has an error code. */
-#define HAS_ERROR_CODE	(BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | \
-			 BIT(14) | BIT(17) | BIT(21))
-
 static void to_kernel(struct vcpu *v)
 {
 	v->arch.kernel_mode = true;
@@ -89,7 +85,7 @@ void pv_inject(struct vcpu *v, struct regs *r, unsigned vector, u32 error)
 			     vector == TRAP_PF ? v->info->arch.cr2 : 0);
 		return;
 	}
-	if (vector < 32 && HAS_ERROR_CODE & BIT(vector)) {
+	if (vector < 32 && TRAPS_WITH_CODE & BIT(vector)) {
 		b.words = 1;
 		b.word[0] = error;
 	}

@@ -24,6 +24,9 @@
 #define RFLAGS_ENTRY_CLEAR	(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | \
 				 RFLAGS_AC)
 
+/* Exceptions with an error code, a bit for each. */
+#define TRAPS_WITH_CODE		0x00227d00
+
 #define MSR_SYSENTER_CS		0x174
 
 #ifdef __ASSEMBLY__
