@@ -196,7 +196,7 @@ static void exchange_refuses_what_is_in_use(void)
 	CU_ASSERT_EQUAL(memory_op(XENMEM_exchange, &x), -XEN_EINVAL);
 	CU_ASSERT_EQUAL(x.nr_exchanged, 0);
 	CU_ASSERT_EQUAL(frame_free_count(), free);
-	CU_ASSERT(page_get_more(page_of(frame[0])));
+	CU_ASSERT_PTR_NOT_NULL(page_get(frame[0], d));
 	page_put(page_of(frame[0]));
 	page_put(p);
 	/* The same frame twice. */

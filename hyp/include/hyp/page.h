@@ -101,18 +101,6 @@ static inline void page_put(struct page *p)
 		page_free(p);
 }
 
-/* One more reference when the caller already holds one; false: count full. */
-static inline bool page_get_more(struct page *p)
-{
-	u32 x = READ_ONCE(p->refs);
-
-	do {
-		if (unlikely((x & PGC_COUNT_MASK) >= PGC_COUNT_MASK - 1024))
-			return false;
-	} while (!atomic_cas(&p->refs, &x, x + 1));
-	return true;
-}
-
 /*
  * Takes a general reference on p if it belongs to owner; false: it does not,
  * is being freed, or its count is full.  Any CPU, no lock: the owner is looked
