@@ -40,6 +40,7 @@ char *device_record_text(const struct device *d)
 		"stopped", d->xb.stopped, "ring", d->xb.ring, "why", d->why,
 		"front", d->front, "restarts", (int)d->restarts, "link",
 		d->link.name[0] ? d->link.name : NULL));
+	json_object_set_new(o, "size", json_integer((json_int_t)d->size));
 	if (d->kind == DEVICE_VIF) {
 		const uint8_t *m = d->nic.mac;
 		char mac[18];
@@ -108,6 +109,7 @@ static int fields(json_t *o, struct device *d)
 	d->disk.line = d->nic.line = (unsigned int)line;
 	d->made = made;
 	d->restarts = (unsigned int)restarts;
+	d->size = (uint64_t)json_integer_value(json_object_get(o, "size"));
 	xenbus_init(&d->xb);
 	d->xb.online = online;
 	d->xb.stopped = stopped;

@@ -549,6 +549,8 @@ static void on_changed(struct device *d, const json_t *m, const json_t *nodes)
 		d->answer = json_incref((json_t *)m);
 	}
 	step(d, XENBUS_CHANGED, 0, nodes);
+	if (d->made)
+		device_record_save(d);
 }
 
 static void on_message(struct device *d, json_t *m)

@@ -349,7 +349,7 @@ code 0 list; says '^v2 '; grep -q '^v3 ' out && die "what was to end has ended"
 	die "their records are gone"
 code 0 destroy v2
 [ "$(back_pid 1.51712)" -eq "$alive" ] && kill -0 "$alive" || die "the living one goes on"
-code 0 list-disks u; says '^xvda .* connected '
+code 0 list-disks u; says '^xvda  *[1-9][0-9]* .* connected '
 until_true sh -c "$here/ctl list-disks u | grep -q '^xvdb .* connected'"
 code 0 detach-disk u xvda; code 0 attach-disk u a.img xvda
 code 0 list; says '^u '; says '^other '
