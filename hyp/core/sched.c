@@ -413,6 +413,7 @@ static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next,
 		next->sched.running = true;
 		next->sched.started = now;
 		next->sched.slice_end = now + SLICE;
+		next->sched.moment_end = now + MS / 4;
 		vtime_runstate(next, RUNSTATE_running, now);
 		WRITE_ONCE(c->rq.curr_weight, next->sched.weight);
 		WRITE_ONCE(c->rq.curr_started, now);
@@ -486,8 +487,10 @@ static bool goes_on(struct vcpu *prev, const struct vcpu *head, u64 now)
 		s->vruntime = MAX(s->vruntime, head->sched.vruntime);
 		return false;
 	}
+	/* A front-end that fills its ring wakes the other half with its first
+	 * request: for a moment it may put the others beside that one. */
 	if (head->sched.vruntime + PREEMPT < s->vruntime)
-		return false;
+		s->slice_end = MIN(s->slice_end, s->moment_end);
 	if ((s64)(now - s->slice_end) < 0)
 		return true;
 	s->slice_end = now + SLICE;

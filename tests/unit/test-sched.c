@@ -262,6 +262,29 @@ static void a_sleeper_interrupts_a_hog_soon(void)
 	CU_ASSERT_PTR_EQUAL(cpu_get(0)->current, b->vcpu[0]);
 }
 
+static void who_has_just_begun_is_left_alone_for_a_moment(void)
+{
+	u64 before;
+
+	setup(1);
+	a = guest(1, 1, 256);
+	b = guest(2, 1, 256);
+	play_for(1, 20 * MS);
+	while (cpu_get(0)->current != b->vcpu[0])
+		play_for(1, STEP);
+	block(b->vcpu[0]);
+	/* The other one begins, and is woken against at once. */
+	while (cpu_get(0)->current != a->vcpu[0])
+		play_for(1, STEP);
+	before = time_of(a, 0);
+	machine_as(1, NULL);
+	vcpu_unblock(b->vcpu[0]);
+	for (int i = 0; i < 200 && cpu_get(0)->current == a->vcpu[0]; i++)
+		play_for(1, STEP);
+	CU_ASSERT(time_of(a, 0) - before > MS / 8);
+	CU_ASSERT(time_of(a, 0) - before < MS);
+}
+
 static void a_long_sleeper_saves_up_no_time(void)
 {
 	u64 before;
@@ -388,6 +411,7 @@ CU_ErrorCode test_sched_register(void)
 	ADD(a_block_with_a_pending_event_goes_on);
 	ADD(a_poll_waits_for_ports_but_not_past_an_event);
 	ADD(a_sleeper_interrupts_a_hog_soon);
+	ADD(who_has_just_begun_is_left_alone_for_a_moment);
 	ADD(a_long_sleeper_saves_up_no_time);
 	ADD(a_yield_lets_the_other_go_first);
 	ADD(affinity_is_kept);

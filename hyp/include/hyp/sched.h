@@ -37,8 +37,9 @@ struct vcpu_sched {
 	struct list link;	/* s: in a queue, or empty */
 	struct cpu *cpu;	/* s: where it runs or ran last */
 	u64 vruntime;		/* s */
-	u64 started;		/* s: ns up to which it was charged */
-	u64 slice_end;		/* s: when it must let others run */
+	/* s: ns up to which it was charged; when it must, when it may let others
+	 * run. */
+	u64 started, slice_end, moment_end;
 	u32 weight;		/* s */
 	bool running;		/* s, read anywhere */
 	bool yielded;		/* o */
