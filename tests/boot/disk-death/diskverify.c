@@ -3,11 +3,12 @@
  * diskverify DEV MIB SECONDS - a write load that knows what it wrote.
  * Four processes, each with a quarter of the disk, write and read blocks of
  * random size; every sector carries its number and a generation.  At the end
- * each reads its whole quarter.  Last line: "verify: N writes, M reads, E errors".
+ * or after SIGUSR1, each reads its whole quarter.  Last line: "verify: N writes, M reads, E errors".
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,13 @@ enum { WORKERS = 4, SECTOR = 512, MAX = 256 };	/* sectors of one transfer */
 struct total { uint64_t writes, reads, errors, slowest_ms; };
 
 static uint64_t seed;
+static volatile sig_atomic_t enough;
+
+static void on_usr1(int sig)
+{
+	(void)sig;
+	enough = 1;
+}
 
 static uint32_t rnd(void)
 {
@@ -86,7 +94,7 @@ static void work(const char *dev, uint64_t base, uint64_t len, int seconds,
 		t->errors++;
 		return;
 	}
-	while (ms() < end) {
+	while (!enough && ms() < end) {
 		n = 8 * (1 + rnd() % (rnd() % 4 ? 4 : MAX / 8));
 		at = base + rnd() % (len - n);
 		at -= at % 8;
@@ -131,6 +139,7 @@ int main(int argc, char **argv)
 
 	if (argc < 4 || !sectors)
 		return 2;
+	signal(SIGUSR1, on_usr1);
 	for (int i = 0; i < WORKERS; i++) {
 		if (fork())
 			continue;
@@ -140,7 +149,7 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		_exit(0);
 	}
-	while (wait(NULL) > 0)
+	while (wait(NULL) > 0 || errno == EINTR)
 		;
 	for (int i = 0; i < WORKERS; i++) {
 		sum.writes += t[i].writes;
