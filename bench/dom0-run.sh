@@ -85,4 +85,4 @@ N)  # density: GUESTS guests of pv-drivers' tiny at once; how each answers, what
     { grep -vxFf /tmp/nodes.0 /tmp/nodes.1; grep -vxFf /tmp/fds.0 /tmp/fds.1; } > /tmp/left
     if [ -s /tmp/left ]; then say "LEFT $(wc -l < /tmp/left) nodes, processes or descriptors"; head -20 /tmp/left; else say "LEFT nothing"; fi;;
 esac; done
-say "END"
+[ "$KALLSYMS" = yes ] && cat /proc/kallsyms > /out/kallsyms; say "END"

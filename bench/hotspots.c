@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hotspots - QEMU TCG plugin: where the hypervisor spends its instructions.
- *   -plugin hotspots.so,out=FILE[,first=HEXADDR][,seg=FROM-TO]...
+ *   -plugin hotspots.so,out=FILE[,all=1][,first=HEXADDR][,seg=FROM-TO]...
  * Counts every translated block in the hypervisor's address range and writes,
  * for the time until the address FIRST runs, for the first interval between
  * each pair of markers FROM and TO, and for the whole run, a title line
  * "# NAME TOTAL" and "INSTRUCTIONS EXECUTIONS ADDRESS LENGTH" for the 300
- * heaviest blocks.
+ * heaviest blocks.  all=1: not only the hypervisor's but everybody's, 3000 of
+ * them; two programs or kernels at one address are one.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -42,6 +43,8 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 struct block {
 	uint64_t va, len, count;
 };
+static bool everybody;
+
 enum { MAX_BLOCKS = 400000, MAX_SEGS = 16, SHOWN = 300 };
 static struct block *blocks;
 static size_t n_blocks;
@@ -74,7 +77,7 @@ static void dump(const char *name, const uint64_t *base, size_t n)
 	}
 	qsort(copy, n_blocks, sizeof *copy, heavier);
 	fprintf(out, "# %s %" PRIu64 "\n", name, total);
-	for (size_t i = 0; i < n_blocks && i < SHOWN && copy[i].count; i++)
+	for (size_t i = 0; i < n_blocks && i < (everybody ? 3000 : SHOWN) && copy[i].count; i++)
 		fprintf(out,
 			"%" PRIu64 " %" PRIu64 " %" PRIx64 " %" PRIu64 "\n",
 			copy[i].count * copy[i].len, copy[i].count, copy[i].va,
@@ -120,7 +123,8 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	(void)id;
 	size_t n = qemu_plugin_tb_n_insns(tb);
 	uint64_t va = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0));
-	if (va >= 0xffff800000000000ull && va < 0xffff880000000000ull &&
+	if ((everybody || (va >= 0xffff800000000000ull &&
+			   va < 0xffff880000000000ull)) &&
 	    n_blocks < MAX_BLOCKS) {
 		struct block *b = &blocks[n_blocks++];
 		b->va = va, b->len = n;
@@ -157,6 +161,8 @@ qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
 	for (int i = 0; i < argc; i++) {
 		if (!strncmp(argv[i], "out=", 4))
 			out = fopen(argv[i] + 4, "w");
+		else if (!strncmp(argv[i], "all=", 4))
+			everybody = argv[i][4] == '1';
 		else if (!strncmp(argv[i], "first=", 6))
 			first = strtoull(argv[i] + 6, NULL, 16);
 		else if (!strncmp(argv[i], "seg=", 4) && n_segs < MAX_SEGS &&

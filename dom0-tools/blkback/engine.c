@@ -243,7 +243,8 @@ static bool enter(struct engine *e, unsigned int q, uint16_t entry)
 	r->entry = entry;
 	r->queue = q;
 	r->stage = STAGE_DRAIN;
-	r->failed = false;
+	r->mapped = false;
+	r->io.nr_iov = 0;
 	r->pages = 0;
 	v = blk_request_parse(&e->rules, &entry_of(e, r)->req, &r->op, &why);
 	if (v != BLK_DO)
@@ -273,6 +274,76 @@ static bool take(struct engine *e, unsigned int q)
 	for (int i = 0; i < n; i++)
 		if (!enter(e, q, taken[i]))
 			return false;
+	return true;
+}
+
+/* ---- grants that stay ---- */
+
+static struct engine_kept *kept_slot(struct engine *e, uint32_t ref)
+{
+	const uint32_t mask = 2 * ENGINE_KEPT - 1;
+	uint32_t i = ref * 2654435761u >> 16 & mask;
+
+	/* Never more than half full: there is a free one. */
+	while (e->kept[i].va && e->kept[i].ref != ref)
+		i = (i + 1) & mask;
+	return &e->kept[i];
+}
+
+/* All of the request's pages that are not mapped yet; false: it is copied. */
+static bool keep_missing(struct engine *e,
+			 const struct blkif_request_segment *s, unsigned int nr)
+{
+	uint32_t missing[BLK_INDIRECT_MAX];
+	struct engine_kept *k;
+	unsigned int n = 0;
+	uint8_t *va;
+
+	for (unsigned int i = 0; i < nr; i++)
+		if (!kept_slot(e, s[i].gref)->va)
+			missing[n++] = s[i].gref;
+	if (!n)
+		return true;
+	if (e->nr_kept + n > ENGINE_KEPT)
+		return false;
+	va = e->env->map(e->arg, missing, n);
+	if (!va) {
+		/* Not persistent after all, or no room: do not try on. */
+		e->keep = false;
+		return false;
+	}
+	/* The same grant twice in one request is mapped, and counts, twice. */
+	e->nr_kept += n;
+	for (unsigned int i = 0; i < n; i++, va += BLK_PAGE) {
+		k = kept_slot(e, missing[i]);
+		*k = (struct engine_kept){ va, missing[i] };
+	}
+	return true;
+}
+
+/* The request's data is where the guest's pages are mapped. */
+static bool use_kept(struct engine *e, struct engine_req *r)
+{
+	const struct blkif_request_segment *s = segments(e, r);
+	struct iovec *v = e->queue[r->queue].iov + r->entry * BLK_INDIRECT_MAX;
+	unsigned int n = 0;
+
+	if (!keep_missing(e, s, r->op.nr_segments))
+		return false;
+	r->io.iov = v;
+	for (unsigned int i = 0; i < r->op.nr_segments; i++) {
+		uint8_t *at = kept_slot(e, s[i].gref)->va +
+			      blk_segment_offset(&e->rules, &s[i]);
+		const uint32_t len = blk_segment_bytes(&e->rules, &s[i]);
+
+		if (n && (uint8_t *)v[n - 1].iov_base + v[n - 1].iov_len == at)
+			v[n - 1].iov_len += len;
+		else
+			v[n++] = (struct iovec){ at, len };
+	}
+	r->io.nr_iov = n;
+	r->mapped = true;
+	e->stats.kept_uses++;
 	return true;
 }
 
@@ -323,10 +394,20 @@ static bool begin_batch(struct engine *e)
 	return true;
 }
 
+static bool within_limits(struct engine *e, const struct engine_req *r)
+{
+	if (!e->limits.any)
+		return true;
+	e->wait_ns = blk_limits_ask(&e->limits, e->env->now_ns(e->arg),
+				    r->op.kind != BLK_READ, r->op.length);
+	if (e->wait_ns)
+		e->stats.throttled++;
+	return !e->wait_ns;
+}
+
 /* May the first in the line go now? */
 static bool may_go(struct engine *e, struct engine_req *r)
 {
-	const bool write = r->op.kind != BLK_READ;
 	const uint32_t pages = (r->op.length + BLK_PAGE - 1) / BLK_PAGE;
 	const bool data = r->op.nr_segments != 0;
 	int32_t page;
@@ -337,18 +418,16 @@ static bool may_go(struct engine *e, struct engine_req *r)
 		return false;
 	if (!data)
 		return true;
+	/* A barrier submits its request twice: iov is used up by the first. */
+	if (e->keep && e->image->can_scatter && r->op.kind != BLK_BARRIER &&
+	    use_kept(e, r))
+		return within_limits(e, r);
 	page = blk_pool_take(&e->pool, pages);
 	if (page < 0)
 		return false;
-	if (e->limits.any) {
-		e->wait_ns = blk_limits_ask(&e->limits,
-					    e->env->now_ns(e->arg), write,
-					    r->op.length);
-		if (e->wait_ns) {
-			blk_pool_put(&e->pool, page, pages);
-			e->stats.throttled++;
-			return false;
-		}
+	if (!within_limits(e, r)) {
+		blk_pool_put(&e->pool, page, pages);
+		return false;
 	}
 	r->page = page;
 	r->pages = pages;
@@ -375,7 +454,7 @@ static bool start_waiting(struct engine *e)
 			answer(e, r, BLKIF_RSP_OKAY);
 			continue;
 		}
-		if (r->op.kind == BLK_READ || !r->op.nr_segments) {
+		if (r->op.kind == BLK_READ || !r->op.nr_segments || r->mapped) {
 			begin(e, r);
 			continue;
 		}
@@ -480,7 +559,7 @@ static bool returned(struct engine *e, struct engine_req *r)
 		submit(e, r, IMAGE_WRITE, !e->flush_ignored);
 		return true;
 	}
-	if (r->op.kind != BLK_READ || rc) {
+	if (r->op.kind != BLK_READ || rc || r->mapped) {
 		conclude(e, r, rc);
 		return true;
 	}
@@ -581,6 +660,7 @@ static void queue_free(struct engine_queue *q)
 {
 	free(q->reqs);
 	free(q->segs);
+	free(q->iov);
 	memset(q, 0, sizeof(*q));
 }
 
@@ -616,6 +696,9 @@ void engine_detach(struct engine *e)
 	e->waiting_tail = &e->waiting;
 	e->barrier = NULL;
 	e->queues = 0;
+	e->keep = false;
+	e->nr_kept = 0;
+	memset(e->kept, 0, sizeof(e->kept));
 }
 
 int engine_attach(struct engine *e, unsigned int q, void *shared,
@@ -629,7 +712,8 @@ int engine_attach(struct engine *e, unsigned int q, void *shared,
 	eq->reqs = calloc(slots, sizeof(*eq->reqs));
 	/* Never touched unless the guest sends indirect requests. */
 	eq->segs = calloc((size_t)slots * BLK_INDIRECT_MAX, sizeof(*eq->segs));
-	rc = !eq->reqs || !eq->segs ? -ENOMEM :
+	eq->iov = calloc((size_t)slots * BLK_INDIRECT_MAX, sizeof(*eq->iov));
+	rc = !eq->reqs || !eq->segs || !eq->iov ? -ENOMEM :
 		resume ? blk_ring_resume(&eq->ring, shared, slots, j, live, &nr) :
 			 blk_ring_init(&eq->ring, shared, slots, j);
 	if (rc) {

@@ -11,6 +11,10 @@
  * engine_env, data of an image.  So a test can be the guest, the hypervisor
  * and the disk.
  *
+ * Grants that the guest promised to use again ("persistent") are mapped once,
+ * up to a bound, and the image reads and writes the guest's pages where they
+ * are; what is beyond the bound, or cannot be mapped, is copied.
+ *
  * A guest that does not keep to the protocol breaks the engine: it says why,
  * never touches a ring again, and forgets what comes back from the image.
  */
@@ -32,6 +36,7 @@
 #define ENGINE_QUEUES		4u
 #define ENGINE_BUDGET		64u	/* requests of one queue per round */
 #define ENGINE_IN_FLIGHT	512u	/* with the image */
+#define ENGINE_KEPT		1024u	/* grants that stay mapped */
 #define ENGINE_SEGS		1024u	/* of one grant operation */
 
 typedef struct ioctl_gntdev_grant_copy_segment engine_seg;
@@ -39,6 +44,11 @@ typedef struct ioctl_gntdev_grant_copy_segment engine_seg;
 struct engine_env {
 	/* As backend_copy(). */
 	int (*copy)(void *arg, engine_seg *segs, unsigned int n);
+	/*
+	 * Map @n pages of the guest one after the other, until engine_detach();
+	 * NULL: cannot be.
+	 */
+	uint8_t *(*map)(void *arg, const uint32_t *refs, unsigned int n);
 	void (*notify)(void *arg, unsigned int queue);
 	uint64_t (*now_ns)(void *arg);
 	void (*log)(void *arg, const char *line);
@@ -48,7 +58,7 @@ struct engine_stats {
 	uint64_t reads, writes, flushes, discards;
 	uint64_t read_bytes, write_bytes, discard_bytes;
 	uint64_t errors;	/* answers other than "okay" */
-	uint64_t copies, events, rounds, throttled, replayed;
+	uint64_t kept_uses, copies, events, rounds, throttled, replayed;
 };
 
 /* A request from take to answer; one per journal entry. */
@@ -59,7 +69,7 @@ struct engine_req {
 	uint16_t entry, queue;
 	uint32_t page, pages;	/* in the pool */
 	uint8_t stage;
-	bool failed;
+	bool mapped;		/* the guest's own pages, no copies */
 };
 
 struct engine_queue {
@@ -67,6 +77,13 @@ struct engine_queue {
 	struct engine_req *reqs;		/* [ring.slots] */
 	/* Of indirect requests, BLK_INDIRECT_MAX for each. */
 	struct blkif_request_segment *segs;
+	struct iovec *iov;			/* likewise */
+};
+
+/* A grant that the guest will use again, and where it is mapped. */
+struct engine_kept {
+	uint8_t *va;
+	uint32_t ref;
 };
 
 struct engine {
@@ -83,6 +100,9 @@ struct engine {
 	struct engine_req *waiting, **waiting_tail;
 	struct engine_req *barrier;	/* alone, when there is one */
 	unsigned int in_flight;		/* with the image */
+	bool keep;			/* the guest's grants are persistent */
+	unsigned int nr_kept;
+	struct engine_kept kept[2 * ENGINE_KEPT];	/* by hash of ref */
 	uint64_t wait_ns;		/* limits: not before that long; 0: none */
 	bool broken;
 	char reason[256];

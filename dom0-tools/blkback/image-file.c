@@ -51,6 +51,20 @@ static void finish(struct image_file *f, struct image_io *io, int result)
 	f->done_tail = &io->next;
 }
 
+/* @n bytes of what is scattered are done. */
+static void skip(struct image_io *io, uint64_t n)
+{
+	while (io->nr_iov && n >= io->iov->iov_len) {
+		n -= io->iov->iov_len;
+		io->iov++;
+		io->nr_iov--;
+	}
+	if (!io->nr_iov)
+		return;
+	io->iov->iov_base = (uint8_t *)io->iov->iov_base + n;
+	io->iov->iov_len -= n;
+}
+
 /* The result of one attempt; true: there is no more to do for it. */
 static bool account(struct image_io *io, int64_t res)
 {
@@ -65,6 +79,8 @@ static bool account(struct image_io *io, int64_t res)
 		return true;
 	}
 	io->done += res;
+	if (io->nr_iov)
+		skip(io, res);
 	io->result = res ? 0 : -EIO;	/* the end of the file, too early */
 	return !res || io->done == io->length;
 }
@@ -85,11 +101,20 @@ static void queue(struct image_file *f, struct image_io *io)
 	}
 	switch (io->what) {
 	case IMAGE_READ:
-		io_uring_prep_read(sqe, f->fd, io->buf + io->done, len, offset);
+		if (io->nr_iov)
+			io_uring_prep_readv(sqe, f->fd, io->iov, io->nr_iov,
+					    offset);
+		else
+			io_uring_prep_read(sqe, f->fd, io->buf + io->done, len,
+					   offset);
 		break;
 	case IMAGE_WRITE:
-		io_uring_prep_write(sqe, f->fd, io->buf + io->done, len,
-				    offset);
+		if (io->nr_iov)
+			io_uring_prep_writev(sqe, f->fd, io->iov, io->nr_iov,
+					     offset);
+		else
+			io_uring_prep_write(sqe, f->fd, io->buf + io->done,
+					    len, offset);
 		sqe->rw_flags = io->durable ? RWF_DSYNC : 0;
 		break;
 	case IMAGE_FLUSH:
@@ -106,17 +131,21 @@ static void queue(struct image_file *f, struct image_io *io)
 
 static int64_t attempt(struct image_file *f, struct image_io *io)
 {
-	struct iovec v = { io->buf + io->done, io->length - io->done };
+	struct iovec one = { io->buf + io->done, io->length - io->done };
+	const struct iovec *v = io->nr_iov ? io->iov : &one;
+	const int nr = io->nr_iov ? io->nr_iov : 1;
 	const off_t at = io->offset + io->done;
 	int64_t r = 0;
 
 	switch (io->what) {
 	case IMAGE_READ:
-		r = pread(f->fd, v.iov_base, v.iov_len, at);
+		r = nr == 1 ? pread(f->fd, v->iov_base, v->iov_len, at) :
+			      preadv(f->fd, v, nr, at);
 		break;
 	case IMAGE_WRITE:
-		r = io->durable ? pwritev2(f->fd, &v, 1, at, RWF_DSYNC) :
-				  pwrite(f->fd, v.iov_base, v.iov_len, at);
+		r = io->durable ? pwritev2(f->fd, v, nr, at, RWF_DSYNC) :
+		    nr == 1 ? pwrite(f->fd, v->iov_base, v->iov_len, at) :
+			      pwritev(f->fd, v, nr, at);
 		break;
 	case IMAGE_FLUSH:
 		r = fdatasync(f->fd);
@@ -273,6 +302,7 @@ int image_file_open(struct image **out, int fd, uint32_t unit)
 	f->at_once = S_ISREG(st.st_mode) && sfs.f_type == TMPFS_MAGIC;
 	f->im.align = 1;
 	f->im.block = st.st_blksize > 4096 ? 4096 : st.st_blksize;
+	f->im.can_scatter = true;
 	f->im.can_discard = (flags & O_ACCMODE) == O_RDWR;
 	rc = file_measure(&f->im);
 	if (!rc && (flags & O_DIRECT) && !reads_in(fd, unit) &&

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 struct loop;
 
@@ -23,6 +24,8 @@ struct image_io {
 	enum image_what what;
 	bool durable;		/* a write that is answered when it will last */
 	uint8_t *buf;
+	struct iovec *iov;	/* instead of buf, if nr_iov; used up on the way */
+	unsigned int nr_iov;
 	uint64_t offset, length;
 	uint64_t done;		/* the image's: bytes so far */
 	int result;		/* 0 or -errno, when reaped */
@@ -36,6 +39,7 @@ struct image {
 	uint32_t align;		/* of offset, length and memory; at least 1 */
 	uint32_t block;		/* the size it likes to be written in */
 	bool can_discard;
+	bool can_scatter;	/* takes iov */
 	/* Run the engine: something was reaped, or could be. */
 	void (*ready)(void *arg);
 	void *arg;

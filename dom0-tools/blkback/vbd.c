@@ -51,6 +51,9 @@ struct vbd {
 	bool cdrom, removable, nbd;
 	int journal_fd;
 	uint8_t *journal;
+	/* Grants that stay mapped, a few at a time. */
+	struct backend_map *kept;
+	unsigned int nr_kept, max_kept;
 	bool dirty;		/* the engine has something to look at */
 	bool leaving;		/* disconnect waits for the image */
 	struct loop_timer limit_timer, flood_timer;
@@ -63,6 +66,32 @@ static struct vbd vbd;
 static int env_copy(void *arg, engine_seg *segs, unsigned int n)
 {
 	return backend_copy(((struct vbd *)arg)->b, segs, n);
+}
+
+static uint8_t *env_map(void *arg, const uint32_t *refs, unsigned int n)
+{
+	struct vbd *v = arg;
+	struct backend_map *more;
+
+	if (v->nr_kept == v->max_kept) {
+		more = reallocarray(v->kept, v->max_kept + 64, sizeof(*more));
+		if (!more)
+			return NULL;
+		v->kept = more;
+		v->max_kept += 64;
+	}
+	if (backend_map(v->b, refs, n, &v->kept[v->nr_kept]))
+		return NULL;
+	return v->kept[v->nr_kept++].va;
+}
+
+static void unmap_kept(struct vbd *v)
+{
+	while (v->nr_kept)
+		backend_unmap(v->b, &v->kept[--v->nr_kept]);
+	free(v->kept);
+	v->kept = NULL;
+	v->max_kept = 0;
 }
 
 static void env_notify(void *arg, unsigned int queue)
@@ -87,7 +116,7 @@ static void env_log(void *arg, const char *line)
 }
 
 static const struct engine_env vbd_env = {
-	.copy = env_copy, .notify = env_notify, .now_ns = env_now,
+	.copy = env_copy, .map = env_map, .notify = env_notify, .now_ns = env_now,
 	.log = env_log,
 };
 
@@ -114,7 +143,10 @@ static void let_go(struct vbd *v)
 /* In-flight transfers may still end in the disk: wait for them. */
 static void leave_when_idle(struct vbd *v)
 {
-	if (!v->leaving || v->engine.in_flight)
+	if (v->engine.queues || v->engine.in_flight)
+		return;
+	unmap_kept(v);
+	if (!v->leaving)
 		return;
 	v->leaving = false;
 	engine_reset(&v->engine);
@@ -338,7 +370,8 @@ static void feature_nodes(struct vbd *v, json_t *nodes)
 
 	backend_node(nodes, "feature-flush-cache", "%d", !r->readonly);
 	backend_node(nodes, "feature-barrier", "%d", !r->readonly);
-	backend_node(nodes, "feature-persistent", "0");
+	backend_node(nodes, "feature-persistent", "%d",
+		     v->image && v->image->can_scatter);
 	backend_node(nodes, "feature-max-indirect-segments", "%u",
 		     BLK_INDIRECT_MAX);
 	backend_node(nodes, "max-ring-page-order", "%u", BLK_RING_ORDER_MAX);
@@ -526,13 +559,16 @@ static int connect_all(struct vbd *v, const json_t *front, bool resume)
 {
 	uint32_t queues = 1, pages;
 	char prefix[24] = "";
-	bool large;
+	bool large, persistent = false;
 	int rc;
 
 	rc = check_protocol(v->b, front);
 	if (!rc)
 		rc = backend_front_bool(v->b, front,
 					"feature-large-sector-size", &large);
+	if (!rc)
+		rc = backend_front_bool(v->b, front, "feature-persistent",
+					&persistent);
 	if (!rc)
 		rc = ring_pages(v->b, front, &pages);
 	if (rc)
@@ -553,6 +589,7 @@ static int connect_all(struct vbd *v, const json_t *front, bool resume)
 		if (rc)
 			return rc;
 	}
+	v->engine.keep = persistent && v->image && v->image->can_scatter;
 	return 0;
 }
 
@@ -564,6 +601,7 @@ static int vbd_connect(struct backend *b, const json_t *front, bool resume,
 
 	if (rc) {
 		let_go(v);
+		unmap_kept(v);
 		engine_reset(&v->engine);
 		return rc;
 	}
@@ -625,7 +663,8 @@ static void vbd_stats(struct backend *b, json_t *out)
 		{ "flushes", s->flushes }, { "discards", s->discards },
 		{ "discard_bytes", s->discard_bytes }, { "errors", s->errors },
 		{ "throttled", s->throttled }, { "replayed", s->replayed },
-		{ "rounds", s->rounds }, { "copies", s->copies },
+		{ "rounds", s->rounds }, { "copies", s->copies }, { "kept", v->engine.nr_kept },
+		{ "kept_uses", s->kept_uses },
 		{ "events", s->events }, { "in_flight", v->engine.in_flight },
 		{ "queues", v->engine.queues },
 	};
@@ -658,6 +697,7 @@ static void vbd_close(struct backend *b)
 	struct vbd *v = b->arg;
 
 	let_go(v);
+	unmap_kept(v);
 	engine_close(&v->engine);
 	if (v->image)
 		v->image->ops->close(v->image);
@@ -669,7 +709,8 @@ static void vbd_close(struct backend *b)
 
 /* Transfers, and what libnbd says to a socket. */
 static const int vbd_syscalls[] = {
-	SYS_io_uring_enter, SYS_pread64, SYS_pwrite64, SYS_pwritev2,
+	SYS_io_uring_enter, SYS_pread64, SYS_pwrite64, SYS_preadv,
+	SYS_pwritev, SYS_pwritev2,
 	SYS_fdatasync, SYS_fallocate, SYS_fstatfs, SYS_sendmsg, SYS_recvfrom,
 	SYS_poll, SYS_shutdown, SYS_getsockopt, SYS_getsockname,
 	SYS_getpeername, -1,

@@ -210,7 +210,7 @@ int backend_map(struct backend *b, const uint32_t *grefs, uint32_t pages,
 {
 	struct {
 		struct ioctl_gntdev_map_grant_ref m;
-		struct ioctl_gntdev_grant_ref more[15];
+		struct ioctl_gntdev_grant_ref more[BACKEND_MAP_MAX - 1];
 	} a = { .m = { .count = pages } };
 	struct ioctl_gntdev_unmap_grant_ref u = { .count = pages };
 	struct ioctl_gntdev_grant_ref *refs = a.m.refs;
@@ -218,8 +218,8 @@ int backend_map(struct backend *b, const uint32_t *grefs, uint32_t pages,
 	int rc;
 
 	*map = (struct backend_map){ 0 };
-	if (!pages || pages > 16)
-		return backend_why(b, -EINVAL, "a ring of %u pages", pages);
+	if (!pages || pages > BACKEND_MAP_MAX)
+		return backend_why(b, -EINVAL, "%u pages at once", pages);
 	for (uint32_t i = 0; i < pages; i++)
 		refs[i] = (struct ioctl_gntdev_grant_ref){ b->domid, grefs[i] };
 	if (ioctl(b->gntdev, IOCTL_GNTDEV_MAP_GRANT_REF, &a) < 0)

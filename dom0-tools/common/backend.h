@@ -163,6 +163,7 @@ const char *backend_front_text(const json_t *front, const char *name);
 
 /* ---- the guest's half ---- */
 /* Consecutive pages of the guest, mapped by their grants. */
+#define BACKEND_MAP_MAX	256u
 struct backend_map {
 	void *va;		/* NULL: nothing mapped */
 	uint64_t index;

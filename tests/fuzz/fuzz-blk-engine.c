@@ -81,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in = data;
 	left = size;
 	model_init(&m, 32u << (eat(1) % 2));
+	m.persistent = eat(1) % 2;
 	m.engine.rules.readonly = eat(1) % 4 == 0;
 	if (model_attach(&m, false))
 		abort();

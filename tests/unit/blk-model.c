@@ -66,6 +66,19 @@ static int env_copy(void *arg, engine_seg *segs, unsigned int n)
 	return 0;
 }
 
+/* What is mapped is the guest's memory itself: only runs of pages can be. */
+static uint8_t *env_map(void *arg, const uint32_t *refs, unsigned int n)
+{
+	struct model *m = arg;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (refs[i] >= MODEL_PAGES || m->revoked[refs[i]] ||
+		    refs[i] != refs[0] + i)
+			return NULL;
+	m->maps++;
+	return m->page[refs[0]];
+}
+
 static void env_notify(void *arg, unsigned int queue)
 {
 	struct model *m = arg;
@@ -86,14 +99,34 @@ static void env_log(void *arg, const char *line)
 	(void)line;
 }
 
-static const struct engine_env env = { env_copy, env_notify, env_now, env_log };
+static const struct engine_env env = {
+	.copy = env_copy, .map = env_map, .notify = env_notify,
+	.now_ns = env_now, .log = env_log,
+};
 
 /* ---- the disk ---- */
+
+static void scatter(struct model *m, const struct image_io *io, unsigned int nr)
+{
+	uint8_t *at = m->disk + io->offset;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		if (io->what == IMAGE_READ)
+			memcpy(io->iov[i].iov_base, at, io->iov[i].iov_len);
+		else
+			memcpy(at, io->iov[i].iov_base, io->iov[i].iov_len);
+		at += io->iov[i].iov_len;
+	}
+}
 
 static void disk_do(struct model *m, struct image_io *io, bool whole)
 {
 	const uint64_t n = whole ? io->length : io->length / 2;
 
+	if (io->nr_iov) {
+		scatter(m, io, whole ? io->nr_iov : io->nr_iov / 2);
+		return;
+	}
 	switch (io->what) {
 	case IMAGE_READ:
 		memcpy(io->buf, m->disk + io->offset, n);
@@ -192,7 +225,7 @@ void model_init(struct model *m, uint32_t slots)
 	m->seed = 1;
 	m->image = (struct image){
 		.ops = &disk_ops, .bytes = MODEL_DISK, .can_discard = true,
-		.arg = m,
+		.can_scatter = true, .arg = m,
 	};
 	model_ring(m)->req_event = model_ring(m)->rsp_event = 1;
 	engine_new(m);
@@ -213,8 +246,11 @@ int model_attach(struct model *m, bool resume)
 {
 	if (!resume)
 		memset(&m->journal, 0, sizeof(m->journal));
-	return engine_attach(&m->engine, 0, m->ring_mem, m->slots,
-			     &m->journal.head, resume);
+	int rc = engine_attach(&m->engine, 0, m->ring_mem, m->slots,
+			       &m->journal.head, resume);
+
+	m->engine.keep = m->persistent && !rc;
+	return rc;
 }
 
 /* ---- the guest ---- */

@@ -43,7 +43,8 @@ struct model {
 	uint32_t seed;
 
 	uint64_t now_ns;
-	uint32_t copies;		/* grant operations */
+	uint32_t copies, maps;		/* grant operations */
+	bool persistent;		/* the guest's promise */
 	/* Called at whatever a killed process could have done last. */
 	void (*step)(struct model *m);
 };

@@ -155,6 +155,44 @@ static void many_requests_cost_one_grant_operation(void)
 	model_free(&m);
 }
 
+static void grants_that_stay_are_mapped_once_and_not_copied(void)
+{
+	blkif_request_t r;
+
+	model_init(&m, 32);
+	m.persistent = true;
+	CU_ASSERT_EQUAL_FATAL(model_attach(&m, false), 0);
+	for (unsigned int turn = 0; turn < 3; turn++) {
+		memset(m.page[3], 0x30 + turn, 2 * 4096);
+		send(BLKIF_OP_WRITE, 1, 16, 3, 2);
+		CU_ASSERT_EQUAL(model_run(&m), 0);
+		CU_ASSERT_EQUAL(answer(1, BLKIF_OP_WRITE), BLKIF_RSP_OKAY);
+		CU_ASSERT_EQUAL(m.disk[16 * 512], 0x30 + turn);
+		CU_ASSERT_EQUAL(m.disk[16 * 512 + 8191], 0x30 + turn);
+		r = model_transfer(BLKIF_OP_READ, 2, 17, 9, 1);
+		r.seg[0].first_sect = 3;
+		r.seg[0].last_sect = 4;
+		model_send(&m, &r);
+		CU_ASSERT_EQUAL(model_run(&m), 0);
+		CU_ASSERT_EQUAL(answer(2, BLKIF_OP_READ), BLKIF_RSP_OKAY);
+		CU_ASSERT_EQUAL(m.page[9][3 * 512 - 1], 0);
+		CU_ASSERT_EQUAL(m.page[9][3 * 512], 0x30 + turn);
+		CU_ASSERT_EQUAL(m.page[9][5 * 512 - 1], 0x30 + turn);
+		CU_ASSERT_EQUAL(m.page[9][5 * 512], 0);
+	}
+	CU_ASSERT_EQUAL(m.copies, 0);
+	CU_ASSERT_EQUAL(m.maps, 2);
+	CU_ASSERT_EQUAL(m.engine.nr_kept, 3);
+	/* What cannot be mapped is copied, from then on. */
+	r = model_transfer(BLKIF_OP_WRITE, 3, 0, 20, 2);
+	r.seg[1].gref = 40;
+	model_send(&m, &r);
+	CU_ASSERT_EQUAL(model_run(&m), 0);
+	CU_ASSERT_EQUAL(answer(3, BLKIF_OP_WRITE), BLKIF_RSP_OKAY);
+	CU_ASSERT_EQUAL(m.copies, 1);
+	model_free(&m);
+}
+
 static void what_is_out_of_the_disk_fails(void)
 {
 	static const uint64_t at[] = {
@@ -559,6 +597,7 @@ static bool story(uint32_t first, uint32_t second, uint32_t seed)
 	sent = done = deaths = 0;
 	model_init(&m, 32);
 	m.seed = seed;
+	m.persistent = seed % 2;
 	for (unsigned int i = 2; i < STORY; i += 4)
 		memset(m.disk + i * 4096, 0x40 + i, 4096);
 	countdown = first;
@@ -640,6 +679,8 @@ CU_ErrorCode test_blk_engine_register(void)
 		  an_indirect_request_is_answered_by_what_it_does },
 		{ "many requests cost one grant operation",
 		  many_requests_cost_one_grant_operation },
+		{ "grants that stay are mapped once and not copied",
+		  grants_that_stay_are_mapped_once_and_not_copied },
 		{ "what is out of the disk fails", what_is_out_of_the_disk_fails },
 		{ "a read-only disk is not written",
 		  a_read_only_disk_is_not_written },
