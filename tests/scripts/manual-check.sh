@@ -4,6 +4,8 @@
 # code is cut out of it and built, by its own commands, in a folder of its own.
 # The programs stay in pv-obj/manual, for tests/boot/front-end-manual.
 set -e
+# Its make is nobody's child: no job server to ask for.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 srcdir=$(cd "${srcdir:-.}" && pwd)
 build=$(pwd)
 if ! command -v pkg-config > /dev/null; then echo "manual: pkg-config is not installed; skipped"; exit 77; fi
