@@ -376,6 +376,7 @@ static void watch_peer(struct pv_device *d)
 	d->watch.path = d->watched;
 	d->watch.changed = watch_fired;
 	d->watch.ctx = d;
+	d->watch.lapses = true;
 	pv_xs_watch(d->pv, &d->watch);
 }
 
@@ -426,14 +427,10 @@ void pv_device_close(struct pv_device *d)
 	step(d);
 }
 
-static void find_again(struct pv_xs_watch *w)
-{
-	find(w->ctx);
-}
-
 /*
  * What was granted went with the old table, and the back-end's path may be
- * another.  The phase keeps the device busy until it is found again.
+ * another: the watch on the old one lapsed, lest the device that is not there
+ * any more is taken for one that was closed.
  */
 void pv_device_resume(struct pv_device *d)
 {
@@ -442,8 +439,7 @@ void pv_device_resume(struct pv_device *d)
 	d->class->release(d, true, true);
 	d->looking = d->look_again = false;
 	d->state = XenbusStateInitialising;
-	d->phase = PV_FINDING;
-	pv_xs_unwatch(d->pv, &d->watch, find_again);
+	find(d);
 }
 
 /* ---- Synchronous ---- */

@@ -429,11 +429,17 @@ int pv_xenbus_init(struct pv *pv)
 int pv_xenbus_resume(struct pv *pv)
 {
 	struct pv_xenbus *x = &pv->xenbus;
-	struct pv_xs_watch *w;
+	struct pv_xs_watch **at = &x->watches, *w;
 	int rc = attach(pv);
 
-	for (w = x->watches; !rc && w; w = w->next)
+	while (!rc && (w = *at)) {
+		if (w->lapses) {
+			*at = w->next;
+			continue;
+		}
 		submit_watch(pv, w, XS_WATCH);
+		at = &w->next;
+	}
 	return rc;
 }
 

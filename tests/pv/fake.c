@@ -274,6 +274,8 @@ static long suspend(uint64_t start_mfn)
 	memset(ring, 0, PV_PAGE_SIZE);
 	memset(fake.pv.shared, 0, PV_PAGE_SIZE);
 	forget_store();
+	/* The old domain's devices are gone before the new one looks. */
+	fake_store_remove(FAKE_DISK_BACK);
 	for (p = 0; p < PORTS; p++)
 		open_port[p] = p == STORE_PORT || p == CONSOLE_PORT;
 	fake.ports = 0;

@@ -100,7 +100,9 @@ static void a_disk_at_work_goes_on_after_it(void)
 	CU_ASSERT_EQUAL(fake_blk.seen, 5);
 
 	CU_ASSERT_EQUAL_FATAL(pv_suspend(&fake.pv, &s), 1);
+	CU_ASSERT_EQUAL(disk.dev.phase, PV_UP);
 	fake_blk_init();
+	fake_store_set(FAKE_DISK_BACK, "online", "1");
 	fake_store_set(FAKE_DISK, "state", "1");
 	pv_device_resume(&disk.dev);
 	for (i = 0; i < 5; i++) {

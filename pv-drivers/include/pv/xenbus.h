@@ -44,6 +44,7 @@ struct pv_xs_watch {
 	void (*changed)(struct pv_xs_watch *w);
 	void *ctx;
 	const char *path;
+	bool lapses;		/* do not watch on after a resume */
 
 	void (*gone)(struct pv_xs_watch *w);
 	struct pv_xs_watch *next;
