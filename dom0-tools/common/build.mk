@@ -15,5 +15,5 @@ libbackend_a_SOURCES = \
 libbackend_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SECCOMP_CFLAGS) \
 	-D_GNU_SOURCE
 libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
-UNIT_TOOL_SRC += dom0-tools/common/buf.c dom0-tools/common/log.c \
+UNIT_TOOL_SRC += dom0-tools/common/daemon.c dom0-tools/common/buf.c dom0-tools/common/log.c \
 	dom0-tools/common/loop.c

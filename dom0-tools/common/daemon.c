@@ -1,62 +1,140 @@
 /* SPDX-License-Identifier: MIT */
-/* Background start with a readiness pipe; see daemon.h. */
+/* Starting, and starting again; see daemon.h. */
 #include "daemon.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "log.h"
 
-static int ready_fd = -1;
+#define DEATHS_MAX	5	/* in a row, before it was ready */
 
-void daemon_start(void)
+static int ready_fd = -1;	/* the daemon's word to its keeper */
+
+/* ---- Options ---- */
+
+static void bad_usage(const char *usage, const char *what)
 {
-	int fds[2], status = 0;
-	char c;
-	pid_t pid;
+	log_msg("%s: this argument is not understood", what);
+	fputs(usage, stderr);
+	exit(2);
+}
 
-	if (pipe2(fds, O_CLOEXEC))
-		log_die("cannot make a pipe: %s", strerror(errno));
-	pid = fork();
-	if (pid < 0)
-		log_die("cannot fork: %s", strerror(errno));
-	if (pid == 0) {
-		close(fds[0]);
-		ready_fd = fds[1];
-		setsid();
-		return;
+/* "--name", "--name=value", or "--name value": the value, or NULL. */
+static const char *long_value(const char *arg, const char *name, int argc,
+			      char **argv, int *i)
+{
+	const size_t len = strlen(name);
+
+	if (strncmp(arg, name, len))
+		return NULL;
+	if (arg[len] == '=')
+		return arg + len + 1;
+	return !arg[len] && *i + 1 < argc ? argv[++*i] : NULL;
+}
+
+void daemon_options(int argc, char **argv, const char *usage,
+		    struct daemon_options *o,
+		    bool (*own)(void *arg, const char *name,
+				const char *value), void *arg)
+{
+	const struct {
+		const char *name;
+		char letter;
+		const char **value;
+	} known[] = {
+		{ "--pid-file", 'p', &o->pid_file },
+		{ "--log", 'l', &o->log },
+		{ "--socket", 's', o->socket ? &o->socket : NULL },
+	};
+	const char *v;
+	char name[32];
+
+	for (int i = 1; i < argc; i++) {
+		char *a = argv[i];
+		bool taken = false;
+
+		if (!strcmp(a, "-f") || !strcmp(a, "--foreground")) {
+			o->foreground = true;
+			continue;
+		}
+		if (!strcmp(a, "-h") || !strcmp(a, "--help")) {
+			fputs(usage, stdout);
+			exit(0);
+		}
+		for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
+			if (taken || !known[k].value)
+				continue;
+			if (a[0] == '-' && a[1] == known[k].letter)
+				v = a[2] ? a + 2 : i + 1 < argc ? argv[++i] :
+				    NULL;
+			else
+				v = long_value(a, known[k].name, argc, argv,
+					       &i);
+			if (v)
+				*known[k].value = v;
+			taken = v != NULL;
+		}
+		if (taken)
+			continue;
+		if (strncmp(a, "--", 2))
+			bad_usage(usage, a);
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(a + 2, "="),
+			 a + 2);
+		v = strchr(a, '=');
+		if (own && own(arg, name, v ? v + 1 : NULL))
+			continue;
+		if (!own || v || i + 1 >= argc || !own(arg, name, argv[++i]))
+			bad_usage(usage, a);
 	}
-	close(fds[1]);
-	if (read(fds[0], &c, 1) == 1)
-		_exit(0);
-	/* It died before it was ready and has said why. */
-	waitpid(pid, &status, 0);
-	_exit(WIFEXITED(status) && WEXITSTATUS(status) ?
-	      WEXITSTATUS(status) : 1);
 }
 
-static void write_pid_file(const char *path)
-{
-	FILE *f = fopen(path, "we");
+/* ---- The socket ---- */
 
-	if (!f || fprintf(f, "%d\n", (int)getpid()) < 0 || fclose(f))
-		log_die("%s: %s", path, strerror(errno));
-}
-
-void daemon_ready(const char *pid_file, const char *log)
+int daemon_listen(const char *path, int backlog)
 {
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char dir[sizeof(a.sun_path)];
+	mode_t mask;
 	int fd;
 
-	if (pid_file)
-		write_pid_file(pid_file);
-	if (ready_fd < 0)
-		return;
-	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (strlen(path) >= sizeof(a.sun_path))
+		log_die("%s: the socket's path is too long", path);
+	strcpy(a.sun_path, path);
+	strcpy(dir, path);
+	if (mkdir(dirname(dir), 0755) && errno != EEXIST)
+		log_die("%s: %s", dir, strerror(errno));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 && !connect(fd, (struct sockaddr *)&a, sizeof(a)))
+		log_die("%s: another daemon answers there", path);
+	close(fd);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	unlink(path);
+	mask = umask(0177);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
+	    listen(fd, backlog))
+		log_die("%s: %s", path, strerror(errno));
+	umask(mask);
+	return fd;
+}
+
+/* ---- The terminal ---- */
+
+static void let_go(const char *log)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
 	if (fd >= 0) {
 		dup2(fd, STDIN_FILENO);
 		dup2(fd, STDOUT_FILENO);
@@ -68,6 +146,159 @@ void daemon_ready(const char *pid_file, const char *log)
 		dup2(fd, STDERR_FILENO);
 		close(fd);
 	}
+}
+
+/* ---- The keeper ---- */
+
+/* A pipe that says one byte, or nothing when its writer is dead. */
+static void make_pipe(int fds[2])
+{
+	if (pipe2(fds, O_CLOEXEC))
+		log_die("cannot make a pipe: %s", strerror(errno));
+}
+
+static bool says(int fd)
+{
+	ssize_t n;
+	char c;
+
+	do
+		n = read(fd, &c, 1);
+	while (n < 0 && errno == EINTR);
+	return n == 1;
+}
+
+static pid_t kept;		/* the daemon, for the signal's handler */
+
+static void pass_on(int sig)
+{
+	if (kept > 0)
+		kill(kept, sig);
+}
+
+static int end_of(pid_t pid)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+static bool is_wanted_end(int status)
+{
+	return (WIFEXITED(status) && !WEXITSTATUS(status)) ||
+	       (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
+/*
+ * Returns in each daemon; the keeper itself never does.  STARTER is the pipe
+ * on which the first daemon's readiness is passed on.
+ */
+static void keep(const struct daemon_options *o, int starter)
+{
+	unsigned int deaths = 0;
+	int fds[2], status;
+	bool ready;
+
+	signal(SIGTERM, pass_on);
+	signal(SIGHUP, SIG_IGN);
+	for (;;) {
+		make_pipe(fds);
+		kept = fork();
+		if (kept < 0)
+			log_die("cannot fork: %s", strerror(errno));
+		if (!kept) {
+			close(fds[0]);
+			if (starter >= 0)
+				close(starter);
+			signal(SIGTERM, SIG_DFL);
+			ready_fd = fds[1];
+			return;
+		}
+		close(fds[1]);
+		ready = says(fds[0]);
+		close(fds[0]);
+		if (ready && starter >= 0) {
+			let_go(o->log);
+			if (write(starter, "", 1) < 0)
+				log_msg("nobody waits for the start any more");
+			close(starter);
+			starter = -1;
+		}
+		status = end_of(kept);
+		if (is_wanted_end(status))
+			_exit(0);
+		/* It has said why. */
+		if (starter >= 0)
+			_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+		deaths = ready ? 0 : deaths + 1;
+		if (deaths >= DEATHS_MAX)
+			log_die("it dies again and again, and is given up");
+		log_msg(WIFSIGNALED(status) ? "it was killed by signal %d; another one goes on" :
+			"it ended with code %d; another one goes on",
+			WIFSIGNALED(status) ? WTERMSIG(status) :
+			WEXITSTATUS(status));
+	}
+}
+
+static void go_into_background(const struct daemon_options *o)
+{
+	int fds[2];
+	pid_t pid;
+
+	make_pipe(fds);
+	pid = fork();
+	if (pid < 0)
+		log_die("cannot fork: %s", strerror(errno));
+	if (!pid) {
+		close(fds[0]);
+		setsid();
+		if (o->kept)
+			keep(o, fds[1]);
+		else
+			ready_fd = fds[1];
+		return;
+	}
+	close(fds[1]);
+	if (says(fds[0]))
+		_exit(0);
+	/* It died before it was ready and has said why. */
+	pid = end_of(pid);
+	_exit(WIFEXITED(pid) && WEXITSTATUS(pid) ? WEXITSTATUS(pid) : 1);
+}
+
+int daemon_start(const struct daemon_options *o)
+{
+	int fd = o->socket ? daemon_listen(o->socket, o->backlog) : -1;
+	struct rlimit nofile;
+
+	if (!o->foreground)
+		go_into_background(o);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	if (!getrlimit(RLIMIT_NOFILE, &nofile)) {
+		nofile.rlim_cur = nofile.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &nofile);
+	}
+	return fd;
+}
+
+static void write_pid_file(const char *path)
+{
+	FILE *f = fopen(path, "we");
+
+	if (!f || fprintf(f, "%d\n", (int)getpid()) < 0 || fclose(f))
+		log_die("%s: %s", path, strerror(errno));
+}
+
+void daemon_ready(const struct daemon_options *o)
+{
+	if (o->pid_file)
+		write_pid_file(o->pid_file);
+	if (ready_fd < 0)
+		return;
+	let_go(o->log);
 	if (write(ready_fd, "", 1) < 0)
 		log_msg("nobody waits for the start any more");
 	close(ready_fd);

@@ -90,6 +90,8 @@ struct guest *con_find(struct con *c, uint32_t domid);
 void con_scan_new(struct con *c);
 /* There may be fewer domains: let go of those that are gone. */
 void con_scan_gone(struct con *c);
+/* The store daemon was started anew. */
+void con_store_again(struct con *c);
 /* The watch on a guest's console nodes fired. */
 void con_nodes_changed(struct con *c, uint32_t domid);
 /* An event came in on @port. */
@@ -117,7 +119,7 @@ void pty_poll(struct con *c, struct guest *g);
 
 /* ---- viewer.c ---- */
 
-void viewers_listen(struct con *c, const char *path);
+void viewers_listen(struct con *c, int fd);
 /* @g became live: whoever waited for it is attached. */
 void viewers_attach(struct con *c, struct guest *g);
 void viewers_output(struct con *c, struct guest *g, const void *data,

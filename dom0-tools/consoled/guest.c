@@ -83,14 +83,16 @@ static bool guest_drain(struct con *c, struct guest *g)
 	ssize_t n;
 
 	while (g->bytes < PERIOD_BYTES) {
-		n = console_ring_take(&g->ring, data, sizeof(data));
+		n = console_ring_look(&g->ring, data, sizeof(data));
 		if (n == 0)
 			break;
 		moved = true;
 		if (n < 0)
 			break;
 		g->bytes += n;
+		/* First into the log: whoever kills us now loses nothing. */
 		guest_output(c, g, data, n);
+		console_ring_pass(&g->ring, (size_t)n);
 	}
 	return moved;
 }
@@ -365,6 +367,20 @@ void con_nodes_changed(struct con *c, uint32_t domid)
 		guest_unwatch(c, g);
 	else
 		guest_probe(c, g);
+}
+
+/* The store is another one: it knows nothing of what this one was told. */
+void con_store_again(struct con *c)
+{
+	struct link *pos, *tmp;
+
+	link_for_each_safe(pos, tmp, &c->guests) {
+		struct guest *g = link_entry(pos, struct guest, link);
+
+		g->watched = false;
+		if (!g->live)
+			guest_probe(c, g);
+	}
 }
 
 /* ---- coming and going ---- */

@@ -4,13 +4,10 @@
  * once and always, and gives it to logs, terminals and viewers.
  */
 #include <errno.h>
-#include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,20 +120,29 @@ static void make_dir(const char *path)
 		log_die("%s: %s", path, strerror(errno));
 }
 
-static void raise_limits(void)
+/* What the store shall tell us; also to one that was started anew. */
+static void ask_store(struct con *c)
 {
-	struct rlimit nofile;
+	static const char introduce[] = "@introduceDomain\0introduce";
+	static const char release[] = "@releaseDomain\0release";
 
-	if (!getrlimit(RLIMIT_NOFILE, &nofile)) {
-		nofile.rlim_cur = nofile.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &nofile);
-	}
+	/* The first event of each comes at once: guests that are there. */
+	storec_send(&c->store, XS_WATCH, introduce, sizeof(introduce), NULL, 0);
+	storec_send(&c->store, XS_WATCH, release, sizeof(release), NULL, 0);
+	storec_send(&c->store, XS_WRITE, "/tool/xenconsoled/domid\0" "0", 25,
+		    NULL, 0);
+}
+
+static void store_again(void *arg)
+{
+	struct con *c = arg;
+
+	ask_store(c);
+	con_store_again(c);
 }
 
 static void open_store(struct con *c)
 {
-	static const char introduce[] = "@introduceDomain\0introduce";
-	static const char release[] = "@releaseDomain\0release";
 	int rc = storec_open(&c->store, &c->loop, STORE_SOCKET);
 
 	if (rc)
@@ -144,11 +150,8 @@ static void open_store(struct con *c)
 			strerror(-rc));
 	c->store.event = store_event;
 	c->store.event_arg = c;
-	/* The first event of each comes at once: guests that are there. */
-	storec_send(&c->store, XS_WATCH, introduce, sizeof(introduce), NULL, 0);
-	storec_send(&c->store, XS_WATCH, release, sizeof(release), NULL, 0);
-	storec_send(&c->store, XS_WRITE, "/tool/xenconsoled/domid\0" "0", 25,
-		    NULL, 0);
+	c->store.again = store_again;
+	ask_store(c);
 	storec_flush(&c->store);
 }
 
@@ -156,17 +159,9 @@ static const char usage[] =
 "usage: consoled [OPTION]...\n"
 "Take the consoles of all guests and of the hypervisor.\n"
 "\n"
-"  -f, --foreground       stay in the foreground\n"
-"  -p, --pid-file FILE    write the process id there when ready\n"
-"  -l, --log FILE         messages go there (default: standard error's file)\n"
+DAEMON_OPTIONS_USAGE
 "  -s, --socket PATH      viewers connect there (default " CONSOLED_SOCKET ")\n"
-"      --log-size KIB     size of one log file (default 1024; one old is kept)\n"
-"  -h, --help             this text\n";
-
-struct options {
-	const char *pid_file, *log, *socket;
-	bool foreground;
-};
+"      --log-size KIB     size of one log file (default 1024; one old is kept)\n";
 
 static void take_log_size(struct con *c, const char *text)
 {
@@ -177,33 +172,13 @@ static void take_log_size(struct con *c, const char *text)
 		log_die("--log-size %s: not a number of KiB from 16 on", text);
 }
 
-static void take_options(int argc, char **argv, struct con *c,
-			 struct options *o)
+/* --log-size; see daemon_options(). */
+static bool take_own(void *arg, const char *name, const char *value)
 {
-	static const struct option known[] = {
-		{ "foreground", no_argument, NULL, 'f' },
-		{ "pid-file", required_argument, NULL, 'p' },
-		{ "log", required_argument, NULL, 'l' },
-		{ "socket", required_argument, NULL, 's' },
-		{ "log-size", required_argument, NULL, 'z' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int ch;
-
-	while ((ch = getopt_long(argc, argv, "fp:l:s:h", known, NULL)) != -1) {
-		switch (ch) {
-		case 'f': o->foreground = true; break;
-		case 'p': o->pid_file = optarg; break;
-		case 'l': o->log = optarg; break;
-		case 's': o->socket = optarg; break;
-		case 'z': take_log_size(c, optarg); break;
-		case 'h': fputs(usage, stdout); exit(0);
-		default: fputs(usage, stderr); exit(2);
-		}
-	}
-	if (optind < argc)
-		log_die("%s: this argument is not understood", argv[optind]);
+	if (strcmp(name, "log-size") || !value)
+		return false;
+	take_log_size(arg, value);
+	return true;
 }
 
 static void set_up(struct con *c)
@@ -225,19 +200,16 @@ static void set_up(struct con *c)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .socket = CONSOLED_SOCKET };
+	struct daemon_options o = { .socket = CONSOLED_SOCKET,
+				    .backlog = 64, .kept = true };
 	struct con *c = &con;
-	int rc;
+	int listen_fd, rc;
 
 	log_init("consoled");
 	c->log_dir = CONSOLED_LOG_DIR;
 	c->log_limit = LOG_LIMIT;
-	take_options(argc, argv, c, &o);
-	if (!o.foreground)
-		daemon_start();
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	raise_limits();
+	daemon_options(argc, argv, usage, &o, take_own, c);
+	listen_fd = daemon_start(&o);
 	make_dir("/run/bulkhead");
 	make_dir("/var/log/bulkhead");
 	make_dir(CONSOLED_LOG_DIR);
@@ -246,8 +218,8 @@ int main(int argc, char **argv)
 	pty_setup(c);
 	hyp_log_open(c);
 	open_store(c);
-	viewers_listen(c, o.socket);
-	daemon_ready(o.pid_file, o.log);
+	viewers_listen(c, listen_fd);
+	daemon_ready(&o);
 	rc = loop_run(&c->loop);
 	log_die("stopped: %s", strerror(-rc));
 }

@@ -16,7 +16,7 @@ void console_ring_init(struct console_ring *r, struct xencons_interface *page)
 	r->in_prod = PAGE_READ(page->in_prod);
 }
 
-ssize_t console_ring_take(struct console_ring *r, void *to, size_t max)
+ssize_t console_ring_look(struct console_ring *r, void *to, size_t max)
 {
 	const uint32_t size = sizeof(r->page->out);
 	const uint32_t prod = PAGE_READ(r->page->out_prod);
@@ -39,10 +39,23 @@ ssize_t console_ring_take(struct console_ring *r, void *to, size_t max)
 		memcpy((char *)to + (size - at), r->page->out,
 		       n - (size - at));
 	}
+	return n;
+}
+
+void console_ring_pass(struct console_ring *r, size_t n)
+{
 	/* The space is given back after it was read. */
 	atomic_thread_fence(memory_order_seq_cst);
-	r->out_cons += n;
+	r->out_cons += (uint32_t)n;
 	PAGE_WRITE(r->page->out_cons, r->out_cons);
+}
+
+ssize_t console_ring_take(struct console_ring *r, void *to, size_t max)
+{
+	ssize_t n = console_ring_look(r, to, max);
+
+	if (n > 0)
+		console_ring_pass(r, (size_t)n);
 	return n;
 }
 

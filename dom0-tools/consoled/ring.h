@@ -24,6 +24,10 @@ void console_ring_init(struct console_ring *r, struct xencons_interface *page);
  * its index makes no sense: then everything up to that index is skipped.
  */
 ssize_t console_ring_take(struct console_ring *r, void *to, size_t max);
+/* The same in two steps: what was looked at is still the guest's until it is
+ * passed, and a daemon that dies in between leaves it to the next one. */
+ssize_t console_ring_look(struct console_ring *r, void *to, size_t max);
+void console_ring_pass(struct console_ring *r, size_t n);
 /* Offer @n bytes; returns how many fit now, or -EIO. */
 ssize_t console_ring_put(struct console_ring *r, const void *from, size_t n);
 

@@ -16,6 +16,8 @@
 
 #include "../common/log.h"
 
+#define RETRY_MS	100
+
 static struct storec_wait *wait_at(struct storec *s, uint32_t i)
 {
 	return &s->wait[(s->wait_head + i) % s->wait_cap];
@@ -64,6 +66,54 @@ static void event(struct storec *s, const char *data, uint32_t len)
 		s->event(s->event_arg, data, nul + 1);
 }
 
+static int storec_connect(struct storec *s);
+
+/* Whether they were heard or not: the requests of now have no answers. */
+static void forget_requests(struct storec *s)
+{
+	struct storec_wait w;
+
+	buf_free(&s->in);
+	buf_free(&s->out);
+	for (uint32_t n = s->wait_nr; n; n--) {
+		w = *wait_at(s, 0);
+		s->wait_head = (s->wait_head + 1) % s->wait_cap;
+		s->wait_nr--;
+		if (w.fn)
+			w.fn(w.arg, NULL, 0);
+	}
+	/* What the answers made of it is as old as they are. */
+	buf_free(&s->out);
+	s->wait_nr = 0;
+}
+
+static void storec_retry(void *arg)
+{
+	struct storec *s = arg;
+
+	if (storec_connect(s)) {
+		loop_timer_set(s->loop, &s->retry, RETRY_MS);
+		return;
+	}
+	log_msg("the store daemon is there again");
+	s->again(s->event_arg);
+}
+
+/* The store daemon died: somebody starts it again. */
+static void storec_lost(struct storec *s)
+{
+	if (s->src.fd < 0)
+		return;
+	if (!s->again)
+		log_die("the store daemon is gone");
+	log_msg("the store daemon is gone");
+	loop_del(s->loop, &s->src);
+	close(s->src.fd);
+	s->src.fd = -1;
+	forget_requests(s);
+	loop_timer_set(s->loop, &s->retry, 0);
+}
+
 static void messages(struct storec *s)
 {
 	char data[XENSTORE_PAYLOAD_MAX + 1];
@@ -98,18 +148,21 @@ static void ready(void *arg, uint32_t events)
 	if (r < 0 && (errno == EAGAIN || errno == EINTR))
 		r = 0;
 	else if (r <= 0)
-		log_die("the store daemon is gone");
+		r = -1;
+	if (r < 0) {
+		storec_lost(s);
+		return;
+	}
 	s->in.tail += r;
 	messages(s);
 }
 
-int storec_open(struct storec *s, struct loop *l, const char *path)
+static int storec_connect(struct storec *s)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	const char *path = s->path;
 	int fd, rc;
 
-	memset(s, 0, sizeof(*s));
-	s->loop = l;
 	if (strlen(path) >= sizeof(a.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(a.sun_path, path);
@@ -121,7 +174,17 @@ int storec_open(struct storec *s, struct loop *l, const char *path)
 		close(fd);
 		return rc;
 	}
-	return loop_add(l, &s->src, fd, EPOLLIN, ready, s);
+	return loop_add(s->loop, &s->src, fd, EPOLLIN, ready, s);
+}
+
+int storec_open(struct storec *s, struct loop *l, const char *path)
+{
+	memset(s, 0, sizeof(*s));
+	s->loop = l;
+	s->path = path;
+	s->src.fd = -1;
+	loop_timer_init(&s->retry, storec_retry, s);
+	return storec_connect(s);
 }
 
 void storec_send(struct storec *s, uint32_t type, const void *payload,
@@ -131,6 +194,9 @@ void storec_send(struct storec *s, uint32_t type, const void *payload,
 		.type = type, .req_id = ++s->next_id, .len = len,
 	};
 
+	/* Nobody listens; who asks again when somebody does, is told. */
+	if (s->src.fd < 0)
+		return;
 	if (buf_put(&s->out, &head, sizeof(head)) ||
 	    buf_put(&s->out, payload, len))
 		log_die("out of memory");
@@ -158,14 +224,15 @@ void storec_flush(struct storec *s)
 	ssize_t r;
 
 	/* The store reads as long as we read, so this blocks only briefly. */
-	while (buf_len(&s->out)) {
+	while (s->src.fd >= 0 && buf_len(&s->out)) {
 		r = send(s->src.fd, buf_head(&s->out), buf_len(&s->out),
 			 MSG_NOSIGNAL);
 		if (r < 0 && errno == EINTR)
 			continue;
-		if (r < 0)
-			log_die("the store daemon is gone: %s",
-				strerror(errno));
+		if (r < 0) {
+			storec_lost(s);
+			return;
+		}
 		buf_drop(&s->out, r);
 	}
 }

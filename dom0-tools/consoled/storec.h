@@ -30,6 +30,11 @@ struct storec {
 	uint32_t wait_head, wait_nr, wait_cap;
 	void (*event)(void *arg, const char *path, const char *token);
 	void *event_arg;
+	const char *path;
+	/* The store daemon was started anew: watches are gone, and requests
+	 * without an answer have had none (data NULL). */
+	void (*again)(void *arg);
+	struct loop_timer retry;
 };
 
 /* 0 or -errno. */

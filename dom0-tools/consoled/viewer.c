@@ -271,25 +271,8 @@ void viewers_end(struct con *c, struct guest *g)
 	}
 }
 
-void viewers_listen(struct con *c, const char *path)
+void viewers_listen(struct con *c, int fd)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(path) >= sizeof(a.sun_path))
-		log_die("%s: the socket's path is too long", path);
-	strcpy(a.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd >= 0 && !connect(fd, (struct sockaddr *)&a, sizeof(a)))
-		log_die("%s: another consoled answers there", path);
-	close(fd);
-	unlink(path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	umask(0177);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
-	    listen(fd, 64))
-		log_die("%s: %s", path, strerror(errno));
-	umask(022);
 	if (loop_add(&c->loop, &c->listen_src, fd, EPOLLIN, viewer_accept, c))
-		log_die("%s: cannot be watched", path);
+		log_die("viewers cannot be waited for");
 }

@@ -174,6 +174,10 @@ static int take_lock(void)
 
 static int run(const struct options *o)
 {
+	const struct daemon_options start = {
+		.foreground = o->foreground, .pid_file = o->pid_file,
+		.log = LOG_FILE,
+	};
 	struct ctrl *ctrl = NULL;
 	int lock, listen_fd, rc;
 
@@ -182,8 +186,7 @@ static int run(const struct options *o)
 		return fail(RECORD_DIR, rc);
 	if ((rc = make_folder(LOG_DIR, 0755)))
 		return fail(LOG_DIR, rc);
-	if (!o->foreground)
-		daemon_start();
+	daemon_start(&start);
 	lock = take_lock();
 	if (lock < 0)
 		return fail(lock == -EWOULDBLOCK ?
@@ -208,7 +211,7 @@ static int run(const struct options *o)
 		return fail(SUPERVISOR_SOCKET, listen_fd);
 	if ((rc = jobs_start(WORKERS)))
 		return fail("its threads cannot be started", rc);
-	daemon_ready(o->pid_file, LOG_FILE);
+	daemon_ready(&start);
 	rc = server_run(listen_fd, ctrl);
 	close(listen_fd);
 	unlink(SUPERVISOR_SOCKET);

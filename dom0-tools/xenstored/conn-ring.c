@@ -31,6 +31,7 @@ struct ring {
 	struct xenstore_domain_interface *page;
 	struct xen_page map;
 	uint32_t port;		/* ours */
+	uint32_t remote;	/* the guest's */
 	uint32_t req_cons, rsp_prod;
 	uint32_t used;		/* bytes of the current request */
 	struct {
@@ -47,12 +48,23 @@ static void ring_notify(struct ring *r)
 	xen_evtchn_notify(r->d->evtchn, r->port);
 }
 
+/* What the journal knows of a ring; also for all of it at once. */
+static void ring_keep(struct conn *c)
+{
+	struct ring *r = link_entry(c, struct ring, conn);
+
+	journal_ring(c, r->remote, r->rsp_prod, c->broken);
+	journal_taken(c, r->req_cons, &r->in, r->used);
+}
+
 static void ring_fail(struct ring *r, uint32_t error, const char *what)
 {
 	log_msg("domain %u: %s: its store ring is ignored from now on",
 		r->conn.dom->domid, what);
 	conn_reset(&r->conn);
 	r->conn.broken = true;
+	ring_keep(&r->conn);
+	journal_commit(r->conn.xs);
 	PAGE_WRITE(r->page->error, error);
 	ring_notify(r);
 }
@@ -126,6 +138,9 @@ static void ring_execute(struct ring *r)
 			return;
 		r->used = 0;
 		conn_request(&r->conn, &r->in.head, r->in.payload);
+		/* From here on it has happened. */
+		journal_taken(&r->conn, r->req_cons, NULL, 0);
+		journal_commit(r->conn.xs);
 	}
 }
 
@@ -164,6 +179,9 @@ static void ring_restart(struct ring *r)
 	conn_reset(&r->conn);
 	r->used = 0;
 	r->req_cons = r->rsp_prod = 0;
+	r->conn.broken = false;
+	ring_keep(&r->conn);
+	journal_commit(r->conn.xs);
 	PAGE_WRITE(r->page->req_prod, 0);
 	PAGE_WRITE(r->page->req_cons, 0);
 	PAGE_WRITE(r->page->rsp_prod, 0);
@@ -171,7 +189,6 @@ static void ring_restart(struct ring *r)
 	PAGE_WRITE(r->page->error, XENSTORE_ERROR_NONE);
 	atomic_thread_fence(memory_order_release);
 	PAGE_WRITE(r->page->connection, XENSTORE_CONNECTED);
-	r->conn.broken = false;
 	ring_notify(r);
 }
 
@@ -186,6 +203,8 @@ static void ring_service(struct conn *c)
 		ring_restart(r);
 		return;
 	}
+	/* Nothing leaves that a daemon after this one would not know of. */
+	journal_commit(c->xs);
 	ring_flush(r);
 	ring_execute(r);
 	ring_flush(r);
@@ -193,6 +212,11 @@ static void ring_service(struct conn *c)
 		if (buf_len(&c->out))
 			shell_stalled(r->d, c);
 		return;
+	}
+	/* The guest may write over the part of a request that we hold. */
+	if (r->used) {
+		journal_taken(c, r->req_cons, &r->in, r->used);
+		journal_commit(c->xs);
 	}
 	/* Bytes before indices, indices before the kick. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -213,7 +237,7 @@ void ring_event(struct daemon *d, uint32_t port)
 		conn_touch(&r->conn);
 }
 
-static const struct conn_ops ring_ops = { ring_service };
+static const struct conn_ops ring_ops = { ring_service, ring_keep };
 
 static int port_table_put(struct daemon *d, uint32_t port, struct ring *r)
 {
@@ -257,6 +281,7 @@ static int ring_bind(struct ring *r, uint32_t port)
 		return rc;
 	}
 	r->port = local;
+	r->remote = port;
 	return 0;
 }
 
@@ -294,6 +319,7 @@ static void ring_start(struct ring *r)
 		   XENSTORE_SERVER_FEATURE_RECONNECTION |
 		   XENSTORE_SERVER_FEATURE_ERROR);
 	r->conn.dom->conn = &r->conn;
+	ring_keep(&r->conn);
 	/* There may be requests that came before we listened. */
 	conn_touch(&r->conn);
 	ring_notify(r);
@@ -352,22 +378,32 @@ static int read_number(const char *path, uint32_t *out)
 	return n == 1 ? 0 : -EIO;
 }
 
+/* The page that domain 0's kernel offers. */
+static int map_dom0(void **va)
+{
+	int fd = open("/proc/xen/xsd_kva", O_RDWR | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	*va = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	rc = *va == MAP_FAILED ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
 int ring_connect_dom0(struct daemon *d)
 {
 	struct ring *r;
 	uint32_t port;
 	void *va;
-	int fd, rc;
+	int rc;
 
+	if (d->xs.dom0->conn)
+		return 0;
 	rc = read_number("/proc/xen/xsd_port", &port);
-	if (rc)
-		return rc;
-	fd = open("/proc/xen/xsd_kva", O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	va = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	rc = va == MAP_FAILED ? -errno : 0;
-	close(fd);
+	if (!rc)
+		rc = map_dom0(&va);
 	if (rc)
 		return rc;
 	r = ring_make(d, d->xs.dom0);
@@ -382,4 +418,70 @@ int ring_connect_dom0(struct daemon *d)
 	}
 	ring_start(r);
 	return 0;
+}
+
+/* ---- After the death of the daemon before this one ---- */
+
+struct conn *ring_revive_conn(void *arg, struct domain *dom)
+{
+	struct ring *r = ring_make(arg, dom);
+
+	if (!r)
+		return NULL;
+	dom->conn = &r->conn;
+	return dom->conn;
+}
+
+static int ring_revive_map(struct ring *r, uint32_t port)
+{
+	struct domain *dom = r->conn.dom;
+	void *va;
+	int rc;
+
+	if (dom->domid == 0) {
+		rc = map_dom0(&va);
+		r->page = rc ? NULL : va;
+	} else {
+		rc = xen_page_map_grant(r->d->gntdev, dom->domid,
+					GNTTAB_RESERVED_XENSTORE, &r->map);
+		r->page = r->map.va;
+	}
+	return rc ? rc : ring_bind(r, port);
+}
+
+/*
+ * The talk goes on where it was: the journal says what was taken and what is
+ * to be sent, the ring how much of that the last daemon has put there.  A kick
+ * in each direction, for those that were lost.
+ */
+void ring_revive(void *arg, struct domain *dom,
+		 const struct journal_revival *v)
+{
+	struct ring *r = link_entry(dom->conn, struct ring, conn);
+	struct conn *c = &r->conn;
+	uint32_t sent;
+	int rc = ring_revive_map(r, v->port);
+
+	if (rc) {
+		log_msg("domain %u: its store ring is not there any more: %s",
+			dom->domid, strerror(-rc));
+		ring_release(arg, dom);
+		return;
+	}
+	r->req_cons = v->req_cons;
+	r->used = v->used;
+	if (v->used)
+		memcpy(&r->in, v->part, v->used);
+	r->rsp_prod = PAGE_READ(r->page->rsp_prod);
+	sent = r->rsp_prod - ((uint32_t)c->out_done + v->bias);
+	c->broken = v->broken;
+	if (!c->broken && sent > buf_len(&c->out))
+		ring_fail(r, XENSTORE_ERROR_RINGIDX,
+			  "has changed where its replies stand");
+	else if (!c->broken)
+		conn_sent(c, sent);
+	/* What was taken is taken, if the guest has not been told yet. */
+	PAGE_WRITE(r->page->req_cons, r->req_cons);
+	conn_touch(c);
+	ring_notify(r);
 }

@@ -5,14 +5,11 @@
  * socket is privileged.
  */
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../common/log.h"
@@ -58,6 +55,7 @@ static size_t sock_execute(struct sock *s, const uint8_t *data, size_t len)
 			break;
 		conn_request(&s->conn, &head,
 			     (const char *)data + used + sizeof(head));
+		journal_commit(s->conn.xs);
 		used += sizeof(head) + head.len;
 	}
 	return used;
@@ -145,7 +143,7 @@ static void sock_event(void *arg, uint32_t events)
 		sock_close(s);
 }
 
-static const struct conn_ops sock_ops = { sock_service };
+static const struct conn_ops sock_ops = { sock_service, NULL };
 
 static void sock_accept(void *arg, uint32_t events)
 {
@@ -171,31 +169,8 @@ static void sock_accept(void *arg, uint32_t events)
 	d->nr_sockets++;
 }
 
-void socket_listen(struct daemon *d, const char *path)
+void socket_listen(struct daemon *d, int fd)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	char dir[sizeof(a.sun_path)];
-	int fd;
-
-	if (strlen(path) >= sizeof(a.sun_path))
-		log_die("%s: the socket's path is too long", path);
-	strcpy(a.sun_path, path);
-	strcpy(dir, path);
-	if (mkdir(dirname(dir), 0755) && errno != EEXIST)
-		log_die("%s: %s", dir, strerror(errno));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		log_die("cannot make a socket: %s", strerror(errno));
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
-		log_die("%s: another store daemon answers there", path);
-	close(fd);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	unlink(path);
-	umask(0177);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
-	    listen(fd, 128))
-		log_die("%s: %s", path, strerror(errno));
-	umask(022);
 	if (loop_add(&d->loop, &d->listen_src, fd, EPOLLIN, sock_accept, d))
-		log_die("%s: cannot be watched", path);
+		log_die("clients cannot be waited for");
 }

@@ -49,6 +49,7 @@ void conn_init(struct conn *c, struct xs *xs, struct domain *d, bool priv,
 	c->id = ++xs->next_conn_id;
 	link_init(&c->dirty);
 	link_init(&c->throttled);
+	link_init(&c->journal);
 	link_init(&c->watches);
 	link_init(&c->txns);
 	link_add_tail(&xs->conns, &c->link);
@@ -122,6 +123,8 @@ void conn_reset(struct conn *c)
 	c->out_done = out_end(c);
 	c->out_mark = c->out_done;
 	c->stalled_ms = 0;
+	journal_reset(c);
+	c->journal_end = 0;
 	buf_free(&c->out);
 	account_out(c);
 }
@@ -129,6 +132,7 @@ void conn_reset(struct conn *c)
 void conn_fini(struct conn *c)
 {
 	conn_reset(c);
+	link_del(&c->journal);
 	free(c->causes);
 	c->causes = NULL;
 	c->causes_cap = 0;
@@ -204,6 +208,7 @@ static void drop_events(struct conn *c)
 		at += size;
 	}
 	c->out.tail -= end - to;
+	journal_output(c, true);
 	causes_settle(c, UINT64_MAX);
 	link_for_each(pos, &c->watches)
 		link_entry(pos, struct watch, in_conn)->last_event = 0;
@@ -249,6 +254,7 @@ void conn_reply_end(struct conn *c, const struct xsd_sockmsg *head,
 	memcpy(c->out.data + c->out.tail, &out, sizeof(out));
 	c->out.tail += sizeof(out) + len;
 	account_out(c);
+	journal_output(c, false);
 }
 
 /* Is @w's last event still wholly unsent, and the same? */
@@ -307,5 +313,6 @@ void conn_event(struct conn *c, struct watch *w, const char *path, size_t len,
 	if (counted)
 		cause_note(c, cause->dom);
 	account_out(c);
+	journal_output(c, false);
 	conn_touch(c);
 }

@@ -23,6 +23,8 @@ struct conn;
 struct conn_ops {
 	/* There is output, or room for input again (see conn_may_read). */
 	void (*service)(struct conn *c);
+	/* Note in the journal what only the shell knows, or NULL. */
+	void (*keep)(struct conn *c);
 };
 
 /* An event in the output that somebody else's request caused. */
@@ -44,6 +46,8 @@ struct conn {
 	struct link link;	/* in xs.conns */
 	struct link dirty;	/* in xs.dirty */
 	struct link throttled;	/* in xs.throttled */
+	struct link journal;	/* in journal.pending */
+	uint64_t journal_end;	/* offset of the first byte not noted there */
 	struct link watches;
 	uint32_t nr_watches;
 	struct link txns;

@@ -33,7 +33,33 @@ static struct domain *dom_new(struct xs *xs, uint32_t domid)
 	link_add_tail(&xs->domains, &d->link);
 	xs->nr_domains++;
 	xs->by_domid[domid] = d;
+	journal_domain(xs, d);
 	return d;
+}
+
+struct domain *dom_revive(struct xs *xs, uint32_t domid, uint64_t birth)
+{
+	struct domain *d = dom_find(xs, domid);
+
+	if (!d)
+		d = dom_new(xs, domid);
+	if (!d)
+		return NULL;
+	d->birth = birth;
+	if (birth > xs->births)
+		xs->births = birth;
+	return d;
+}
+
+void dom_drop(struct xs *xs, struct domain *d)
+{
+	if (d->conn)
+		xs->shell->release(xs->shell->arg, d);
+	xs->by_domid[d->domid] = NULL;
+	xs->nr_domains--;
+	link_del(&d->link);
+	store_disown(xs, d);
+	free(d);
 }
 
 struct domain *dom_get(struct xs *xs, uint32_t domid)
@@ -64,6 +90,7 @@ void dom_forget(struct xs *xs, struct domain *d)
 
 	if (d->conn)
 		xs->shell->release(xs->shell->arg, d);
+	journal_forget(xs, d);
 	/* From here on its permission entries are dead. */
 	xs->by_domid[d->domid] = NULL;
 	xs->nr_domains--;
@@ -98,6 +125,7 @@ void dom_scan_seen(struct xs *xs, uint32_t domid, bool dying, bool shutdown)
 	if (!shutdown || d->shutdown_seen || !d->introduced)
 		return;
 	d->shutdown_seen = true;
+	journal_domain(xs, d);
 	xs->scan_fire = true;
 }
 

@@ -47,6 +47,10 @@ struct domain *dom_find(struct xs *xs, uint32_t domid);
 struct domain *dom_find_born(struct xs *xs, uint32_t domid, uint64_t birth);
 /* Find, or make a record if the hypervisor knows such a domain. */
 struct domain *dom_get(struct xs *xs, uint32_t domid);
+/* The record of a domain born as @birth, made if need be; NULL: no memory. */
+struct domain *dom_revive(struct xs *xs, uint32_t domid, uint64_t birth);
+/* The record alone goes; its nodes are nobody's. */
+void dom_drop(struct xs *xs, struct domain *d);
 /* The domain is gone: its nodes and its connection go with it. */
 void dom_forget(struct xs *xs, struct domain *d);
 

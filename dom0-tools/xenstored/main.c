@@ -4,14 +4,14 @@
  * every store has, connects domain 0's kernel, and serves until it is ended.
  */
 #include <errno.h>
-#include <getopt.h>
-#include <signal.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../common/daemon.h"
@@ -99,8 +99,10 @@ static void evtchn_ready(void *arg, uint32_t events)
 		else
 			ring_event(d, d->ports[i]);
 	}
-	if (scan)
+	if (scan) {
 		scan_domains(d);
+		journal_commit(&d->xs);
+	}
 }
 
 static void credit_tick(void *arg)
@@ -164,6 +166,96 @@ static void serve_dirty(void *arg)
 		loop_timer_set(&d->loop, &d->credit_timer, CREDIT_TICK_MS);
 }
 
+/* ---- the journal: two files beside the socket ---- */
+
+#define JOURNAL_MAX	(256u << 20)
+#define JOURNAL_CHUNK	(256u << 10)
+#define JOURNAL_SOFT	(1u << 20)
+
+static bool journal_grow(void *arg, unsigned int i, size_t n)
+{
+	struct daemon *d = arg;
+	const size_t to = (n + JOURNAL_CHUNK - 1) & ~(size_t)(JOURNAL_CHUNK - 1);
+
+	if (to > JOURNAL_MAX)
+		return false;
+	/* Memory first: a page that is missing later would kill us. */
+	if (to > d->journal_size[i]) {
+		if (fallocate(d->journal_fd[i], 0, 0, (off_t)to))
+			return false;
+		d->journal_size[i] = to;
+	}
+	d->journal.room = d->journal_size[i];
+	return true;
+}
+
+/* A journal from before the machine was started is about another world. */
+static uint32_t this_boot(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	uint32_t hash = 2166136261u;
+	int c;
+
+	while (f && (c = fgetc(f)) != EOF)
+		hash = (hash ^ (uint32_t)c) * 16777619u;
+	if (f)
+		fclose(f);
+	return hash;
+}
+
+static bool journal_open(struct daemon *d, const char *socket)
+{
+	char path[256];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		void *mem;
+		struct stat st;
+
+		snprintf(path, sizeof(path), "%s.journal.%u", socket, i);
+		d->journal_fd[i] = open(path, O_RDWR | O_CREAT | O_CLOEXEC |
+					O_NOFOLLOW, 0600);
+		if (d->journal_fd[i] < 0 || fstat(d->journal_fd[i], &st))
+			return false;
+		d->journal_size[i] = (size_t)st.st_size;
+		mem = mmap(NULL, JOURNAL_MAX, PROT_READ | PROT_WRITE,
+			   MAP_SHARED, d->journal_fd[i], 0);
+		if (mem == MAP_FAILED || !journal_grow(d, i, JOURNAL_CHUNK))
+			return false;
+		d->journal.area[i] = mem;
+		if (d->journal.area[i]->boot != this_boot())
+			d->journal.area[i]->sequence = 0;
+		d->journal.area[i]->boot = this_boot();
+	}
+	return true;
+}
+
+/* The state of the daemon before this one; false: there was none. */
+static bool journal_read(struct daemon *d)
+{
+	const struct journal_reader reader = {
+		ring_revive_conn, ring_revive, d
+	};
+	uint64_t sequence[2];
+	int rc;
+
+	for (unsigned int i = 0; i < 2; i++)
+		sequence[i] = journal_valid(d->journal.area[i],
+					    d->journal_size[i]);
+	d->journal.now = sequence[1] > sequence[0];
+	if (!sequence[d->journal.now])
+		return false;
+	rc = journal_restore(&d->xs, d->journal.area[d->journal.now], &reader);
+	if (rc) {
+		d->journal.area[0]->sequence = 0;
+		d->journal.area[1]->sequence = 0;
+		log_die("the journal of the daemon before this one cannot be used (%s); the next start begins with an empty store",
+			strerror(-rc));
+	}
+	log_msg("goes on with %u nodes of the daemon before this one",
+		d->xs.store.nr_nodes);
+	return true;
+}
+
 /* ---- start ---- */
 
 /* One write through the front door, as domain 0 would do it. */
@@ -222,17 +314,11 @@ static void open_xen(struct daemon *d)
 		log_die("/dev/xen/evtchn: cannot be watched");
 }
 
-static void raise_limits(void)
+static void be_spared(void)
 {
-	struct rlimit nofile;
-	FILE *f;
+	FILE *f = fopen("/proc/self/oom_score_adj", "we");
 
-	if (!getrlimit(RLIMIT_NOFILE, &nofile)) {
-		nofile.rlim_cur = nofile.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &nofile);
-	}
-	/* Domain 0's kernel cannot find a second store daemon. */
-	f = fopen("/proc/self/oom_score_adj", "we");
+	/* Everything waits while the store is away. */
 	if (f) {
 		fputs("-900", f);
 		fclose(f);
@@ -243,45 +329,17 @@ static const char usage[] =
 "usage: xenstored [OPTION]...\n"
 "Keep the store of all domains.\n"
 "\n"
-"  -f, --foreground       stay in the foreground\n"
-"  -p, --pid-file FILE    write the process id there when ready\n"
-"  -l, --log FILE         messages go there (default: standard error's file)\n"
+DAEMON_OPTIONS_USAGE
 "  -s, --socket PATH      listen there (default " SOCKET_PATH ")\n"
-"      --no-xen           sockets only, without a hypervisor: for tests\n"
-"  -h, --help             this text\n";
+"      --no-xen           sockets only, without a hypervisor: for tests\n";
 
-struct options {
-	const char *pid_file, *log, *socket;
-	bool foreground;
-};
-
-static void take_options(int argc, char **argv, struct daemon *d,
-			 struct options *o)
+/* --no-xen; see daemon_options(). */
+static bool take_own(void *arg, const char *name, const char *value)
 {
-	static const struct option known[] = {
-		{ "foreground", no_argument, NULL, 'f' },
-		{ "pid-file", required_argument, NULL, 'p' },
-		{ "log", required_argument, NULL, 'l' },
-		{ "socket", required_argument, NULL, 's' },
-		{ "no-xen", no_argument, NULL, 'x' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "fp:l:s:h", known, NULL)) != -1) {
-		switch (c) {
-		case 'f': o->foreground = true; break;
-		case 'p': o->pid_file = optarg; break;
-		case 'l': o->log = optarg; break;
-		case 's': o->socket = optarg; break;
-		case 'x': d->no_xen = true; break;
-		case 'h': fputs(usage, stdout); exit(0);
-		default: fputs(usage, stderr); exit(2);
-		}
-	}
-	if (optind < argc)
-		log_die("%s: this argument is not understood", argv[optind]);
+	if (strcmp(name, "no-xen") || value)
+		return false;
+	((struct daemon *)arg)->no_xen = true;
+	return true;
 }
 
 /* The core and the loop, not yet connected to anything. */
@@ -307,27 +365,41 @@ static void set_up(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .socket = SOCKET_PATH };
+	struct daemon_options o = { .socket = SOCKET_PATH, .backlog = 128,
+				    .kept = true };
 	struct daemon *d = &daemon_state;
-	int rc;
+	bool keeps, revived;
+	int listen_fd, rc;
 
 	log_init("xenstored");
-	take_options(argc, argv, d, &o);
-	if (!o.foreground)
-		daemon_start();
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	raise_limits();
+	daemon_options(argc, argv, usage, &o, take_own, d);
+	listen_fd = daemon_start(&o);
+	be_spared();
 	set_up(d);
 	if (!d->no_xen)
 		open_xen(d);
-	make_dom0_nodes(d);
-	socket_listen(d, o.socket);
+	socket_listen(d, listen_fd);
+	keeps = journal_open(d, o.socket);
+	if (!keeps)
+		log_msg("%s.journal: %s: what the store holds does not survive this daemon",
+			o.socket, strerror(errno));
+	revived = keeps && journal_read(d);
+	if (!revived)
+		make_dom0_nodes(d);
+	d->journal.grow = journal_grow;
+	d->journal.arg = d;
+	d->journal.soft = JOURNAL_SOFT;
+	if (keeps)
+		journal_start(&d->xs, &d->journal);
 	rc = d->no_xen ? 0 : ring_connect_dom0(d);
 	if (rc)
 		log_die("the kernel of domain 0 cannot be connected (is xenfs mounted on /proc/xen?): %s", strerror(-rc));
+	/* Whoever died meanwhile. */
+	if (revived && !d->no_xen)
+		scan_domains(d);
+	journal_commit(&d->xs);
 	serve_dirty(d);
-	daemon_ready(o.pid_file, o.log);
+	daemon_ready(&o);
 	rc = loop_run(&d->loop);
 	log_die("stopped: %s", strerror(-rc));
 }

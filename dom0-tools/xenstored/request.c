@@ -674,6 +674,7 @@ static int do_introduce(struct req *r)
 		return rc;
 	first = !d->introduced;
 	d->introduced = true;
+	journal_domain(r->xs, d);
 	answer_ok(r);
 	if (first)
 		watch_fire_special(r->xs, "@introduceDomain");
@@ -713,6 +714,7 @@ static int do_resume(struct req *r)
 	if (rc)
 		return rc;
 	d->shutdown_seen = false;
+	journal_domain(r->xs, d);
 	return answer_ok(r);
 }
 
@@ -746,6 +748,7 @@ static int do_set_target(struct req *r)
 		return EINVAL;
 	d->target_domid = target_id;
 	d->target_birth = target->birth;
+	journal_domain(r->xs, d);
 	return answer_ok(r);
 }
 

@@ -27,12 +27,15 @@ struct daemon {
 	uint32_t by_port_len;
 	uint32_t nr_sockets;
 	struct loop_timer credit_timer, stall_timer;
+	struct journal journal;
+	int journal_fd[2];
+	size_t journal_size[2];
 };
 
 /* ---- conn-socket.c ---- */
 
-/* Listen at @path (mode 0600). Says why and exits if that cannot be. */
-void socket_listen(struct daemon *d, const char *path);
+/* Accept clients from @fd. Says why and exits if that cannot be. */
+void socket_listen(struct daemon *d, int fd);
 
 /* ---- conn-ring.c ---- */
 
@@ -41,6 +44,10 @@ int ring_introduce(struct daemon *d, struct domain *dom, uint32_t port);
 void ring_release(struct daemon *d, struct domain *dom);
 /* Domain 0's own ring, which its kernel offers in /proc/xen. 0 or -errno. */
 int ring_connect_dom0(struct daemon *d);
+/* For struct journal_reader. */
+struct conn *ring_revive_conn(void *arg, struct domain *dom);
+void ring_revive(void *arg, struct domain *dom,
+		 const struct journal_revival *v);
 /* An event came in on @port. */
 void ring_event(struct daemon *d, uint32_t port);
 

@@ -143,6 +143,14 @@ void store_link(struct xs *xs, struct node *n, struct node *parent,
 	node_set_owner(xs, n, owner_of(xs, perms));
 	s->nr_nodes++;
 	store_grow(s);
+	journal_link(xs, n);
+}
+
+void store_disown(struct xs *xs, struct domain *d)
+{
+	while (!link_empty(&d->nodes))
+		node_set_owner(xs, link_entry(d->nodes.next, struct node,
+					      owned), NULL);
 }
 
 int store_set_value(struct xs *xs, struct node *n, const void *v, uint32_t len)
@@ -166,6 +174,7 @@ int store_set_value(struct xs *xs, struct node *n, const void *v, uint32_t len)
 		memcpy(mem, v, len);
 	n->value_len = len;
 	n->gen = ++xs->store.gen;
+	journal_value(xs, n);
 	return 0;
 }
 
@@ -176,6 +185,7 @@ void store_take_value(struct xs *xs, struct node *n, uint8_t *v, uint32_t len)
 	n->value = v;
 	n->value_len = n->value_cap = len;
 	n->gen = ++xs->store.gen;
+	journal_value(xs, n);
 }
 
 void store_set_perms(struct xs *xs, struct node *n, struct perms *perms)
@@ -184,6 +194,7 @@ void store_set_perms(struct xs *xs, struct node *n, struct perms *perms)
 	n->perms = perms;
 	n->gen = ++xs->store.gen;
 	node_set_owner(xs, n, owner_of(xs, perms));
+	journal_perms(xs, n);
 }
 
 /* Children are gone already. */
@@ -207,6 +218,7 @@ void store_remove(struct xs *xs, struct node *top)
 {
 	struct node *n = top, *parent;
 
+	journal_remove(xs, top);
 	top->parent->child_bytes -= top->name_len + 1;
 	top->parent->list_gen = ++xs->store.gen;
 	for (;;) {
@@ -302,8 +314,10 @@ int store_init(struct xs *xs)
 	if (!s->bucket)
 		return -ENOMEM;
 	s->root = make(xs, "/", NULL);
-	if (!s->root || !make(xs, "@introduceDomain", NULL) ||
-	    !make(xs, "@releaseDomain", NULL) || !make(xs, "/tool", NULL) ||
+	s->special[0] = make(xs, "@introduceDomain", NULL);
+	s->special[1] = make(xs, "@releaseDomain", NULL);
+	if (!s->root || !s->special[0] || !s->special[1] ||
+	    !make(xs, "/tool", NULL) ||
 	    !make(xs, "/tool/xenstored", NULL) || !make(xs, "/local", NULL) ||
 	    !make(xs, "/local/domain", NULL))
 		return -ENOMEM;

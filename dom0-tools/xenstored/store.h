@@ -8,8 +8,8 @@
  * come from one counter and are never used twice, so "unchanged" is a compare.
  *
  * Everything that changes the tree goes through the functions below, after
- * all checks, and none of them can fail half-way; that is where a journal of
- * changes would stand.
+ * all checks, and none of them can fail half-way; each notes what it did in
+ * the journal (journal.h).
  */
 #ifndef XS_STORE_H
 #define XS_STORE_H
@@ -40,6 +40,8 @@ struct node {
 	char name[];
 };
 
+#define STORE_SPECIALS	2	/* @introduceDomain, @releaseDomain */
+
 struct store {
 	struct node **bucket;
 	uint32_t mask;		/* number of buckets - 1 */
@@ -47,6 +49,7 @@ struct store {
 	uint64_t gen;
 	uint64_t key;
 	struct node *root;
+	struct node *special[STORE_SPECIALS];
 };
 
 /* The root, /tool/xenstored and the special nodes. */
@@ -75,6 +78,9 @@ void store_take_value(struct xs *xs, struct node *n, uint8_t *v, uint32_t len);
 void store_set_perms(struct xs *xs, struct node *n, struct perms *perms);
 /* Remove @n and all below it. Not for the root. */
 void store_remove(struct xs *xs, struct node *n);
+
+/* The nodes of a domain that is no more belong to nobody. */
+void store_disown(struct xs *xs, struct domain *d);
 
 /* Walk: the node after @n within the subtree of @top, parents first. */
 struct node *store_next(const struct node *top, struct node *n);

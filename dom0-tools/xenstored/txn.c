@@ -144,7 +144,20 @@ int txn_start(struct conn *c, uint32_t *id)
 	c->nr_txns++;
 	txn_mem(t, sizeof(*t) + BUCKETS_MIN * sizeof(*t->bucket));
 	*id = t->id;
+	journal_txn(c, t->id, true);
 	return 0;
+}
+
+int txn_revive(struct conn *c, uint32_t id)
+{
+	uint32_t was;
+	int rc;
+
+	c->last_txn = id - 1;
+	rc = txn_start(c, &was);
+	if (!rc)
+		txn_find(c, id)->lost = true;
+	return rc;
 }
 
 struct txn *txn_find(struct conn *c, uint32_t id)
@@ -169,6 +182,7 @@ void txn_free(struct txn *t)
 		free(n);
 	}
 	quota_mem(t->conn->xs, t->conn->dom, -t->mem);
+	journal_txn(t->conn, t->id, false);
 	t->conn->nr_txns--;
 	link_del(&t->link);
 	free(t->bucket);
@@ -449,6 +463,8 @@ int txn_check(struct txn *t)
 	/* A transaction that met a limit is refused whole. */
 	if (t->failed)
 		return -ENOSPC;
+	if (t->lost)
+		return -EAGAIN;
 	for (n = t->all; n; n = n->all_next) {
 		if (!n->relied && !n->list_relied)
 			continue;

@@ -52,6 +52,7 @@ struct txn {
 	struct conn *conn;
 	struct link link;	/* in conn.txns */
 	uint32_t id;
+	bool lost;		/* its content died with a daemon: EAGAIN */
 	bool failed;		/* a limit was hit: commit is refused */
 	struct tnode **bucket;
 	uint32_t mask, nr;
@@ -75,6 +76,8 @@ struct view {
 enum { VIEW_PEEK = 0, VIEW_RELY = 1, VIEW_LIST = 2 };
 
 int txn_start(struct conn *c, uint32_t *id);
+/* One that a daemon before this one knew. 0 or as txn_start(). */
+int txn_revive(struct conn *c, uint32_t id);
 struct txn *txn_find(struct conn *c, uint32_t id);
 void txn_free(struct txn *t);
 /* Can @t be committed? 0, -EAGAIN, -ENOSPC. */

@@ -149,6 +149,7 @@ int watch_add(struct conn *c, const struct path *p, const char *token,
 	link_add_tail(&c->watches, &w->in_conn);
 	c->nr_watches++;
 	quota_mem(xs, c->dom, watch_bytes(w));
+	journal_watch(c, at->path, at->len, token, base_len, true);
 	return 0;
 }
 
@@ -156,6 +157,8 @@ static void watch_drop(struct watch *w)
 {
 	struct conn *c = w->conn;
 
+	journal_watch(c, w->point->path, w->point->len, w->token, w->base_len,
+		      false);
 	quota_mem(c->xs, c->dom, -watch_bytes(w));
 	c->nr_watches--;
 	link_del(&w->in_conn);

@@ -13,6 +13,7 @@
 
 #include "../common/list.h"
 #include "dom.h"
+#include "journal.h"
 #include "quota.h"
 #include "store.h"
 #include "watch.h"
@@ -48,6 +49,7 @@ struct xs {
 	struct path req_path;	/* scratch: the path of the running request */
 	struct path path2;	/* scratch: paths found while walking */
 	const struct xs_shell *shell;
+	struct journal *journal;	/* NULL: nothing is kept */
 };
 
 /* @key: a secret random number. 0 or -ENOMEM. */

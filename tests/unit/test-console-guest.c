@@ -18,6 +18,7 @@
 #include <CUnit/CUnit.h>
 
 #include "common/log.h"
+#include "common/daemon.h"
 #include "consoled/con.h"
 #include "tests/unit/fake-xendev.h"
 
@@ -142,7 +143,7 @@ static void start(void)
 	con.loop.after = after;
 	loop_timer_init(&con.throttle_timer, con_unthrottle, &con);
 	pty_setup(&con);
-	viewers_listen(&con, sock_path);
+	viewers_listen(&con, daemon_listen(sock_path, 8));
 	fake_xen.exists[0] = true;
 	for (int i = 1; i < FAKE_DOMAINS; i++)
 		fake_xen.page[i] = &page[i];

@@ -51,7 +51,7 @@ static void no_service(struct conn *c)
 	(void)c;
 }
 
-static const struct conn_ops no_ops = { no_service };
+static const struct conn_ops no_ops = { .service = no_service };
 
 /* ---- the two sides ---- */
 

@@ -34,7 +34,7 @@ static void fake_service(struct conn *c)
 	(void)c;
 }
 
-static const struct conn_ops ops = { fake_service };
+static const struct conn_ops ops = { .service = fake_service };
 
 static int fake_introduce(void *arg, struct domain *d, uint32_t port)
 {
