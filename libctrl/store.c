@@ -111,11 +111,20 @@ const char *ctrl_store_error(const struct ctrl_store *s)
 	return s->error;
 }
 
+/* Has the daemon at the other end died since the last request? */
+static bool is_gone(const struct ctrl_store *s)
+{
+	struct pollfd p = { .fd = s->fd };
+
+	return s->broken || (poll(&p, 1, 0) > 0 &&
+			     p.revents & (POLLHUP | POLLERR));
+}
+
 struct ctrl_store *ctrl_store(struct ctrl *c)
 {
 	int rc;
 
-	if (c->store && c->store->broken) {
+	if (c->store && is_gone(c->store)) {
 		ctrl_store_close(c->store);
 		c->store = NULL;
 	}

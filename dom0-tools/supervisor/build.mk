@@ -24,7 +24,19 @@ image_server_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 dist_man_MANS += dom0-tools/supervisor/supervisor.8
 dist_sbin_SCRIPTS += dom0-tools/supervisor/bulkhead-start \
 	dom0-tools/supervisor/bulkhead-stop
-EXTRA_DIST += dom0-tools/supervisor/bulkhead.service
+
+# A daemon each, so that `systemctl restart` takes one; and all of them.
+unitdir = $(prefix)/lib/systemd/system
+UNITS = dom0-tools/supervisor/bulkhead.service \
+	dom0-tools/supervisor/bulkhead-xenstored.service \
+	dom0-tools/supervisor/bulkhead-consoled.service \
+	dom0-tools/supervisor/bulkhead-supervisor.service
+unit_DATA = $(UNITS)
+EXTRA_DIST += $(UNITS:=.in)
+CLEANFILES += $(UNITS)
+dom0-tools/supervisor/%.service: $(srcdir)/dom0-tools/supervisor/%.service.in Makefile
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)sed -e 's|@sbindir[@]|$(sbindir)|g' $< > $@
 
 UNIT_TOOL_SRC += dom0-tools/supervisor/policy.c \
 	dom0-tools/supervisor/hyplog.c dom0-tools/supervisor/guest.c \

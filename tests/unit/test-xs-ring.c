@@ -298,6 +298,153 @@ static void introducing_again_takes_the_new_port(void)
 	CU_ASSERT_EQUAL(fake_xen.maps, 1);
 }
 
+/* ---- A daemon dies, another one goes on ---- */
+
+static bool journal_has_room(void *arg, unsigned int i, size_t n)
+{
+	(void)arg, (void)i;
+	d.journal.room = 1 << 20;
+	return n <= d.journal.room;
+}
+
+static void begin_journal(void)
+{
+	for (int i = 0; i < 2; i++)
+		if (!d.journal.area[i])
+			d.journal.area[i] = calloc(1, 1 << 20);
+	d.journal.grow = journal_has_room;
+	d.journal.soft = 1 << 16;
+	journal_start(&d.xs, &d.journal);
+}
+
+/* All but the journal, the page and the guest is gone; then it is read. */
+static void die_and_revive(void)
+{
+	const struct journal_reader reader = {
+		ring_revive_conn, ring_revive, &d
+	};
+	struct journal old = d.journal;
+
+	d.xs.journal = NULL;
+	ring_release(&d, dom);
+	conn_fini(&root);
+	xs_free(&d.xs);
+	free(d.by_port);
+	memset(&d, 0, sizeof(d));
+	link_init(&d.loop.timers);
+	d.loop.now_ms = 1000;
+	d.journal = old;
+	CU_ASSERT_EQUAL_FATAL(xs_init(&d.xs, 8, &shell), 0);
+	CU_ASSERT_EQUAL_FATAL(journal_restore(&d.xs, old.area[old.now],
+					      &reader), 0);
+	conn_init(&root, &d.xs, d.xs.dom0, true, &no_ops);
+	dom = dom_find(&d.xs, 1);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dom);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dom->conn);
+	begin_journal();
+}
+
+static void end_journal(void)
+{
+	d.xs.journal = NULL;
+	free(d.journal.area[0]);
+	free(d.journal.area[1]);
+}
+
+static void a_talk_outlives_the_daemon(void)
+{
+	char payload[4097];
+
+	begin_journal();
+	for (uint32_t i = 0; i < 200; i++) {
+		guest_asks(XS_WRITE, i, "k\0v", 3);
+		if (i % 3)
+			kick();
+		/* Before it was served, or when the answer waits. */
+		die_and_revive();
+		serve();
+		CU_ASSERT_EQUAL(guest_answer(i, payload), XS_WRITE);
+		CU_ASSERT_EQUAL(page.rsp_cons, page.rsp_prod);
+		CU_ASSERT_EQUAL(page.req_cons, page.req_prod);
+		dom->credit = 100000;
+	}
+	end_journal();
+}
+
+/*
+ * It dies after the step and before the guest could see it: what it wrote into
+ * the page is there or not, its indices are not.  A second MKDIR would do
+ * nothing, but a second RM of the same says ENOENT.
+ */
+static void a_step_happens_once(void)
+{
+	uint32_t req_cons, rsp_prod;
+	char payload[4097];
+
+	begin_journal();
+	for (uint32_t i = 0; i < 100; i++) {
+		ROOT(XS_WRITE, "/local/domain/1/once");
+		journal_commit(&d.xs);
+		guest_asks(XS_RM, i, "once", 5);
+		req_cons = page.req_cons;
+		rsp_prod = page.rsp_prod;
+		kick();
+		page.rsp_prod = rsp_prod;
+		if (i % 2)
+			page.req_cons = req_cons;
+		die_and_revive();
+		serve();
+		CU_ASSERT_EQUAL(guest_answer(i, payload), XS_RM);
+		CU_ASSERT_EQUAL(page.rsp_cons, page.rsp_prod);
+		CU_ASSERT_EQUAL(page.req_cons, page.req_prod);
+		dom->credit = 100000;
+	}
+	end_journal();
+}
+
+static void half_a_request_outlives_the_daemon(void)
+{
+	const struct xsd_sockmsg head = { XS_READ, 9, 0, 2 };
+	char payload[4097];
+
+	begin_journal();
+	guest_asks(XS_WRITE, 1, "k\0v", 3);
+	kick();
+	guest_answer(1, payload);
+	guest_put(&head, 10);
+	kick();
+	/* The guest uses the space again that it was given back. */
+	memset(page.req, 0xee, sizeof(page.req));
+	die_and_revive();
+	guest_put((const char *)&head + 10, sizeof(head) - 10);
+	guest_put("k", 2);
+	kick();
+	CU_ASSERT_EQUAL(guest_answer(9, payload), XS_READ);
+	CU_ASSERT_STRING_EQUAL(payload, "v");
+	end_journal();
+}
+
+static void watches_outlive_the_daemon(void)
+{
+	struct xsd_sockmsg head;
+	char payload[4097];
+
+	begin_journal();
+	guest_asks(XS_WATCH, 1, "x\0token", 8);
+	kick();
+	guest_answer(1, payload);
+	guest_take(&head, sizeof(head));
+	guest_take(payload, head.len);
+	die_and_revive();
+	ROOT(XS_WRITE, "/local/domain/1/x");
+	serve();
+	CU_ASSERT_EQUAL(guest_take(&head, sizeof(head)), sizeof(head));
+	CU_ASSERT_EQUAL(head.type, XS_WATCH_EVENT);
+	guest_take(payload, head.len);
+	CU_ASSERT_STRING_EQUAL(payload, "x");
+	end_journal();
+}
+
 CU_ErrorCode test_xs_ring_register(void)
 {
 #define T(f) { #f, f }
@@ -310,6 +457,10 @@ CU_ErrorCode test_xs_ring_register(void)
 		T(bad_indices_end_the_talk),
 		T(reconnecting_drops_what_was),
 		T(introducing_again_takes_the_new_port),
+		T(a_talk_outlives_the_daemon),
+		T(a_step_happens_once),
+		T(half_a_request_outlives_the_daemon),
+		T(watches_outlive_the_daemon),
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
