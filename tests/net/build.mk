@@ -15,7 +15,7 @@ tests/net/net-test: $(NET_TEST_SRC) $(wildcard \
 tests/net/supervisor: $(TOOLSTACK_SUPERVISOR)
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) $(HOST_CFLAGS) $(TOOLSTACK_CPPFLAGS) \
-		-DLIBEXEC_DIR='"/run/work"' -o $@ \
+		-ULIBEXEC_DIR -DLIBEXEC_DIR='"/run/work"' -o $@ \
 		$(filter %.c,$^) $(XML_LIBS) $(JANSSON_LIBS) $(NFT_LIBS)
 
 tests/net/dhcp-ask: tests/net/dhcp-ask.c
