@@ -9,7 +9,7 @@
 #include <hyp/gnttab.h>
 
 #define ENTRIES_PER_FRAME	(PAGE_SIZE / sizeof(struct grant_entry_v1))
-#define TRACKS_PER_CHUNK	(PAGE_SIZE / sizeof(struct gnttab_track))
+#define TRACKS_PER_CHUNK	128	/* a power of two, within a page */
 #define TRACK_END		(~0U)
 
 /*
