@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
@@ -144,6 +145,65 @@ void pty_setup(struct con *c)
 		log_die("cannot watch terminals: %s", strerror(errno));
 }
 
+/*
+ * The guest may have gone by the time its terminal is made known, and a write
+ * would make its nodes anew, for good.  So it is a transaction: is the node
+ * still there?  Then this is its value.  The argument of the answers is the
+ * domain's id, with the transaction above it.
+ */
+static void tty_publish(struct con *c, uint16_t domid);
+
+static void tty_written(uint64_t domid, const char *data, size_t len)
+{
+	struct con *c = pty_con;
+
+	(void)len;
+	/* Somebody else changed the node. */
+	if (!data && con_find(c, (uint16_t)domid))
+		tty_publish(c, (uint16_t)domid);
+}
+
+static void tty_looked(uint64_t arg, const char *data, size_t len)
+{
+	const uint16_t domid = (uint16_t)arg;
+	struct con *c = pty_con;
+	struct guest *g = con_find(c, domid);
+	unsigned int number;
+
+	(void)len;
+	c->store.tx = (uint32_t)(arg >> 16);
+	if (data && g && g->pty >= 0 && !ioctl(g->pty, TIOCGPTN, &number)) {
+		storec_sendf(&c->store, XS_WRITE, NULL, 0,
+			     "/local/domain/%u/console/tty%c/dev/pts/%u",
+			     domid, 0, number);
+		storec_sendf(&c->store, XS_TRANSACTION_END, tty_written, domid,
+			     "T");
+	} else {
+		storec_sendf(&c->store, XS_TRANSACTION_END, NULL, 0, "F");
+	}
+	c->store.tx = 0;
+}
+
+static void tty_begun(uint64_t domid, const char *data, size_t len)
+{
+	struct con *c = pty_con;
+
+	(void)len;
+	if (!data)
+		return;
+	c->store.tx = (uint32_t)strtoul(data, NULL, 10);
+	storec_sendf(&c->store, XS_READ, tty_looked,
+		     (uint64_t)c->store.tx << 16 | domid,
+		     "/local/domain/%u/console/tty", (unsigned int)domid);
+	c->store.tx = 0;
+}
+
+static void tty_publish(struct con *c, uint16_t domid)
+{
+	storec_sendf(&c->store, XS_TRANSACTION_START, tty_begun, domid, "%s",
+		     "");
+}
+
 void pty_open(struct con *c, struct guest *g)
 {
 	unsigned int number;
@@ -163,8 +223,7 @@ void pty_open(struct con *c, struct guest *g)
 	if (g->pty_wd >= 0)
 		link_add_tail(&c->pty_hash[(unsigned int)g->pty_wd %
 					   WD_BUCKETS], &g->pty_hash);
-	storec_sendf(&c->store, XS_WRITE, NULL, 0,
-		     "/local/domain/%u/console/tty%c%s", g->domid, 0, path);
+	tty_publish(c, g->domid);
 }
 
 void pty_close(struct con *c, struct guest *g)

@@ -191,7 +191,8 @@ void storec_send(struct storec *s, uint32_t type, const void *payload,
 		 size_t len, storec_fn *fn, uint64_t arg)
 {
 	const struct xsd_sockmsg head = {
-		.type = type, .req_id = ++s->next_id, .len = len,
+		.type = type, .req_id = ++s->next_id, .tx_id = s->tx,
+		.len = len,
 	};
 
 	/* Nobody listens; who asks again when somebody does, is told. */

@@ -26,6 +26,7 @@ struct storec {
 	struct loop_source src;
 	struct buf in, out;
 	uint32_t next_id;
+	uint32_t tx;		/* of the requests that follow; 0: none */
 	struct storec_wait *wait;	/* FIFO in a ring of wait_cap */
 	uint32_t wait_head, wait_nr, wait_cap;
 	void (*event)(void *arg, const char *path, const char *token);

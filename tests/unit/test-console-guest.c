@@ -41,6 +41,8 @@ static struct asked {
 static unsigned int nr_asked;
 static bool no_port;		/* the console's port is not written yet */
 static char tty[64];
+static bool no_tty;
+static int commits, aborts;
 static unsigned int watches;
 
 void storec_send(struct storec *s, uint32_t type, const void *payload,
@@ -78,6 +80,8 @@ static const char *stored(const struct asked *a)
 		return "web/../1";
 	if (strstr(a->path, "/ring-ref"))
 		return "77";
+	if (no_tty && strstr(a->path, "/tty"))
+		return NULL;
 	if (no_port || sscanf(a->path, "/local/domain/%u", &domid) != 1)
 		return NULL;
 	snprintf(port, sizeof(port), "%u", 50 + domid);
@@ -94,8 +98,12 @@ static void answer_all(void)
 		watches -= a.type == XS_UNWATCH;
 		if (a.type == XS_WRITE && strstr(a.path, "/tty"))
 			strcpy(tty, a.value);
+		commits += a.type == XS_TRANSACTION_END && a.path[0] == 'T';
+		aborts += a.type == XS_TRANSACTION_END && a.path[0] == 'F';
 		if (a.type == XS_READ)
 			a.fn(a.arg, v, v ? strlen(v) : 0);
+		if (a.type == XS_TRANSACTION_START)
+			a.fn(a.arg, "7", 1);
 	}
 	nr_asked = 0;
 }
@@ -127,7 +135,8 @@ static void start(void)
 	memset(&fake_xen, 0, sizeof(fake_xen));
 	memset(page, 0, sizeof(page));
 	nr_asked = watches = 0;
-	no_port = false;
+	no_port = no_tty = false;
+	commits = aborts = 0;
 	tty[0] = 0;
 	strcpy(dir, "/tmp/bulkhead-test-XXXXXX");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
@@ -220,6 +229,22 @@ static const char *seen(int fd)
 		return "";
 	text[n] = 0;
 	return n ? text : "EOF";
+}
+
+/* A write would make the nodes of a guest that is being destroyed anew. */
+static void a_terminal_is_written_only_where_its_node_is(void)
+{
+	if (access("/dev/ptmx", R_OK | W_OK))
+		return;
+	introduce(1);
+	CU_ASSERT_EQUAL(commits, 1);
+	CU_ASSERT_EQUAL(aborts, 0);
+	tty[0] = 0;
+	no_tty = true;
+	introduce(2);
+	CU_ASSERT_EQUAL(commits, 1);
+	CU_ASSERT_EQUAL(aborts, 1);
+	CU_ASSERT_EQUAL(tty[0], 0);
 }
 
 static void a_new_guest_is_connected(void)
@@ -499,6 +524,7 @@ CU_ErrorCode test_console_guest_register(void)
 		T(a_viewer_may_come_before_its_guest),
 		T(anybody_may_type),
 		T(a_viewer_that_sleeps_stops_nobody),
+		T(a_terminal_is_written_only_where_its_node_is),
 		T(a_chatty_guest_has_to_wait),
 		T(the_end_comes_after_the_last_output),
 		T(a_terminal_works_like_a_viewer),
