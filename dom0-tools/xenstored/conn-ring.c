@@ -223,6 +223,17 @@ static void ring_service(struct conn *c)
 	PAGE_WRITE(r->page->req_cons, r->req_cons);
 	PAGE_WRITE(r->page->rsp_prod, r->rsp_prod);
 	ring_notify(r);
+	/*
+	 * A guest that moved on before it could see these indices took us for
+	 * busy and sends no event: look again, now that it sees them.
+	 */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (PAGE_READ(r->page->req_prod) != r->req_cons ||
+	    (buf_len(&c->out) && r->rsp_prod - PAGE_READ(r->page->rsp_cons) <
+	     XENSTORE_RING_SIZE)) {
+		conn_touch(c);
+		r->d->loop.busy = true;
+	}
 	/* A thousand idle guests should not hold a thousand buffers. */
 	conn_idle(c);
 	if (buf_len(&c->out))
