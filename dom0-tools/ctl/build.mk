@@ -2,7 +2,8 @@
 # ctl is linked statically: mapping libraries would cost a control domain more
 # than everything that ctl does.
 sbin_PROGRAMS += ctl
-ctl_SOURCES = dom0-tools/ctl/main.c dom0-tools/ctl/client.c \
+ctl_SOURCES = dom0-tools/ctl/main.c dom0-tools/ctl/args.c \
+	dom0-tools/ctl/client.c \
 	dom0-tools/ctl/jline.c dom0-tools/ctl/cmd-create.c \
 	dom0-tools/ctl/cmd-guest.c dom0-tools/ctl/cmd-console.c \
 	dom0-tools/ctl/cmd-store.c dom0-tools/ctl/cmd-net.c \

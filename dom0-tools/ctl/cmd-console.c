@@ -199,7 +199,6 @@ int console_run(const char *name, uint64_t domid, int (*started)(void *ctx),
 
 int cmd_console(int argc, char **argv)
 {
-	static const struct option none[] = { { 0 } };
 	struct client c = { .fd = -1 };
 	struct jline_out o;
 	const char *raw_json, *guest;
@@ -208,8 +207,7 @@ int cmd_console(int argc, char **argv)
 	size_t n, guest_len;
 	int code;
 
-	if (getopt_long(argc, argv, "", none, NULL) != -1 ||
-	    argc - optind != 1)
+	if (!no_options(argc, argv, 1))
 		return usage_error();
 	domid = strtoul(argv[optind], &end, 10);
 	if (!*end && end != argv[optind])
@@ -217,9 +215,7 @@ int cmd_console(int argc, char **argv)
 	code = client_open(&c);
 	if (code)
 		return code;
-	jline_begin(&o);
-	jline_add_string(&o, "do", "info");
-	jline_add_string(&o, "name", argv[optind]);
+	request_begin(&o, "info", argv[optind]);
 	jline_add_bool(&o, "json", true);
 	code = client_ask(&c, &o);
 	raw_json = code ? NULL : jline_member(c.line, c.line_len, "json", &n);

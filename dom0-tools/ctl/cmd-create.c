@@ -146,9 +146,7 @@ static int unpause(void *ctx)
 		return CODE_OK;
 	c->unpaused = true;
 	snprintf(name, sizeof(name), "%llu", (unsigned long long)domid);
-	jline_begin(&o);
-	jline_add_string(&o, "do", "unpause");
-	jline_add_string(&o, "name", name);
+	request_begin(&o, "unpause", name);
 	return client_ask(c->client, &o);
 }
 
@@ -202,8 +200,7 @@ static int create(const struct create_options *opt, char *xml)
 		free(xml);
 		return code;
 	}
-	jline_begin(&o);
-	jline_add_string(&o, "do", "create");
+	request_begin(&o, "create", NULL);
 	jline_add_string(&o, "file", opt->file);
 	jline_add_string(&o, "xml", xml);
 	free(xml);
@@ -280,14 +277,12 @@ static int validate_alone(const char *file)
 
 int cmd_validate(int argc, char **argv)
 {
-	static const struct option none[] = { { 0 } };
 	struct client c = { .fd = -1 };
 	struct jline_out o;
 	int code = CODE_FAILURE;
 	char *xml, *name;
 
-	if (getopt_long(argc, argv, "", none, NULL) != -1 ||
-	    argc - optind != 1)
+	if (!no_options(argc, argv, 1))
 		return usage_error();
 	if (access(SUPERVISOR_SOCKET, F_OK))
 		return validate_alone(argv[optind]);
@@ -299,8 +294,7 @@ int cmd_validate(int argc, char **argv)
 		free(xml);
 		return code;
 	}
-	jline_begin(&o);
-	jline_add_string(&o, "do", "validate");
+	request_begin(&o, "validate", NULL);
 	jline_add_string(&o, "file", argv[optind]);
 	jline_add_string(&o, "xml", xml);
 	free(xml);

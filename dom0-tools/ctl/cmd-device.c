@@ -38,18 +38,6 @@ struct device_options {
 	unsigned long timeout;
 };
 
-static bool seconds(const char *text, unsigned long *out)
-{
-	char *end;
-
-	*out = strtoul(text, &end, 10);
-	if (!*end && text[0] >= '0' && text[0] <= '9' && *out &&
-	    *out <= 1000000)
-		return true;
-	complain("--timeout %s: it must be a number of seconds", text);
-	return false;
-}
-
 enum {
 	OPT_FORMAT = 256, OPT_CACHE, OPT_SERIAL, OPT_NETWORK, OPT_BRIDGE,
 	OPT_MAC, OPT_TARGET, OPT_MTU, OPT_READONLY, OPT_SHAREABLE, OPT_CDROM,
@@ -92,7 +80,7 @@ static bool options_read(struct device_options *o, int argc, char **argv,
 				"t:", longs, NULL)) != -1) {
 		switch (c) {
 		case 't':
-			if (!seconds(optarg, &o->timeout))
+			if (!seconds_read(optarg, &o->timeout))
 				return false;
 			break;
 		case 'f':
@@ -230,21 +218,6 @@ static char *nic_xml(const struct device_options *o)
 
 /* ---- Commands ---- */
 
-static bool name_ok(const char *name)
-{
-	if (name[0] && jline_text_valid(name, strlen(name)))
-		return true;
-	complain("\"%s\" cannot be a name", name);
-	return false;
-}
-
-static void begin(struct jline_out *o, const char *word, const char *guest)
-{
-	jline_begin(o);
-	jline_add_string(o, "do", word);
-	jline_add_string(o, "name", guest);
-}
-
 static int attach(const char *word, const char *guest, const char *file,
 		  char *xml, unsigned long timeout)
 {
@@ -258,7 +231,7 @@ static int attach(const char *word, const char *guest, const char *file,
 		free(xml);
 		return CODE_USAGE;
 	}
-	begin(&o, word, guest);
+	request_begin(&o, word, guest);
 	jline_add_string(&o, "file", file);
 	jline_add_string(&o, "xml", xml);
 	free(xml);
@@ -291,7 +264,7 @@ int cmd_attach(int argc, char **argv)
 	given = argc - optind;
 	if (given < 1 || given > (disk ? 3 : 2) || (disk && given == 1))
 		return usage_error();
-	if (!name_ok(argv[optind]))
+	if (!name_ok(argv[optind], GUEST_NAME))
 		return CODE_USAGE;
 	if (given == 2) {
 		xml = document_read(argv[optind + 1], &code);
@@ -319,9 +292,10 @@ int cmd_detach(int argc, char **argv)
 	if (!options_read(&opt, argc, argv, detach_longs) ||
 	    argc - optind != 2)
 		return usage_error();
-	if (!name_ok(argv[optind]) || !name_ok(argv[optind + 1]))
+	if (!name_ok(argv[optind], GUEST_NAME) ||
+	    !name_ok(argv[optind + 1], DEVICE_NAME))
 		return CODE_USAGE;
-	begin(&o, argv[0], argv[optind]);
+	request_begin(&o, argv[0], argv[optind]);
 	jline_add_string(&o, "device", argv[optind + 1]);
 	if (opt.force)
 		jline_add_bool(&o, "force", true);
@@ -366,14 +340,15 @@ int cmd_resize(int argc, char **argv)
 	given = argc - optind;
 	if (given < 2 || given > 3)
 		return usage_error();
-	if (!name_ok(argv[optind]) || !name_ok(argv[optind + 1]))
+	if (!name_ok(argv[optind], GUEST_NAME) ||
+	    !name_ok(argv[optind + 1], DEVICE_NAME))
 		return CODE_USAGE;
 	if (given == 3 && !size_read(argv[optind + 2], &size)) {
 		complain("%s: a size is a number of bytes, or one with K, M, G or T",
 			 argv[optind + 2]);
 		return CODE_USAGE;
 	}
-	begin(&o, argv[0], argv[optind]);
+	request_begin(&o, argv[0], argv[optind]);
 	jline_add_string(&o, "device", argv[optind + 1]);
 	jline_add_number(&o, "size", size);
 	return client_simple(&o);
@@ -381,23 +356,14 @@ int cmd_resize(int argc, char **argv)
 
 int cmd_list_devices(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "json", no_argument, NULL, 'j' }, { 0 }
-	};
 	struct jline_out o;
-	bool json = false;
-	int c;
+	bool json;
 
-	while ((c = getopt_long(argc, argv, "j", longs, NULL)) != -1) {
-		if (c != 'j')
-			return usage_error();
-		json = true;
-	}
-	if (argc - optind != 1)
+	if (!only_json(argc, argv, 1, &json))
 		return usage_error();
-	if (!name_ok(argv[optind]))
+	if (!name_ok(argv[optind], GUEST_NAME))
 		return CODE_USAGE;
-	begin(&o, argv[0], argv[optind]);
+	request_begin(&o, argv[0], argv[optind]);
 	if (json)
 		jline_add_bool(&o, "json", true);
 	return client_simple(&o);

@@ -11,54 +11,14 @@
 #define PACKAGE_VERSION "unknown"
 #endif
 
-static void begin(struct jline_out *o, const char *word)
-{
-	jline_begin(o);
-	jline_add_string(o, "do", word);
-}
-
-/* A name as JSON can carry it; else it has been complained about. */
-static bool name_ok(const char *name)
-{
-	if (name[0] && jline_text_valid(name, strlen(name)))
-		return true;
-	complain("\"%s\" cannot be a guest's name", name);
-	return false;
-}
-
-/* The options of a command that has only --json; false: usage. */
-static bool only_json(int argc, char **argv, bool *json)
-{
-	static const struct option longs[] = {
-		{ "json", no_argument, NULL, 'j' }, { 0 }
-	};
-	int c;
-
-	*json = false;
-	while ((c = getopt_long(argc, argv, "j", longs, NULL)) != -1) {
-		if (c != 'j')
-			return false;
-		*json = true;
-	}
-	return true;
-}
-
-static bool no_options(int argc, char **argv, int args)
-{
-	static const struct option none[] = { { 0 } };
-
-	return getopt_long(argc, argv, "", none, NULL) == -1 &&
-	       argc - optind == args;
-}
-
 int cmd_list(int argc, char **argv)
 {
 	struct jline_out o;
 	bool json;
 
-	if (!only_json(argc, argv, &json) || optind != argc)
+	if (!only_json(argc, argv, 0, &json))
 		return usage_error();
-	begin(&o, "list");
+	request_begin(&o, "list", NULL);
 	if (json)
 		jline_add_bool(&o, "json", true);
 	return client_simple(&o);
@@ -84,11 +44,9 @@ int cmd_info(int argc, char **argv)
 	}
 	if (argc - optind != (host ? 0 : 1))
 		return usage_error();
-	if (!host && !name_ok(argv[optind]))
+	if (!host && !name_ok(argv[optind], GUEST_NAME))
 		return CODE_USAGE;
-	begin(&o, host ? "host" : "info");
-	if (!host)
-		jline_add_string(&o, "name", argv[optind]);
+	request_begin(&o, host ? "host" : "info", host ? NULL : argv[optind]);
 	if (json)
 		jline_add_bool(&o, "json", true);
 	return client_simple(&o);
@@ -100,10 +58,9 @@ int cmd_name_only(int argc, char **argv)
 
 	if (!no_options(argc, argv, 1))
 		return usage_error();
-	if (!name_ok(argv[optind]))
+	if (!name_ok(argv[optind], GUEST_NAME))
 		return CODE_USAGE;
-	begin(&o, argv[0]);
-	jline_add_string(&o, "name", argv[optind]);
+	request_begin(&o, argv[0], argv[optind]);
 	return client_simple(&o);
 }
 
@@ -121,7 +78,6 @@ int cmd_request(int argc, char **argv)
 	unsigned long timeout = 0;
 	bool wait = false;
 	struct jline_out o;
-	char *end;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "wt:", longs, NULL)) != -1) {
@@ -130,13 +86,8 @@ int cmd_request(int argc, char **argv)
 			wait = true;
 			break;
 		case 't':
-			timeout = strtoul(optarg, &end, 10);
-			if (*end || optarg[0] < '0' || optarg[0] > '9' ||
-			    !timeout || timeout > 1000000) {
-				complain("--timeout %s: it must be a number of seconds",
-					 optarg);
+			if (!seconds_read(optarg, &timeout))
 				return usage_error();
-			}
 			wait = true;
 			break;
 		default:
@@ -145,10 +96,9 @@ int cmd_request(int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return usage_error();
-	if (!name_ok(argv[optind]))
+	if (!name_ok(argv[optind], GUEST_NAME))
 		return CODE_USAGE;
-	begin(&o, argv[0]);
-	jline_add_string(&o, "name", argv[optind]);
+	request_begin(&o, argv[0], argv[optind]);
 	if (wait)
 		jline_add_bool(&o, "wait", true);
 	if (timeout)
@@ -162,10 +112,10 @@ int cmd_rename(int argc, char **argv)
 
 	if (!no_options(argc, argv, 2))
 		return usage_error();
-	if (!name_ok(argv[optind]) || !name_ok(argv[optind + 1]))
+	if (!name_ok(argv[optind], GUEST_NAME) ||
+	    !name_ok(argv[optind + 1], GUEST_NAME))
 		return CODE_USAGE;
-	begin(&o, "rename");
-	jline_add_string(&o, "name", argv[optind]);
+	request_begin(&o, "rename", argv[optind]);
 	jline_add_string(&o, "to", argv[optind + 1]);
 	return client_simple(&o);
 }
@@ -186,7 +136,7 @@ int cmd_dmesg(int argc, char **argv)
 	}
 	if (optind != argc)
 		return usage_error();
-	begin(&o, "dmesg");
+	request_begin(&o, "dmesg", NULL);
 	if (clear)
 		jline_add_bool(&o, "clear", true);
 	return client_simple(&o);
@@ -225,7 +175,7 @@ int cmd_version(int argc, char **argv)
 	size_t n;
 	int code;
 
-	if (!only_json(argc, argv, &json) || optind != argc)
+	if (!only_json(argc, argv, 0, &json))
 		return usage_error();
 	code = client_open(&c);
 	if (code) {
@@ -237,7 +187,7 @@ int cmd_version(int argc, char **argv)
 			puts("ctl         " PACKAGE_VERSION);
 		return code;
 	}
-	begin(&o, "version");
+	request_begin(&o, "version", NULL);
 	code = client_ask(&c, &o);
 	raw = code ? NULL : jline_member(c.line, c.line_len, "json", &n);
 	if (raw)

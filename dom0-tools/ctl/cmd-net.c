@@ -6,32 +6,14 @@
 
 #include "ctl.h"
 
-static bool name_ok(const char *name)
-{
-	if (name[0] && jline_text_valid(name, strlen(name)))
-		return true;
-	complain("\"%s\" cannot be a network's name", name);
-	return false;
-}
-
 int cmd_net_list(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "json", no_argument, NULL, 'j' }, { 0 }
-	};
 	struct jline_out o;
-	bool json = false;
-	int c;
+	bool json;
 
-	while ((c = getopt_long(argc, argv, "j", longs, NULL)) != -1) {
-		if (c != 'j')
-			return usage_error();
-		json = true;
-	}
-	if (optind != argc)
+	if (!only_json(argc, argv, 0, &json))
 		return usage_error();
-	jline_begin(&o);
-	jline_add_string(&o, "do", "net-list");
+	request_begin(&o, "net-list", NULL);
 	if (json)
 		jline_add_bool(&o, "json", true);
 	return client_simple(&o);
@@ -39,19 +21,16 @@ int cmd_net_list(int argc, char **argv)
 
 int cmd_net_define(int argc, char **argv)
 {
-	static const struct option none[] = { { 0 } };
 	struct jline_out o;
 	int code = CODE_OK;
 	char *xml;
 
-	if (getopt_long(argc, argv, "", none, NULL) != -1 ||
-	    argc - optind != 1)
+	if (!no_options(argc, argv, 1))
 		return usage_error();
 	xml = document_read(argv[optind], &code);
 	if (!xml)
 		return code;
-	jline_begin(&o);
-	jline_add_string(&o, "do", "net-define");
+	request_begin(&o, "net-define", NULL);
 	jline_add_string(&o, "file", argv[optind]);
 	jline_add_string(&o, "xml", xml);
 	free(xml);
@@ -87,11 +66,9 @@ int cmd_net(int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return usage_error();
-	if (!name_ok(argv[optind]))
+	if (!name_ok(argv[optind], NETWORK_NAME))
 		return CODE_USAGE;
-	jline_begin(&o);
-	jline_add_string(&o, "do", argv[0]);
-	jline_add_string(&o, "name", argv[optind]);
+	request_begin(&o, argv[0], argv[optind]);
 	if (json)
 		jline_add_bool(&o, "json", true);
 	if (force)

@@ -45,6 +45,24 @@ int client_simple(struct jline_out *request);
 /* Writes all of it to standard output; a CODE_*. */
 int print_bytes(const char *bytes, size_t len);
 
+/* ---- args.c ---- */
+
+/* Begins a request: what to do and, if not NULL, to whom. */
+void request_begin(struct jline_out *o, const char *word, const char *name);
+/* Can JSON carry it?  Else it has been complained: it cannot be WHAT. */
+bool name_ok(const char *name, const char *what);
+/* The value of --timeout; false, and it has been complained about. */
+bool seconds_read(const char *text, unsigned long *out);
+/* The options of a command that has only --json, and ARGS arguments; false:
+ * usage. */
+bool only_json(int argc, char **argv, int args, bool *json);
+bool no_options(int argc, char **argv, int args);
+
+/* What a name may be the name of. */
+#define GUEST_NAME "a guest's name"
+#define DEVICE_NAME "a device's name"
+#define NETWORK_NAME "a network's name"
+
 /* ---- cmd-create.c ---- */
 
 /* The text of file PATH ("-": standard input), or NULL and *code, and it has
