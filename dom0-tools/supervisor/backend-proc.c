@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sentence.h"
+
 #define LISTENER	3
 
 static int address(struct sockaddr_un *a, const char *path)
@@ -116,12 +118,6 @@ static int run(struct backend_proc *p, const char *program, int listener,
 	return -rc;
 }
 
-static void explain(char **why, const char *what, int rc)
-{
-	if (asprintf(why, "%s: %s", what, strerror(-rc)) < 0)
-		*why = NULL;
-}
-
 int backend_proc_spawn(struct backend_proc *p, const char *program,
 		       const char *path, unsigned int domid,
 		       unsigned int devid, unsigned int uid, char **why)
@@ -130,16 +126,16 @@ int backend_proc_spawn(struct backend_proc *p, const char *program,
 
 	*p = (struct backend_proc)BACKEND_PROC_NONE;
 	if (listener < 0) {
-		explain(why, path, listener);
+		say(why, "%s: %s", path, strerror(-listener));
 		return listener;
 	}
 	/* It is there before the process is: so is the queue behind it. */
 	p->conn = connect_to(path);
 	rc = p->conn < 0 ? p->conn : 0;
 	if (rc)
-		explain(why, path, rc);
+		say(why, "%s: %s", path, strerror(-rc));
 	else if ((rc = run(p, program, listener, domid, devid, uid)))
-		explain(why, program, rc);
+		say(why, "%s: %s", program, strerror(-rc));
 	close(listener);
 	if (!rc) {
 		p->pidfd = pidfd_open(p->pid, 0);
@@ -150,7 +146,7 @@ int backend_proc_spawn(struct backend_proc *p, const char *program,
 	if (p->pid) {
 		kill(p->pid, SIGKILL);
 		waitpid(p->pid, &status, 0);
-		explain(why, "pidfd_open", rc);
+		say(why, "pidfd_open: %s", strerror(-rc));
 	}
 	p->pid = 0;
 	backend_proc_hang_up(p);

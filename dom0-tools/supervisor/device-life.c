@@ -19,24 +19,13 @@
 
 #include "device.h"
 #include "journal.h"
+#include "sentence.h"
 
 #define MAKE_NS		15000000000ull	/* a back-end is ready by then */
 #define END_NS		45000000000ull	/* a device is gone by then */
 #define RECORD_MAX	(1u << 20)
 
 /* ---- Sentences ---- */
-
-static void say(char **why, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-static void say(char **why, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(why, fmt, ap) < 0)
-		*why = NULL;
-	va_end(ap);
-}
 
 /* CAUSE, which is used up, with the place in the document before it. */
 static void say_place(const struct device *d, char **why, char *cause)
@@ -816,26 +805,19 @@ static int grow_file(const struct guest_disk *k, uint64_t size, char **why)
 	int fd, rc = 0;
 
 	if (k->type != GUEST_DISK_FILE || k->format != GUEST_DISK_RAW ||
-	    k->readonly) {
-		say(why, "disk %s: only a raw image in a writable file can be made larger here; without a size, what was done elsewhere is looked at",
-		    k->target);
-		return -EOPNOTSUPP;
-	}
+	    k->readonly)
+		return refuse(why, -EOPNOTSUPP, "disk %s: only a raw image in a writable file can be made larger here; without a size, what was done elsewhere is looked at",
+			      k->target);
 	fd = open(k->source, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st)) {
-		rc = -errno;
-		say(why, "%s: %s", k->source, strerror(-rc));
-	} else if (!S_ISREG(st.st_mode)) {
-		rc = -EINVAL;
-		say(why, "%s: it is not a file", k->source);
-	} else if (size % 512 || (uint64_t)st.st_size > size) {
-		rc = -EINVAL;
-		say(why, "%s: it has %llu bytes; a new size is not smaller and a multiple of 512",
-		    k->source, (unsigned long long)st.st_size);
-	} else if (ftruncate(fd, (off_t)size)) {
-		rc = -errno;
-		say(why, "%s: %s", k->source, strerror(-rc));
-	}
+	if (fd < 0 || fstat(fd, &st))
+		rc = refuse(why, -errno, "%s: %s", k->source, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		rc = refuse(why, -EINVAL, "%s: it is not a file", k->source);
+	else if (size % 512 || (uint64_t)st.st_size > size)
+		rc = refuse(why, -EINVAL, "%s: it has %llu bytes; a new size is not smaller and a multiple of 512",
+			    k->source, (unsigned long long)st.st_size);
+	else if (ftruncate(fd, (off_t)size))
+		rc = refuse(why, -errno, "%s: %s", k->source, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return rc;

@@ -20,6 +20,7 @@
 
 #include "disk-server.h"
 #include "image-head.h"
+#include "sentence.h"
 
 #ifndef LIBEXEC_DIR
 #define LIBEXEC_DIR	"/usr/libexec/bulkhead"
@@ -267,13 +268,6 @@ static int wait_greeting(int fd)
 	return 0;
 }
 
-static int say(char **why, const char *name, const char *what, int rc)
-{
-	if (asprintf(why, "%s: %s", name, what) < 0)
-		*why = NULL;
-	return rc;
-}
-
 static int start(uint32_t uid, const struct disk_server_image *image,
 		 size_t count, const char *cache, bool discard, int listener,
 		 int errors)
@@ -301,7 +295,7 @@ int disk_server_start(uint32_t uid, const struct disk_server_image *image,
 	int errors[2], listener = -1, fd, rc;
 
 	if (pipe2(errors, O_CLOEXEC))
-		return say(why, name, strerror(errno), -errno);
+		return refuse(why, -errno, "%s: %s", name, strerror(errno));
 	fd = make_connection(&listener);
 	rc = fd < 0 ? fd : start(uid, image, count, cache, discard, listener,
 				 errors[1]);
@@ -322,5 +316,5 @@ int disk_server_start(uint32_t uid, const struct disk_server_image *image,
 		return fd;
 	if (fd >= 0)
 		close(fd);
-	return say(why, name, words, rc);
+	return refuse(why, rc, "%s: %s", name, words);
 }

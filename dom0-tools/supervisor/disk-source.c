@@ -22,7 +22,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,27 +35,12 @@
 #include "disk-source.h"
 #include "disk-server.h"
 #include "image-head.h"
+#include "sentence.h"
 
 #define NBD_PORT	"10809"
 #define CONNECT_MS	10000
 #define LEAVING_S	2
 #define LOOK_AGAIN_NS	2000000	/* a lock's release is no event */
-
-/* ---- Sentences ---- */
-
-static int refuse(char **why, int rc, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int refuse(char **why, int rc, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(why, fmt, ap) < 0)
-		*why = NULL;
-	va_end(ap);
-	return rc;
-}
 
 static int refuse_errno(char **why, const char *path, int error)
 {

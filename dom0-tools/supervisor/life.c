@@ -18,6 +18,7 @@
 #include "hyplog.h"
 #include "journal.h"
 #include "policy.h"
+#include "sentence.h"
 #include "supervisor.h"
 
 #define DOMAINS_AT_ONCE	128
@@ -238,12 +239,9 @@ static int launch(struct worker *w, struct guest *g,
 	g->born_ns = journal_boot_ns();
 	g->ended = 0;
 	rc = guest_record_starting(g);
-	if (rc < 0) {
-		if (asprintf(why, "guest \"%s\": its record cannot be written: %s",
-			     g->name, strerror(-rc)) < 0)
-			*why = NULL;
-		return rc;
-	}
+	if (rc < 0)
+		return refuse(why, rc, "guest \"%s\": its record cannot be written: %s",
+			      g->name, strerror(-rc));
 	/* A disk that cannot be had is known before there is a domain. */
 	rc = device_set_open(config, &devices, why);
 	if (rc < 0)

@@ -18,7 +18,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +32,7 @@
 #include "network-dnsmasq.h"
 #include "nft.h"
 #include "nic-link.h"
+#include "sentence.h"
 
 #ifndef LIBEXEC_DIR
 #define LIBEXEC_DIR	"/usr/libexec/bulkhead"
@@ -47,19 +47,6 @@ static const char *const files[] = {
 	"up", "document.xml", "bridge", "dnsmasq.conf", "hosts", "names",
 	"dnsmasq.pid"
 };
-
-static int refuse(char **why, int rc, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-static int refuse(char **why, int rc, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(why, fmt, ap) < 0)
-		*why = NULL;
-	va_end(ap);
-	return rc;
-}
 
 /* ---- Files ---- */
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "journal.h"
+#include "sentence.h"
 #include "supervisor.h"
 
 #define NETWORKS_MAX	256
@@ -412,11 +413,12 @@ int network_join(const char *name, const uint8_t mac[6],
 	else if (!n->running)
 		rc = start(n, &reason);
 	if (rc) {
-		if ((n ? asprintf(why, "network \"%s\": %s", name, reason ?
-				  reason : "out of memory") :
-		     asprintf(why, "there is no network \"%.60s\"; ctl net-list shows those there are",
-			      name)) < 0)
-			*why = NULL;
+		if (n)
+			say(why, "network \"%s\": %s", name, reason ? reason :
+			    "out of memory");
+		else
+			say(why, "there is no network \"%.60s\"; ctl net-list shows those there are",
+			    name);
 		free(reason);
 		goto out;
 	}

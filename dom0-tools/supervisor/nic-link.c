@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "netlink.h"
 #include "network.h"
 #include "nft.h"
+#include "sentence.h"
 
 #define TUN_DEVICE	"/dev/net/tun"
 #define MTU_DEFAULT	1500
@@ -34,19 +34,6 @@ struct opening {
 	struct network_port port;
 	char **why;
 };
-
-static int refuse(struct opening *o, int rc, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-static int refuse(struct opening *o, int rc, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(o->why, fmt, ap) < 0)
-		*o->why = NULL;
-	va_end(ap);
-	return rc;
-}
 
 /* ---- Names and addresses ---- */
 
@@ -111,15 +98,15 @@ static int open_queues(struct opening *o)
 		case -ENOENT:
 		case -ENODEV:
 		case -ENXIO:
-			return refuse(o, l->fd[i], "%s: the control domain's kernel has no TAP devices (is its module tun there?)",
+			return refuse(o->why, l->fd[i], "%s: the control domain's kernel has no TAP devices (is its module tun there?)",
 				      TUN_DEVICE);
 		case -EINVAL:
 		case -EBUSY:
 		case -EEXIST:
-			return refuse(o, -EBUSY, "there is a network device \"%s\" already, which is not a guest's",
+			return refuse(o->why, -EBUSY, "there is a network device \"%s\" already, which is not a guest's",
 				      l->name);
 		default:
-			return refuse(o, l->fd[i], "the network device \"%s\" cannot be made: %s",
+			return refuse(o->why, l->fd[i], "the network device \"%s\" cannot be made: %s",
 				      l->name, strerror(-l->fd[i]));
 		}
 	}
@@ -137,12 +124,12 @@ static int find_bridge(struct opening *o, struct netlink_link *bridge)
 		return 0;
 	rc = netlink_link_find(&o->nl, name, bridge);
 	if (rc == -ENODEV)
-		return refuse(o, rc, "there is no bridge \"%s\"", name);
+		return refuse(o->why, rc, "there is no bridge \"%s\"", name);
 	if (rc)
-		return refuse(o, rc, "bridge \"%s\" cannot be looked at: %s",
+		return refuse(o->why, rc, "bridge \"%s\" cannot be looked at: %s",
 			      name, strerror(-rc));
 	if (!bridge->bridge)
-		return refuse(o, -EINVAL, "\"%s\" is no bridge", name);
+		return refuse(o->why, -EINVAL, "\"%s\" is no bridge", name);
 	return 0;
 }
 
@@ -177,15 +164,15 @@ static int set_vlan(struct opening *o, const struct netlink_link *bridge,
 	if (!vid)
 		return 0;
 	if (!bridge->index)
-		return refuse(o, -EINVAL, "a VLAN needs a bridge");
+		return refuse(o->why, -EINVAL, "a VLAN needs a bridge");
 	if (!bridge->vlan_filtering && !o->port.ours)
-		return refuse(o, -EINVAL, "bridge \"%s\" does not tell VLANs apart: set its vlan_filtering first",
+		return refuse(o->why, -EINVAL, "bridge \"%s\" does not tell VLANs apart: set its vlan_filtering first",
 			      bridge->name);
 	if (!bridge->vlan_filtering)
 		rc = netlink_bridge_filter_vlans(&o->nl, bridge->index);
 	if (!rc)
 		rc = netlink_port_vlan(&o->nl, link->index, vid);
-	return rc ? refuse(o, rc, "VLAN %u on bridge \"%s\": %s", vid,
+	return rc ? refuse(o->why, rc, "VLAN %u on bridge \"%s\": %s", vid,
 			   bridge->name, rc == -EOPNOTSUPP ?
 			   "the control domain's kernel cannot" :
 			   strerror(-rc)) : 0;
@@ -204,17 +191,17 @@ static int place(struct opening *o, const struct netlink_link *bridge,
 	int rc = netlink_link_set(&o->nl, link->index, &change);
 
 	if (rc == -EINVAL && change.mtu)
-		return refuse(o, rc, "<mtu size=\"%u\">: no network device can be set to this",
+		return refuse(o->why, rc, "<mtu size=\"%u\">: no network device can be set to this",
 			      change.mtu);
 	if (rc)
-		return refuse(o, rc, "\"%s\" cannot join bridge \"%s\": %s",
+		return refuse(o->why, rc, "\"%s\" cannot join bridge \"%s\": %s",
 			      link->name, bridge->name, strerror(-rc));
 	if (!o->nic->isolated && !o->port.isolated)
 		return 0;
 	if (!bridge->index)
 		return 0;
 	rc = netlink_port_isolate(&o->nl, link->index, true);
-	return rc ? refuse(o, rc, "\"%s\" cannot be isolated in bridge \"%s\": %s",
+	return rc ? refuse(o->why, rc, "\"%s\" cannot be isolated in bridge \"%s\": %s",
 			   link->name, bridge->name, strerror(-rc)) : 0;
 }
 
@@ -231,12 +218,12 @@ static int set_rules(struct opening *o)
 	rc = nft_link_rules(o->nic, o->port.leased, rules, &why);
 	if (rc) {
 		free(rules);
-		return refuse(o, rc, "%s", why);
+		return refuse(o->why, rc, "%s", why);
 	}
 	if (rules->count)
 		rc = nft_link_set(o->link->name, rules);
 	free(rules);
-	return rc ? refuse(o, rc, "the packet filter of \"%s\" cannot be set: %s (is the module nf_tables there?)",
+	return rc ? refuse(o->why, rc, "the packet filter of \"%s\" cannot be set: %s (is the module nf_tables there?)",
 			   o->link->name, strerror(-rc)) : 0;
 }
 
@@ -256,9 +243,9 @@ static int set_rate(struct netlink *nl, const struct nic_link *l,
 		burst = UINT32_MAX / 2;
 	rc = netlink_rate(nl, l->ifindex, rate, (uint64_t)b->peak << 10,
 			  (uint32_t)burst, 65536);
-	if (rc && asprintf(why, "the rate of \"%s\" cannot be limited: %s (is the module sch_tbf there?)",
-			   l->name, strerror(-rc)) < 0)
-		*why = NULL;
+	if (rc)
+		say(why, "the rate of \"%s\" cannot be limited: %s (is the module sch_tbf there?)",
+		    l->name, strerror(-rc));
 	return rc;
 }
 
@@ -286,7 +273,7 @@ static int set_up(struct opening *o, const struct netlink_link *bridge)
 
 	rc = netlink_link_find(&o->nl, o->link->name, &link);
 	if (rc)
-		return refuse(o, rc, "\"%s\" is gone: %s", o->link->name,
+		return refuse(o->why, rc, "\"%s\" is gone: %s", o->link->name,
 			      strerror(-rc));
 	o->link->ifindex = link.index;
 	if ((rc = place(o, bridge, &link)) ||
@@ -299,7 +286,7 @@ static int set_up(struct opening *o, const struct netlink_link *bridge)
 			return rc;
 	}
 	rc = netlink_link_set(&o->nl, link.index, &up);
-	return rc ? refuse(o, rc, "\"%s\" cannot be switched on: %s",
+	return rc ? refuse(o->why, rc, "\"%s\" cannot be switched on: %s",
 			   link.name, strerror(-rc)) : 0;
 }
 
@@ -339,7 +326,7 @@ int nic_link_open(const struct guest_nic *nic, uint16_t domid,
 	start_with(nic, domid, devid, out);
 	rc = netlink_open(&o.nl);
 	if (rc)
-		return refuse(&o, rc, "the kernel's network cannot be asked: %s",
+		return refuse(why, rc, "the kernel's network cannot be asked: %s",
 			      strerror(-rc));
 	rc = open_link(&o);
 	netlink_close(&o.nl);
