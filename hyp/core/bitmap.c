@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The ABI's bitmaps in guest memory. */
-#include <hyp/bitmap.h>
+#include <hyp/hypercall.h>
 
-#include <hyp/guest.h>
 #include <hyp/lib.h>
 
 #define BITMAP_MAX 256		/* bits we ever hold */

@@ -6,11 +6,8 @@
  */
 #include <hyp/hypercall.h>
 
-#include <hyp/console.h>
-#include <hyp/domain.h>
-#include <hyp/guest.h>
 #include <hyp/printk.h>
-#include <hyp/priv.h>
+#include <hyp/domain.h>
 
 #define CHUNK 128
 #define GUEST_WRITE_MAX 1024	/* bytes of a guest's write that count */

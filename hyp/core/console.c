@@ -6,7 +6,7 @@
  * interrupt on one CPU, wait in a ring, and are read by the control domain;
  * when the ring is full the newest byte is lost.
  */
-#include <hyp/console.h>
+#include <hyp/printk.h>
 
 #include <hyp/arch.h>
 #include <hyp/evtchn.h>

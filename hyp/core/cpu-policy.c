@@ -9,7 +9,7 @@
 #include <hyp/cpu-policy.h>
 
 #include <hyp/arch.h>
-#include <hyp/guest.h>
+#include <hyp/hypercall.h>
 
 #define BASIC_MAX	0xd
 #define EXTENDED	0x80000000U

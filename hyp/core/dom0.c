@@ -8,14 +8,11 @@
  * libctrl plans guests with.  A step that fails here stops the machine: there
  * is nothing to go back to, so the sentence must say what to do.
  */
-#include <hyp/dom0.h>
-
-#include <hyp/arch.h>
 #include <hyp/domain.h>
+
 #include <hyp/elf.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/lib.h>
-#include <hyp/page.h>
 #include <hyp/param.h>
 #include <hyp/printk.h>
 #include <hyp/pv-layout.h>

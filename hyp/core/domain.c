@@ -21,14 +21,10 @@
 #include <xen/domctl.h>
 #include <xen/sched.h>
 
-#include <hyp/arch.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/lib.h>
-#include <hyp/page.h>
 #include <hyp/param.h>
-#include <hyp/panic.h>
 #include <hyp/printk.h>
-#include <hyp/priv.h>
 
 #define DOMIDS 0x7ff0		/* DOMID_FIRST_RESERVED */
 

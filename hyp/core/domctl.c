@@ -10,15 +10,10 @@
 
 #include <xen/domctl.h>
 
-#include <hyp/arch.h>
-#include <hyp/bitmap.h>
 #include <hyp/cpu-policy.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
-#include <hyp/guest.h>
 #include <hyp/lib.h>
-#include <hyp/page.h>
-#include <hyp/priv.h>
 
 _Static_assert(sizeof(struct xen_domctl) == 144, "ABI");
 _Static_assert(sizeof(struct xen_domctl_createdomain) == 64, "ABI");

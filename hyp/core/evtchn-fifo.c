@@ -16,7 +16,6 @@
 
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
-#include <hyp/page.h>
 
 #define WORDS_PER_PAGE	(PAGE_SIZE / sizeof(event_word_t))
 #define ARRAY_PAGES	(EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)

@@ -13,11 +13,9 @@
  */
 #include <hyp/evtchn-port.h>
 
-#include <hyp/arch.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/hypercall.h>
-#include <hyp/priv.h>
 
 struct evtchn *evtchn_at(const struct domain *d, u32 port)
 {

@@ -15,10 +15,7 @@
  */
 #include <hyp/frame-alloc.h>
 
-#include <hyp/arch.h>
 #include <hyp/domain.h>
-#include <hyp/lock.h>
-#include <hyp/page.h>
 
 #define ORDERS		(FRAME_ORDER_MAX + 1)
 #define ZONE_SHIFT	(32 - PAGE_SHIFT)

@@ -7,8 +7,6 @@
 
 #include <hyp/domain.h>
 #include <hyp/lib.h>
-#include <hyp/page.h>
-#include <hyp/priv.h>
 
 /* One end of a copy, held until it is released. */
 struct end {

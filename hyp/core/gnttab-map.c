@@ -13,12 +13,9 @@
  */
 #include <hyp/gnttab-entry.h>
 
-#include <hyp/arch.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/hypercall.h>
-#include <hyp/mmu.h>
-#include <hyp/priv.h>
 
 #include <asm/pte.h>
 

@@ -15,9 +15,7 @@
 
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
-#include <hyp/guest.h>
 #include <hyp/hypercall.h>
-#include <hyp/page.h>
 
 static struct grant_entry_v1 *shared_entry(const struct domain *d, u32 ref)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Range checks in front of the machine's copies to and from a guest. */
 #include <hyp/arch.h>
-#include <hyp/guest.h>
+#include <hyp/hypercall.h>
 
 #include <asm/layout.h>
 

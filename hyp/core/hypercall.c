@@ -6,7 +6,6 @@
 #include <stdarg.h>
 
 #include <hyp/domain.h>
-#include <hyp/guest.h>
 #include <hyp/hypercall.h>
 #include <hyp/lib.h>
 #include <hyp/printk.h>

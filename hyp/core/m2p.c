@@ -6,7 +6,6 @@
 #include <hyp/memory.h>
 
 #include <hyp/domain.h>
-#include <hyp/page.h>
 
 #include <asm/hyp-map.h>
 

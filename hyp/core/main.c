@@ -2,11 +2,9 @@
 /* The machine is up: start the control domain. */
 #include <hyp/arch.h>
 
-#include <hyp/dom0.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/printk.h>
-#include <hyp/vtime.h>
 
 void hyp_main(void)
 {

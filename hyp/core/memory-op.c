@@ -9,14 +9,9 @@
 #include <xen/grant_table.h>
 #include <xen/memory.h>
 
-#include <hyp/arch.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
-#include <hyp/gnttab.h>
-#include <hyp/guest.h>
 #include <hyp/hypercall.h>
-#include <hyp/page.h>
-#include <hyp/priv.h>
 
 #define CMD_BITS	6
 #define CMD_MASK	((1u << CMD_BITS) - 1)

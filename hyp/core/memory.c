@@ -14,8 +14,6 @@
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/hypercall.h>
-#include <hyp/mmu.h>
-#include <hyp/page.h>
 
 #define UNLISTED	(~0U)
 #define RELINQUISH_STEP	512

@@ -6,14 +6,11 @@
  */
 #include <hyp/mmu.h>
 
-#include <hyp/arch.h>
 #include <hyp/desc.h>
 #include <hyp/domain.h>
 #include <hyp/hypercall.h>
 #include <hyp/lib.h>
 #include <hyp/mmu-batch.h>
-#include <hyp/page.h>
-#include <hyp/priv.h>
 
 /* ---- Pins ---- */
 

@@ -14,12 +14,9 @@
  */
 #include <hyp/mmu.h>
 
-#include <hyp/arch.h>
 #include <hyp/domain.h>
-#include <hyp/guest.h>
 #include <hyp/hypercall.h>
 #include <hyp/mmu-batch.h>
-#include <hyp/priv.h>
 #include <hyp/pt-entry.h>
 
 void mmu_domain_init(struct domain *d)

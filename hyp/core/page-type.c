@@ -19,13 +19,11 @@
  */
 #include <hyp/page.h>
 
-#include <hyp/arch.h>
 #include <hyp/desc.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/hypercall.h>
 #include <hyp/lib.h>
-#include <hyp/mmu.h>
 #include <hyp/printk.h>
 #include <hyp/pt-check.h>
 #include <hyp/pt-entry.h>

@@ -5,10 +5,8 @@
  */
 #include <hyp/page.h>
 
-#include <hyp/arch.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
-#include <hyp/memory.h>
 
 mfn_t page_mfn_end;
 

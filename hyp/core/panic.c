@@ -3,10 +3,9 @@
  * The end: says why, shows registers and the calls that led here, stops the
  * other CPUs and the machine.  Uses no lock and no memory but its stack.
  */
-#include <hyp/panic.h>
+#include <hyp/printk.h>
 
 #include <hyp/arch.h>
-#include <hyp/console.h>
 #include <hyp/cpu.h>
 #include <hyp/lib.h>
 #include <hyp/param.h>

@@ -10,11 +10,7 @@
 
 #include <xen/physdev.h>
 
-#include <hyp/arch.h>
 #include <hyp/domain.h>
-#include <hyp/guest.h>
-#include <hyp/lock.h>
-#include <hyp/priv.h>
 
 #include <asm/irq.h>
 

@@ -4,11 +4,7 @@
 
 #include <xen/platform.h>
 
-#include <hyp/arch.h>
 #include <hyp/domain.h>
-#include <hyp/guest.h>
-#include <hyp/priv.h>
-#include <hyp/vtime.h>
 
 #define NS 1000000000ULL
 #define MAX_SECONDS (1ULL << 34)	/* keeps the sum in 64 bits */

@@ -7,11 +7,8 @@
  */
 #include <hyp/printk.h>
 
-#include <hyp/arch.h>
-#include <hyp/console.h>
 #include <hyp/domain.h>
 #include <hyp/lib.h>
-#include <hyp/lock.h>
 #include <hyp/param.h>
 
 #define LOG_SIZE	(32 * 1024)

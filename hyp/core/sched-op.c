@@ -9,9 +9,7 @@
 
 #include <xen/sched.h>
 
-#include <hyp/arch.h>
 #include <hyp/domain.h>
-#include <hyp/guest.h>
 
 #define POLL_PORTS_MAX 128
 

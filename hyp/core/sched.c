@@ -20,8 +20,7 @@
  */
 #include <hyp/sched.h>
 
-#include <hyp/arch.h>
-#include <hyp/console.h>
+#include <hyp/printk.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
 

@@ -4,15 +4,11 @@
 
 #include <xen/sysctl.h>
 
-#include <hyp/bitmap.h>
 #include <hyp/cpu-policy.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
-#include <hyp/guest.h>
 #include <hyp/lib.h>
-#include <hyp/page.h>
 #include <hyp/printk.h>
-#include <hyp/priv.h>
 
 _Static_assert(sizeof(struct xen_sysctl) == 136, "ABI");
 _Static_assert(sizeof(struct xen_sysctl_physinfo) == 112, "ABI");

@@ -4,7 +4,6 @@
 
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
-#include <hyp/guest.h>
 
 #include <xen/sched.h>
 

@@ -10,10 +10,8 @@
  */
 #include <hyp/domain.h>
 
-#include <hyp/arch.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/lib.h>
-#include <hyp/page.h>
 
 /* For vCPUs above the first 32 that have not registered: nobody reads it. */
 static struct vcpu_info nowhere;

@@ -8,10 +8,8 @@
 #include <xen/version.h>
 
 #include <hyp/domain.h>
-#include <hyp/guest.h>
 #include <hyp/lib.h>
 #include <hyp/param.h>
-#include <hyp/priv.h>
 
 #include <asm/layout.h>
 

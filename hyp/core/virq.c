@@ -7,7 +7,6 @@
  */
 #include <hyp/evtchn-port.h>
 
-#include <hyp/arch.h>
 #include <hyp/domain.h>
 
 static struct lock handler_lock = LOCK_INIT(RANK_VIRQ);

@@ -13,11 +13,9 @@
  */
 #include <hyp/vtime.h>
 
-#include <hyp/arch.h>
 #include <hyp/domain.h>
-#include <hyp/guest.h>
+#include <hyp/hypercall.h>
 #include <hyp/lib.h>
-#include <hyp/page.h>
 
 #include <asm/pte.h>
 

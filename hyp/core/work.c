@@ -5,9 +5,8 @@
  * not lost but found by the next look.
  */
 #include <hyp/arch.h>
-#include <hyp/console.h>
-#include <hyp/cpu.h>
 #include <hyp/printk.h>
+#include <hyp/cpu.h>
 
 void cpu_post_work(struct cpu *c, enum cpu_work_bit bit)
 {

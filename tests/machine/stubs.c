@@ -11,7 +11,6 @@
 
 #include <hyp/desc.h>
 #include <hyp/hypercall.h>
-#include <hyp/panic.h>
 #include <hyp/printk.h>
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"

@@ -4,9 +4,8 @@
 
 #include <CUnit/CUnit.h>
 
-#include <hyp/console.h>
-#include <hyp/param.h>
 #include <hyp/printk.h>
+#include <hyp/param.h>
 
 #include "machine.h"
 

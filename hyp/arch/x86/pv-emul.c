@@ -4,7 +4,7 @@
  * #GP (CPUID with its prefix as #UD).  What we do not know, or may not be
  * done, stays the exception that it was.
  */
-#include <hyp/priv.h>
+#include <hyp/domain.h>
 
 #include <asm/pv-decode.h>
 #include <asm/pv.h>

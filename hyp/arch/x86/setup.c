@@ -7,7 +7,7 @@
  *	own stack, final tables		frame table, allocator, ACPI, APIC,
  *					clock, other CPUs
  */
-#include <hyp/console.h>
+#include <hyp/printk.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/page.h>
 

@@ -4,15 +4,10 @@
  * core.  hyp/arch/x86 stands behind it in the hypervisor, tests/machine in
  * the tests.
  */
-#ifndef HYP_ARCH_H
-#define HYP_ARCH_H
+#pragma once
 
 #include <hyp/cpu.h>
 #include <hyp/types.h>
-
-struct domain;
-struct vcpu;
-struct vcpu_guest_context;
 
 /* ---- What core asks of the machine ---- */
 
@@ -139,5 +134,3 @@ void timer_interrupt(void);		/* the deadline passed: posts WORK_TIMER */
 void cpu_work(void);			/* before every return to a guest */
 void console_input(char c);
 void guest_irq(u32 pirq);		/* a bound line fired (masked or not) */
-
-#endif

@@ -4,8 +4,7 @@
  * says otherwise.  Built on the compiler's own, so the host's sanitisers
  * understand them.
  */
-#ifndef HYP_ATOMIC_H
-#define HYP_ATOMIC_H
+#pragma once
 
 #include <hyp/types.h>
 
@@ -48,5 +47,3 @@ static inline bool bit_test_and_clear(u64 *map, unsigned bit)
 	return atomic_fetch_and(&map[bit / 64], ~BIT(bit % 64)) &
 	       BIT(bit % 64);
 }
-
-#endif

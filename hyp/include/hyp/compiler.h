@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What we ask of the compiler beyond C11. */
-#ifndef HYP_COMPILER_H
-#define HYP_COMPILER_H
+#pragma once
 
 #define __packed	__attribute__((packed))
 #define __aligned(n)	__attribute__((aligned(n)))
@@ -30,5 +29,3 @@
 #define READ_ONCE(x)	(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 #define barrier()	__asm__ volatile("" ::: "memory")
-
-#endif

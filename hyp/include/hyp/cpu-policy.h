@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What guests see of the processor, in the forms that tools read. */
-#ifndef HYP_CPU_POLICY_H
-#define HYP_CPU_POLICY_H
+#pragma once
 
 #include <hyp/types.h>
 
@@ -16,5 +15,3 @@ void cpu_policy_features(u32 words[CPU_FEATURE_WORDS]);
  * -XEN_ENOBUFS, -XEN_EFAULT.
  */
 int cpu_policy_read(u64 leaves, u32 *nr_leaves, u64 msrs, u32 *nr_msrs);
-
-#endif

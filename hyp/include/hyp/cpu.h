@@ -6,8 +6,7 @@
  * idle loop.  cpu_post_work() sets a bit and, when the CPU is another one,
  * makes it look now (one IPI).
  */
-#ifndef HYP_CPU_H
-#define HYP_CPU_H
+#pragma once
 
 #include <hyp/atomic.h>
 #include <hyp/lock.h>
@@ -82,5 +81,3 @@ static inline struct vcpu *current_vcpu(void)
 {
 	return this_cpu()->current;
 }
-
-#endif

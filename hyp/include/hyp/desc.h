@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Segment descriptors that a guest may use, and its LDT. */
-#ifndef HYP_DESC_H
-#define HYP_DESC_H
+#pragma once
 
 #include <hyp/types.h>
-
-struct vcpu;
 
 /*
  * May this descriptor stand in a guest's table?  Raises its privilege level
@@ -23,5 +20,3 @@ bool desc_page_fix(u64 *slots);
  * use, and then mmu.lock is taken).
  */
 int pv_set_ldt(struct vcpu *v, u64 base, u32 entries);
-
-#endif

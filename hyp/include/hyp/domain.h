@@ -7,22 +7,19 @@
  *       g gnttab.lock; s run-queue lock of the vCPU's CPU; o only the CPU
  *       that runs the vCPU, or anyone while it is paused.
  */
-#ifndef HYP_DOMAIN_H
-#define HYP_DOMAIN_H
+#pragma once
 
 #include <hyp/types.h>
 
 #include <xen/vcpu.h>
 
-#include <hyp/cpu.h>
+#include <hyp/arch.h>
 #include <hyp/evtchn.h>
 #include <hyp/gnttab.h>
-#include <hyp/list.h>
-#include <hyp/lock.h>
 #include <hyp/memory.h>
 #include <hyp/mmu.h>
+#include <hyp/page.h>
 #include <hyp/sched.h>
-#include <hyp/timer.h>
 #include <hyp/vtime.h>
 
 #include <asm/arch-domain.h>
@@ -151,6 +148,13 @@ int domain_kill(struct domain *d);
 struct xen_domctl_getdomaininfo;
 void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 
+/*
+ * Builds the control domain: module 0 is its kernel (an ELF file with Xen
+ * notes), module 1 its initrd.  Sets dom0 and lets it run.  Panics with one
+ * sentence when there is no way to start it.  Boot CPU, once.
+ */
+void dom0_build(void);
+
 /* Guards changes of domains by domctl; RANK_DOMCTL. */
 extern struct lock domctl_lock;
 
@@ -164,4 +168,26 @@ static inline struct domain *current_domain(void)
 	return current_vcpu()->domain;
 }
 
-#endif
+/*
+ * May domain a do this (to domain b)?  The one place that decides.  Today: a
+ * domain may do everything to itself that is not privileged, and the control
+ * domain may control every domain.
+ */
+
+/* a may build, inspect and destroy b, and map b's frames. */
+static inline bool priv_control(const struct domain *a, const struct domain *b)
+{
+	return a->is_control || a == b;
+}
+
+/* a may ask for system-wide things (sysctl, platform_op, console). */
+static inline bool priv_system(const struct domain *a)
+{
+	return a->is_control;
+}
+
+/* a may use ports, interrupts and device memory. */
+static inline bool priv_hardware(const struct domain *a)
+{
+	return a->is_control;
+}

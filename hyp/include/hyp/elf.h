@@ -9,8 +9,7 @@
  * calls elf_parse_headers() with the first bytes, then elf_parse_notes() for
  * each note range that this named, then elf_finish().
  */
-#ifndef HYP_ELF_H
-#define HYP_ELF_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -92,5 +91,3 @@ const char *elf_finish(struct elf_image *e);
 
 /* All three for a file that is wholly in memory. */
 const char *elf_parse(const void *bytes, uint64_t size, struct elf_image *e);
-
-#endif

@@ -3,8 +3,7 @@
  * Inside the event-channel room: one port, and the two ways to make it
  * pending.  Only evtchn.c, evtchn-fifo.c and virq.c include this.
  */
-#ifndef HYP_EVTCHN_PORT_H
-#define HYP_EVTCHN_PORT_H
+#pragma once
 
 #include <hyp/evtchn.h>
 
@@ -51,5 +50,3 @@ long fifo_init_control(struct evtchn_init_control *op);
 long fifo_expand_array(const struct evtchn_expand_array *op);
 /* Back to 2-level; false: some port is open, close all first. */
 bool fifo_domain_exit(struct domain *d);
-
-#endif

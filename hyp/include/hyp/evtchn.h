@@ -5,16 +5,13 @@
  * its own, or a physical interrupt.  Delivery is 2-level or FIFO; a domain
  * starts with 2-level and may change once, by EVTCHNOP_init_control.
  */
-#ifndef HYP_EVTCHN_H
-#define HYP_EVTCHN_H
+#pragma once
 
 #include <hyp/lock.h>
 #include <hyp/types.h>
 
 #include <xen/event_channel.h>
 
-struct domain;
-struct vcpu;
 struct evtchn;
 struct evtchn_fifo;
 
@@ -53,10 +50,7 @@ bool evtchn_notify(struct domain *d, u32 port);
 bool evtchn_is_pending(struct domain *d, u32 port);
 bool evtchn_port_ok(struct domain *d, u32 port);
 
-
 /* A dying domain handles no global virtual interrupt any more. */
 void virq_forget_handler(struct domain *d);
 
 #define PIRQ_MAX	256
-
-#endif

@@ -4,8 +4,7 @@
  * are dirty until scrubbed; whoever needs zeroes says so and pays only for
  * frames that are still dirty.  Idle CPUs scrub.
  */
-#ifndef HYP_FRAME_ALLOC_H
-#define HYP_FRAME_ALLOC_H
+#pragma once
 
 #include <hyp/types.h>
 
@@ -25,7 +24,6 @@ void frame_alloc_add(mfn_t first, mfn_t end);
  */
 mfn_t frame_alloc(unsigned order, unsigned address_bits, enum frame_flags f);
 /* The same on behalf of d: eats up d's claim, and nobody else's. */
-struct domain;
 mfn_t frame_alloc_for(struct domain *d, unsigned order, unsigned address_bits,
 		      enum frame_flags f);
 void frame_free(mfn_t m, unsigned order);
@@ -54,5 +52,3 @@ bool frame_scrub_some(void);
  */
 void *heap_alloc(size_t size);
 void heap_free(void *p);
-
-#endif

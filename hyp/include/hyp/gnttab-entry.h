@@ -3,8 +3,7 @@
  * Inside the grant-table room: entries in use and the tracks of mappings.
  * Only gnttab.c, gnttab-map.c and gnttab-copy.c include this.
  */
-#ifndef HYP_GNTTAB_ENTRY_H
-#define HYP_GNTTAB_ENTRY_H
+#pragma once
 
 #include <hyp/gnttab.h>
 
@@ -65,5 +64,3 @@ void gnttab_unmap(struct gnttab_unmap_grant_ref *op, struct gnttab_batch *b);
 void gnttab_copy(struct gnttab_copy *op, struct gnttab_batch *b);
 /* Ends what gnttab_unmap() left over. */
 void gnttab_unmap_end(struct gnttab_batch *b);
-
-#endif

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Grant tables, version 1. */
-#ifndef HYP_GNTTAB_H
-#define HYP_GNTTAB_H
+#pragma once
 
 #include <hyp/lock.h>
 #include <hyp/types.h>
 
 #include <xen/grant_table.h>
 
-struct domain;
 struct gnttab_active;
 struct gnttab_track;
 
@@ -32,5 +30,3 @@ int gnttab_domain_release(struct domain *d);
 void gnttab_domain_exit(struct domain *d);
 /* Frame number idx of d's table, grown as needed (acquire_resource, setup). */
 int gnttab_frame(struct domain *d, u32 idx, mfn_t *m);
-
-#endif

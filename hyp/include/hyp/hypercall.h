@@ -8,12 +8,26 @@
  * describe what is left; the guest executes the same hypercall again after
  * its events were delivered, and sees nothing of it.
  */
-#ifndef HYP_HYPERCALL_H
-#define HYP_HYPERCALL_H
+#pragma once
 
 #include <hyp/types.h>
 
-struct vcpu;
+/*
+ * The memory of the guest that made the hypercall, by its virtual addresses.
+ * Each returns 0 or -XEN_EFAULT: an address in the hypervisor's range, or not
+ * mapped.  Read once, into private memory, then check.
+ */
+int copy_from_guest(void *to, u64 gva, size_t n) __must_check;
+int copy_to_guest(u64 gva, const void *from, size_t n) __must_check;
+int clear_guest(u64 gva, size_t n) __must_check;
+/* True when [gva, gva + n * size) lies outside the hypervisor and does not wrap. */
+bool guest_range_ok(u64 gva, u64 n, size_t size);
+
+/* The ABI's bitmaps.  Reads at most `bits` bits (a multiple of 64); what is
+ * missing is 0. */
+int bitmap_read(const struct xenctl_bitmap *from, u64 *to, u32 bits);
+/* Writes the first `bits` bits, as far as there is room; the rest gets 0. */
+int bitmap_write(const struct xenctl_bitmap *to, const u64 *from, u32 bits);
 
 /*
  * Time to rest?  True when other work waits for this CPU or the budget of
@@ -85,5 +99,3 @@ long do_event_channel_op(u64 cmd, u64 arg);
 long do_physdev_op(u64 cmd, u64 arg);
 long do_sysctl(u64 op);
 long do_domctl(u64 op);
-
-#endif

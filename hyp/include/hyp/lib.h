@@ -3,8 +3,7 @@
  * Helpers that need no machine, no lock and no global.  The memory and string
  * functions keep their C names, because the compiler calls them by itself.
  */
-#ifndef HYP_LIB_H
-#define HYP_LIB_H
+#pragma once
 
 #include <stdarg.h>
 
@@ -37,5 +36,3 @@ int hyp_snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
  * Returns false when there is no digit or the value does not fit.
  */
 bool str_to_u64(const char *s, const char **end, u64 *value);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A circular doubly linked list; an empty list points at itself. */
-#ifndef HYP_LIST_H
-#define HYP_LIST_H
+#pragma once
 
 #include <hyp/types.h>
 
@@ -40,5 +39,3 @@ static inline void list_del(struct list *n)
 #define list_first(l, t, m)	list_entry((l)->next, t, m)
 #define list_for_each(p, l) \
 	for ((p) = (l)->next; (p) != (l); (p) = (p)->next)
-
-#endif

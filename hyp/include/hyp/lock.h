@@ -12,8 +12,7 @@
  * A CPU takes locks in rising rank.  Two locks of one rank: lower domain id
  * first, through lock_pair().  Debug builds check ranks per CPU and panic.
  */
-#ifndef HYP_LOCK_H
-#define HYP_LOCK_H
+#pragma once
 
 #include <hyp/types.h>
 
@@ -52,5 +51,3 @@ void unlock(struct lock *l);
 /* Takes two locks of one rank in order of their ids; a == b is one lock. */
 void lock_pair(struct lock *a, struct lock *b);
 void unlock_pair(struct lock *a, struct lock *b);
-
-#endif

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A domain's memory: which frames it owns and how many it may. */
-#ifndef HYP_MEMORY_H
-#define HYP_MEMORY_H
+#pragma once
 
 #include <hyp/types.h>
 
 #include <asm/page.h>
-
-struct domain;
-struct page;
 
 struct domain_mem {
 	u64 tot_pages;		/* d: frames that count against max_pages */
@@ -71,5 +67,3 @@ void m2p_share(void);
 /* Teardown: gives back all frames of a dying domain; -XEN_ERESTART: go on later. */
 int memory_relinquish(struct domain *d);
 void memory_domain_exit(struct domain *d);
-
-#endif

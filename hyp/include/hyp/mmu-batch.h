@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What mmu.c and mmu-ext.c share. */
-#ifndef HYP_MMU_BATCH_H
-#define HYP_MMU_BATCH_H
+#pragma once
 
 #include <hyp/page.h>
 #include <hyp/types.h>
-
-struct domain;
 
 /* In a count: this call goes on where an earlier one rested. */
 #define MMU_UPDATE_PREEMPTED	0x80000000u
@@ -44,5 +41,3 @@ int mmu_flush(u64 va, u64 who);
 /* A reference and a table kind at once; mmu.lock; as page_type_get(). */
 int mmu_table_get(struct domain *d, mfn_t m, enum page_kind kind);
 void mmu_table_put(mfn_t m);
-
-#endif

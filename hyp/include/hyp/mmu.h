@@ -10,14 +10,10 @@
  * of tables.  So there is never more than one half-done tree, and nobody
  * changes tables around it.
  */
-#ifndef HYP_MMU_H
-#define HYP_MMU_H
+#pragma once
 
 #include <hyp/lock.h>
 #include <hyp/types.h>
-
-struct domain;
-struct vcpu;
 
 enum mmu_job_kind { MMU_JOB_NONE, MMU_JOB_VALIDATE, MMU_JOB_INVALIDATE };
 
@@ -89,5 +85,3 @@ int mmu_grant_set(struct vcpu *v, u64 addr, bool contains_pte, u64 pte,
 		  struct domain *owner);
 int mmu_grant_clear(struct vcpu *v, u64 addr, bool contains_pte, mfn_t m,
 		    bool readonly);
-
-#endif

@@ -10,16 +10,13 @@
  *
  * The type word: kind in bits 63:60, flags 59:56, count in 31:0.
  */
-#ifndef HYP_PAGE_H
-#define HYP_PAGE_H
+#pragma once
 
 #include <hyp/arch.h>
 #include <hyp/atomic.h>
 #include <hyp/types.h>
 
 #include <asm/page.h>
-
-struct domain;
 
 enum page_kind {
 	PGT_NONE,
@@ -211,5 +208,3 @@ static inline void page_writable_put(struct page *p, bool foreign)
  */
 struct page *page_alloc_shared(struct domain *d);
 void page_free_shared(struct page *p);
-
-#endif

@@ -4,8 +4,7 @@
  * kind and its help; docs/command-line.md lists them.  An unknown or
  * malformed option is named in the log and otherwise ignored.
  */
-#ifndef HYP_PARAM_H
-#define HYP_PARAM_H
+#pragma once
 
 #include <hyp/types.h>
 
@@ -28,5 +27,3 @@ extern struct params params;
 
 /* Parses a command line into params and logs what it does not understand. */
 void param_parse(const char *cmdline);
-
-#endif

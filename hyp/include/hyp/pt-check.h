@@ -3,8 +3,7 @@
  * Pure rules about the bits of page-table entries: what may stand in a table
  * of a level, and what the hypervisor adds.  They know no frames.
  */
-#ifndef HYP_PT_CHECK_H
-#define HYP_PT_CHECK_H
+#pragma once
 
 #include <hyp/types.h>
 
@@ -58,5 +57,3 @@ static inline u64 pt_cache_ram(u64 e)
 }
 
 u64 pt_cache_device(u64 e);
-
-#endif

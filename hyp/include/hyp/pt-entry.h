@@ -8,8 +8,7 @@
  *
  * An entry that stands in a table tells by itself which of these it holds.
  */
-#ifndef HYP_PT_ENTRY_H
-#define HYP_PT_ENTRY_H
+#pragma once
 
 #include <hyp/domain.h>
 #include <hyp/page.h>
@@ -73,5 +72,3 @@ static inline void pt_l1_put(const struct domain *d, u64 e)
 		page_writable_put(p, p->owner != d);
 	page_put(p);
 }
-
-#endif

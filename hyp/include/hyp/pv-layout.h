@@ -14,8 +14,7 @@
  * is mapped at INIT_P2M.  All of this is pure arithmetic; the hypervisor uses
  * it for the control domain and libctrl for guests.
  */
-#ifndef HYP_PV_LAYOUT_H
-#define HYP_PV_LAYOUT_H
+#pragma once
 
 #include <hyp/elf.h>
 
@@ -99,5 +98,3 @@ const char *pv_layout_plan(const struct elf_image *e,
 typedef uint64_t *pv_page_fn(void *ctx, uint64_t pfn);
 void pv_layout_write_tables(const struct pv_layout *l, const uint64_t *p2m,
 			    pv_page_fn *page, void *ctx);
-
-#endif

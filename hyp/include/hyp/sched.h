@@ -6,17 +6,13 @@
  * A vCPU is runnable when it is online, not blocked and not paused.  It is
  * running when it is some CPU's current.
  */
-#ifndef HYP_SCHED_H
-#define HYP_SCHED_H
+#pragma once
 
 #include <hyp/list.h>
 #include <hyp/lock.h>
 #include <hyp/types.h>
 
-struct cpu;
 struct cpumask;
-struct domain;
-struct vcpu;
 
 #define SCHED_WEIGHT_DEFAULT 256
 
@@ -68,5 +64,3 @@ void sched_set_weight(struct vcpu *v, u32 weight);
 /* Picks and switches; called with WORK_RESCHED from cpu_work().  Returns with
  * a runnable vCPU current; idles inside (scrubbing, halting) until then. */
 void sched_run(void);
-
-#endif

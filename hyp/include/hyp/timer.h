@@ -4,13 +4,10 @@
  * CPU from cpu_work(), never inside an interrupt, with no lock held.
  * Their links live in them, so setting one needs no memory and cannot fail.
  */
-#ifndef HYP_TIMER_H
-#define HYP_TIMER_H
+#pragma once
 
 #include <hyp/lock.h>
 #include <hyp/types.h>
-
-struct cpu;
 
 struct timer {
 	u64 deadline;		/* t: ns since boot */
@@ -39,5 +36,3 @@ void timer_cancel(struct timer *t);
 void timer_migrate(struct timer *t);
 /* Runs what has expired on this CPU and arms the hardware; cpu_work(). */
 void timer_run(void);
-
-#endif

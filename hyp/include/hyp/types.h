@@ -8,8 +8,7 @@
  *
  * Errors are the ABI's own: XEN_EINVAL and friends of <xen/errno.h>, negated.
  */
-#ifndef HYP_TYPES_H
-#define HYP_TYPES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +28,12 @@ typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
 
+struct cpu;
+struct domain;
+struct page;
+struct vcpu;
+struct vcpu_guest_context;
+
 typedef u64 mfn_t;	/* machine frame number */
 typedef u64 pfn_t;	/* a guest's pseudo-physical frame number */
 typedef u64 paddr_t;	/* machine address, bytes */
@@ -41,5 +46,3 @@ typedef u64 paddr_t;	/* machine address, bytes */
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	4096UL
 #define PAGE_MASK	(~(PAGE_SIZE - 1))
-
-#endif

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Time as guests see it: pvclock pages, wall clock, one-shot timers, runstate. */
-#ifndef HYP_VTIME_H
-#define HYP_VTIME_H
+#pragma once
 
 #include <hyp/timer.h>
 #include <hyp/types.h>
 
 #include <xen/vcpu.h>
-
-struct domain;
-struct page;
-struct vcpu;
 
 struct domain_time {
 	s64 offset_seconds;	/* d: settimeoffset */
@@ -65,5 +60,3 @@ long vtime_stop_singleshot(struct vcpu *v);
 long vtime_set_periodic(struct vcpu *v, u64 period_ns);
 /* a is one of v's two areas; gva 0 takes it back.  -XEN_EFAULT, -XEN_EINVAL. */
 long vtime_set_area(struct vcpu *v, struct guest_area *a, u64 gva);
-
-#endif

@@ -8,7 +8,6 @@
 
 #include <hyp/arch.h>
 #include <hyp/domain.h>
-#include <hyp/guest.h>
 #include <hyp/hypercall.h>
 #include <hyp/lib.h>
 #include <hyp/page.h>
