@@ -571,6 +571,12 @@ static int gather(struct ctrl_store *s)
 	return 0;
 }
 
+bool ctrl_store_pending(struct ctrl_store *s)
+{
+	/* What broke is told by ctrl_store_event(). */
+	return gather(s) || s->first;
+}
+
 int ctrl_store_event(struct ctrl_store *s, const char **path,
 		     const char **token)
 {

@@ -345,6 +345,8 @@ void device_forget_nodes(struct device *d)
 		ctrl_batch_rm(b, path);
 	ctrl_batch_run(b, false);
 	ctrl_batch_free(b);
+	/* The thread may be asleep: events that came with the answers are its. */
+	devices_wake();
 }
 
 /* ---- Speaking with the back-end ---- */
@@ -761,7 +763,7 @@ static void store_events(void)
 	struct device *d;
 	int rc = 1;
 
-	for (int i = 0; store && rc > 0 && i < WATCHES_AT_ONCE; i++) {
+	for (int i = 0; rc > 0 && i < WATCHES_AT_ONCE; i++) {
 		rc = ctrl_store_event(store, &path, &token);
 		if (rc > 0 && (d = find_token(token))) {
 			d->dirty = true;
@@ -893,12 +895,16 @@ static void *devices_main(void *arg)
 			if (p == &wake_fd && read(wake_fd, &count,
 						  sizeof(count)) > 0)
 				continue;
-			else if (p == &store)
-				store_events();
-			else if (p != &wake_fd)
+			else if (p != &wake_fd && p != &store)
 				device_event(p);
 		}
+		/* Asked always: what came in with the answer to a request of
+		 * ours does not make the connection readable. */
+		if (store)
+			store_events();
 		timeout = devices_round();
+		if (store && ctrl_store_pending(store))
+			timeout = 0;
 	}
 	pthread_mutex_unlock(&devices_lock);
 	return NULL;

@@ -257,7 +257,10 @@ int ctrl_grant_copy(int fd, struct ctrl_grant_copy *copies, size_t n);
  */
 int ctrl_store_open(const char *path, struct ctrl_store **out);
 void ctrl_store_close(struct ctrl_store *s);
-/* For poll(); readable means: call ctrl_store_event() until it gives 0. */
+/*
+ * For poll(); readable means: call ctrl_store_event() until it gives 0.  Not
+ * readable does not mean that there is none: see ctrl_store_pending().
+ */
 int ctrl_store_fd(const struct ctrl_store *s);
 /* The store connection of a handle, opened on first use; NULL on failure. */
 struct ctrl_store *ctrl_store(struct ctrl *c);
@@ -302,6 +305,12 @@ int ctrl_store_unwatch(struct ctrl_store *s, const char *path,
  */
 int ctrl_store_event(struct ctrl_store *s, const char **path,
 		     const char **token);
+/*
+ * Is an event kept?  Whoever sends requests on a connection whose events it
+ * also waits for asks this before it waits: what came in with an answer is no
+ * more to be polled for.
+ */
+bool ctrl_store_pending(struct ctrl_store *s);
 
 /*
  * A batch: requests that are collected, sent together, and answered

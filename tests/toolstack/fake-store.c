@@ -142,6 +142,18 @@ static void fire(struct ctrl_store *s, const char *path, const char *token)
 		abort();
 }
 
+/*
+ * A request has its answer.  Events that came before it were read with it, as
+ * on a real connection: they are kept, and nothing is left to be polled for.
+ */
+static void answered(struct ctrl_store *s)
+{
+	uint64_t n;
+
+	if (s && read(s->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		abort();
+}
+
 static void fire_all(const char *path)
 {
 	for (size_t i = 0; i < WATCHES; i++) {
@@ -353,6 +365,7 @@ int ctrl_store_watch(struct ctrl_store *s, const char *path,
 			fire(s, path, token);
 		break;
 	}
+	answered(s);
 	pthread_mutex_unlock(&lock);
 	return 0;
 }
@@ -368,15 +381,25 @@ int ctrl_store_unwatch(struct ctrl_store *s, const char *path,
 		    !strcmp(w->token, token))
 			w->owner = NULL;
 	}
+	answered(s);
 	pthread_mutex_unlock(&lock);
 	return 0;
+}
+
+bool ctrl_store_pending(struct ctrl_store *s)
+{
+	bool pending;
+
+	pthread_mutex_lock(&lock);
+	pending = s->count;
+	pthread_mutex_unlock(&lock);
+	return pending;
 }
 
 int ctrl_store_event(struct ctrl_store *s, const char **path,
 		     const char **token)
 {
 	static __thread struct event shown;
-	uint64_t n;
 	int found = 0;
 
 	pthread_mutex_lock(&lock);
@@ -388,8 +411,7 @@ int ctrl_store_event(struct ctrl_store *s, const char **path,
 		*token = shown.token;
 		found = 1;
 	}
-	if (!s->count && read(s->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
-		abort();
+	answered(s);
 	pthread_mutex_unlock(&lock);
 	return found;
 }
@@ -400,7 +422,7 @@ int ctrl_store_read_into(struct ctrl_store *s, uint32_t tx, const char *path,
 	struct node *n;
 	int rc = -ENOENT;
 
-	(void)s, (void)tx;
+	(void)tx;
 	if (down())
 		return -ECONNRESET;
 	pthread_mutex_lock(&lock);
@@ -409,6 +431,7 @@ int ctrl_store_read_into(struct ctrl_store *s, uint32_t tx, const char *path,
 		rc = snprintf(buf, size, "%s", n->value);
 	else if (strstr(path, "/control/"))
 		rc = snprintf(buf, size, "1");
+	answered(s);
 	pthread_mutex_unlock(&lock);
 	return rc;
 }
@@ -419,7 +442,7 @@ int ctrl_store_list(struct ctrl_store *s, uint32_t tx, const char *path,
 	size_t n = strlen(path), at = 0;
 	int count = 0;
 
-	(void)s, (void)tx;
+	(void)tx;
 	if (down())
 		return -ECONNRESET;
 	*names = calloc(1, 65536);
@@ -432,6 +455,7 @@ int ctrl_store_list(struct ctrl_store *s, uint32_t tx, const char *path,
 		at += (size_t)sprintf(*names + at, "%s", p + n + 1) + 1;
 		count++;
 	}
+	answered(s);
 	pthread_mutex_unlock(&lock);
 	*len = at;
 	return count;
@@ -526,6 +550,7 @@ int ctrl_batch_run(struct ctrl_batch *b, bool atomic)
 		free(b->ops[i].value);
 	b->count = 0;
 	save();
+	answered(b->s);
 	pthread_mutex_unlock(&lock);
 	return 0;
 }
