@@ -274,33 +274,6 @@ static void write_tables(struct plan *p)
 		   p->layout.nr_pages * sizeof(u64));
 }
 
-static void describe_screen(struct dom0_vga_console_info *v)
-{
-	if (boot_info.fb.type == XEN_VGATYPE_TEXT_MODE_3 ||
-	    boot_info.fb.type == 0xff) {
-		v->video_type = XEN_VGATYPE_TEXT_MODE_3;
-		v->u.text_mode_3.font_height = 16;
-		v->u.text_mode_3.rows = 25;
-		v->u.text_mode_3.columns = 80;
-		return;
-	}
-	v->video_type = boot_info.fb.type;
-	v->u.vesa_lfb.width = boot_info.fb.width;
-	v->u.vesa_lfb.height = boot_info.fb.height;
-	v->u.vesa_lfb.bytes_per_line = boot_info.fb.pitch;
-	v->u.vesa_lfb.bits_per_pixel = boot_info.fb.bpp;
-	v->u.vesa_lfb.lfb_base = boot_info.fb.addr;
-	v->u.vesa_lfb.ext_lfb_base = boot_info.fb.addr >> 32;
-	v->u.vesa_lfb.lfb_size =
-		DIV_UP((u64)boot_info.fb.pitch * boot_info.fb.height, 65536);
-	v->u.vesa_lfb.red_pos = boot_info.fb.red_pos;
-	v->u.vesa_lfb.red_size = boot_info.fb.red_size;
-	v->u.vesa_lfb.green_pos = boot_info.fb.green_pos;
-	v->u.vesa_lfb.green_size = boot_info.fb.green_size;
-	v->u.vesa_lfb.blue_pos = boot_info.fb.blue_pos;
-	v->u.vesa_lfb.blue_size = boot_info.fb.blue_size;
-}
-
 /* pv-abi: start_info.  The frame is zero before. */
 static void write_start_info(const struct plan *p, const struct domain *d)
 {
@@ -329,7 +302,7 @@ static void write_start_info(const struct plan *p, const struct domain *d)
 		 sizeof(si->cmd_line));
 	si->console.dom0.info_off = sizeof(*si);
 	si->console.dom0.info_size = sizeof(struct dom0_vga_console_info);
-	describe_screen((struct dom0_vga_console_info *)(si + 1));
+	*(struct dom0_vga_console_info *)(si + 1) = boot_info.screen;
 }
 
 /* ---- Starting it ---- */

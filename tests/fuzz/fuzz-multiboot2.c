@@ -16,12 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct boot_info bi;
-	struct mb2_extra x;
 	uint32_t i;
 
-	if (multiboot2_parse(data, size, &bi, &x))
+	if (multiboot2_parse(data, size, &bi))
 		return 0;
-	PROMISE(x.size <= size);
+	PROMISE(bi.loader_size <= size);
 	PROMISE(strlen(bi.cmdline) < size);
 	PROMISE(bi.module_count <= BOOT_MODULES_MAX);
 	PROMISE(bi.range_count <= BOOT_RANGES_MAX);

@@ -11,7 +11,6 @@ CU_ErrorCode test_multiboot2_register(void);
 static u8 mbi[4096] __attribute__((aligned(8)));
 static u32 used;
 static struct boot_info bi;
-static struct mb2_extra extra;
 
 static void put32(u32 at, u32 v)
 {
@@ -78,7 +77,7 @@ static const char *parse(void)
 {
 	tag(0, 8);
 	put32(0, used);
-	return multiboot2_parse(mbi, sizeof(mbi), &bi, &extra);
+	return multiboot2_parse(mbi, sizeof(mbi), &bi);
 }
 
 static const struct range plain[] = {
@@ -101,8 +100,8 @@ static void a_usual_boot_is_read(void)
 	CU_ASSERT_EQUAL(bi.range_count, 3);
 	CU_ASSERT_EQUAL(bi.range[2].start, 0x100000);
 	CU_ASSERT_FALSE(bi.efi);
-	CU_ASSERT_EQUAL(bi.fb.type, 0xff);
-	CU_ASSERT_EQUAL(extra.size, used);
+	CU_ASSERT_EQUAL(bi.screen.video_type, XEN_VGATYPE_TEXT_MODE_3);
+	CU_ASSERT_EQUAL(bi.loader_size, used);
 }
 
 static void efi_is_noticed(void)
@@ -118,7 +117,7 @@ static void efi_is_noticed(void)
 	CU_ASSERT_PTR_NULL(parse());
 	CU_ASSERT_TRUE(bi.efi);
 	CU_ASSERT_EQUAL(bi.efi_system_table, 0x7f9ec018);
-	CU_ASSERT_PTR_NOT_NULL(extra.rsdp);
+	CU_ASSERT_PTR_NOT_NULL(bi.rsdp);
 }
 
 static void the_framebuffer_is_read(void)
@@ -128,7 +127,7 @@ static void the_framebuffer_is_read(void)
 	begin();
 	memory_map(plain, 3);
 	at = tag(8, 38);
-	put64(at + 8, 0x80000000);
+	put64(at + 8, 0x1280000000);
 	put32(at + 16, 3200);
 	put32(at + 20, 800);
 	put32(at + 24, 600);
@@ -136,10 +135,13 @@ static void the_framebuffer_is_read(void)
 	mbi[at + 29] = 1;
 	memcpy(mbi + at + 32, (u8[]){ 16, 8, 8, 8, 0, 8 }, 6);
 	CU_ASSERT_PTR_NULL(parse());
-	CU_ASSERT_EQUAL(bi.fb.type, XEN_VGATYPE_VESA_LFB);
-	CU_ASSERT_EQUAL(bi.fb.addr, 0x80000000);
-	CU_ASSERT_EQUAL(bi.fb.red_pos, 16);
-	CU_ASSERT_EQUAL(bi.fb.blue_size, 8);
+	CU_ASSERT_EQUAL(bi.screen.video_type, XEN_VGATYPE_VESA_LFB);
+	CU_ASSERT_EQUAL(bi.screen.u.vesa_lfb.lfb_base, 0x80000000);
+	CU_ASSERT_EQUAL(bi.screen.u.vesa_lfb.ext_lfb_base, 0x12);
+	CU_ASSERT_EQUAL(bi.screen.u.vesa_lfb.width, 800);
+	CU_ASSERT_EQUAL(bi.screen.u.vesa_lfb.lfb_size, 30);
+	CU_ASSERT_EQUAL(bi.screen.u.vesa_lfb.red_pos, 16);
+	CU_ASSERT_EQUAL(bi.screen.u.vesa_lfb.blue_size, 8);
 }
 
 static void ranges_stand_in_order(void)
@@ -176,7 +178,7 @@ static void damage_is_named(void)
 	begin();
 	memory_map(plain, 3);
 	put32(0, used);		/* no end tag */
-	CU_ASSERT_STRING_EQUAL(multiboot2_parse(mbi, sizeof(mbi), &bi, &extra),
+	CU_ASSERT_STRING_EQUAL(multiboot2_parse(mbi, sizeof(mbi), &bi),
 			       "the boot information has no end tag");
 	begin();
 	memory_map(plain, 3);
@@ -198,7 +200,7 @@ static void damage_is_named(void)
 	CU_ASSERT_STRING_EQUAL(parse(),
 		"the boot loader left EFI boot services running");
 	put32(0, 0xffffffff);
-	CU_ASSERT_STRING_EQUAL(multiboot2_parse(mbi, sizeof(mbi), &bi, &extra),
+	CU_ASSERT_STRING_EQUAL(multiboot2_parse(mbi, sizeof(mbi), &bi),
 		"the boot information has an impossible size");
 }
 

@@ -1,31 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the ACPI tables in memory and gives them to the parsers. */
-#include <asm/acpi.h>
-
-#include <hyp/lib.h>
-#include <hyp/printk.h>
+/*
+ * Finds the ACPI tables in memory and gives them to the parsers, while the
+ * boot tables show all memory that firmware puts them in.
+ */
+#include <asm/machine.h>
 
 #include <asm/bytes.h>
-#include <asm/hyp-map.h>
 
 #define TABLE_MAX	(64 * 1024)
-#define TABLES_MAX	256
+#define HEADER		36
 
 struct acpi_info acpi;
-static u8 table[TABLE_MAX];
 
-/* Copies the table at `at` and its length; false: it is damaged. */
-static bool read_table(paddr_t at, size_t *size)
+/* The table at `at` and its length; NULL: it is damaged. */
+static const u8 *find_table(paddr_t at, size_t *size)
 {
-	u8 head[8];
+	const u8 *p = boot_memory(at, HEADER);
 
-	if (!phys_read(head, at, sizeof(head)))
-		return false;
-	*size = get32(head + 4);
-	if (*size > sizeof(table) || !phys_read(table, at, *size) ||
-	    !acpi_table_ok(table, *size))
-		return false;
-	return true;
+	*size = p ? get32(p + 4) : 0;
+	if (!p || *size > TABLE_MAX || !boot_memory(at, *size) ||
+	    !acpi_table_ok(p, *size))
+		return NULL;
+	return p;
 }
 
 static void read_one(paddr_t at)
@@ -37,16 +33,15 @@ static void read_one(paddr_t at)
 		{ "APIC", acpi_parse_madt }, { "FACP", acpi_parse_fadt },
 		{ "HPET", acpi_parse_hpet },
 	};
-	size_t n;
-	char name[5];
+	const u8 *name = boot_memory(at, 4), *table;
 	unsigned i;
+	size_t n;
 
-	if (!phys_read(name, at, 4))
-		return;
-	for (i = 0; i < ARRAY_SIZE(known); i++) {
+	for (i = 0; name && i < ARRAY_SIZE(known); i++) {
 		if (memcmp(name, known[i].name, 4))
 			continue;
-		if (read_table(at, &n))
+		table = find_table(at, &n);
+		if (table)
 			known[i].parse(table, n, &acpi);
 		else
 			log_warn("ACPI: table %s at 0x%llx is damaged",
@@ -57,36 +52,24 @@ static void read_one(paddr_t at)
 /* The root table: an array of 4 or 8-byte addresses behind a header. */
 static bool read_root(paddr_t at, unsigned width)
 {
-	static u64 list[TABLES_MAX];
-	unsigned count, i;
+	const u8 *p, *entry;
 	size_t n;
 
-	if (!at || !read_table(at, &n))
+	p = find_table(at, &n);
+	if (!p)
 		return false;
-	count = MIN((n - 36) / width, (size_t)TABLES_MAX);
-	for (i = 0; i < count; i++) {
-		list[i] = 0;
-		memcpy(&list[i], table + 36 + i * width, width);
-	}
-	for (i = 0; i < count; i++)
-		read_one(list[i]);
+	for (entry = p + HEADER; entry + width <= p + n; entry += width)
+		read_one(width == 8 ? get64(entry) : get32(entry));
 	return true;
 }
 
-static bool read_rsdp(paddr_t at)
+void acpi_init(const u8 *rsdp)
 {
-	u8 rsdp[36];
 	u64 rsdt, xsdt;
 
-	if (!phys_read(rsdp, at, sizeof(rsdp)) ||
-	    !acpi_parse_rsdp(rsdp, sizeof(rsdp), &rsdt, &xsdt))
-		return false;
-	return read_root(xsdt, 8) || read_root(rsdt, 4);
-}
-
-void acpi_init(paddr_t rsdp)
-{
-	if (!rsdp || !read_rsdp(rsdp)) {
+	/* An old one is shorter, and says so before the rest is looked at. */
+	if (!rsdp || !acpi_parse_rsdp(rsdp, 36, &rsdt, &xsdt) ||
+	    !(read_root(xsdt, 8) || read_root(rsdt, 4))) {
 		log_warn("ACPI: no tables found: one CPU, no clock");
 		return;
 	}

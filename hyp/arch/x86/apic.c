@@ -80,7 +80,7 @@ void apic_init_bsp(void)
 	apic_paddr = msr & PTE_ADDR;
 	/* Once on, it can only be left through a reset of the APIC. */
 	apic_x2 = msr & BASE_X2 || cpu_features.x2apic;
-	window = iomap(apic_paddr, PAGE_SIZE, HYP_DEVICE);
+	window = iomap(apic_paddr, PAGE_SIZE);
 	apic_init_this();
 	log_info("APIC: %s, boot CPU has id %u", apic_x2 ? "x2APIC" : "xAPIC",
 		 apic_id());

@@ -76,7 +76,6 @@ _start32:
 1:	call	2f
 2:	pop	%ebp
 	sub	$OFFSET(2b), %ebp
-	lea	OFFSET(boot_stack_end)(%ebp), %esp
 
 	mov	$0x80000000, %eax
 	cpuid
@@ -100,7 +99,8 @@ _start32:
 	FILL	boot_l3_low, 4, 0x1000, OFFSET(boot_l2_low) + PTE_TABLE(%ebp)
 	FILL	boot_l2_low, 2048, 0x200000, PTE_LARGE
 
-	/* Long mode: PAE, EFER.LME, CR3, then paging. */
+	/* Long mode: PAE, EFER.LME, CR3, then paging.  All CPUs come here. */
+long_mode:
 	mov	$CR4_PAE, %eax
 	mov	%eax, %cr4
 	lea	OFFSET(boot_l4)(%ebp), %eax
@@ -112,6 +112,7 @@ _start32:
 	mov	$CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE, %eax
 	mov	%eax, %cr0
 
+	lea	OFFSET(boot_stack_end)(%ebp), %esp
 	lea	OFFSET(boot_gdt)(%ebp), %eax
 	mov	%eax, OFFSET(boot_gdt_low) + 2(%ebp)
 	lgdt	OFFSET(boot_gdt_low)(%ebp)
@@ -119,6 +120,15 @@ _start32:
 	push	$8
 	push	%eax
 	lret
+
+	/* Another CPU, from below; %ebp holds ap_entry. */
+	.global ap_start32
+ap_start32:
+	mov	$16, %eax
+	mov	%eax, %ds
+	mov	%eax, %ss
+	sub	$OFFSET(ap_start32), %ebp
+	jmp	long_mode
 
 no_multiboot:
 no_long_mode:
@@ -150,10 +160,14 @@ start_high:
 	xor	%ebp, %ebp
 	push	%rbp			/* the end of every stack trace */
 	push	%rbp
-	call	setup_bsp
+	call	*boot_main(%rip)
 	ud2
 
 	.section .data
+	.balign 8
+	.global boot_main
+boot_main:
+	.quad	setup_bsp
 	.balign 16
 	.global boot_gdt
 boot_gdt:
@@ -166,7 +180,35 @@ boot_gdt_end:
 boot_gdt_low:
 	.short boot_gdt_end - boot_gdt - 1
 	.long 0, 0
-	/* The boot CPU's first stack, with its struct stack_top. */
+
+	/*
+	 * Where another CPU begins: real mode, in a page below 1 MiB that smp.c
+	 * copies this to when it has filled in the two addresses.
+	 */
+	.balign 16
+	.global ap_start16, ap_end16, ap_gdt, ap_entry
+	.code16
+ap_start16:
+	cli
+	cld
+	mov	%cs, %ax
+	mov	%ax, %ds
+	lgdtl	gdt_pointer - ap_start16
+	mov	ap_entry - ap_start16, %ebp
+	mov	$CR0_PE, %eax
+	mov	%eax, %cr0
+	ljmpl	*(ap_entry - ap_start16)
+	.balign 8
+gdt_pointer:
+	.short	boot_gdt_end - boot_gdt - 1
+ap_gdt:	.long	0		/* where boot_gdt is */
+	.balign 8
+ap_entry:
+	.long	0		/* where ap_start32 is */
+	.short	24
+ap_end16:
+
+	/* Each CPU's first stack, with its struct stack_top. */
 	.section .bss.boot, "aw", @nobits
 	.balign STACK_SIZE
 	.global boot_stack

@@ -153,7 +153,6 @@ void desc_cpu_init(struct cpu *c)
 
 	if (c->id == 0)
 		fill_idt();
-	cpu_stack_top(c->id)->cpu = c;
 	make_gdt(c, area);
 	load_tables(area);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
@@ -169,15 +168,9 @@ void desc_cpu_init(struct cpu *c)
 
 void enter_guest(void)
 {
-	struct cpu *c = this_cpu();
-	struct stack_top *top = cpu_stack_top(c->id);
-
-	/* From the boot stack to the one that traps use. */
-	top->cpu = c;
-	atomic_fetch_or(&c->work, WORK_RESCHED);
-	__asm__ volatile("mov %0, %%rsp\n\t"
-			 "xor %%ebp, %%ebp\n\t"
-			 "jmp exit_to_guest" : : "r"(top) : "memory");
+	atomic_fetch_or(&this_cpu()->work, WORK_RESCHED);
+	__asm__ volatile("xor %%ebp, %%ebp\n\t"
+			 "jmp exit_to_guest" : : : "memory");
 	__builtin_unreachable();
 }
 

@@ -279,7 +279,7 @@ void hyp_map_cpu(unsigned id)
 
 static u64 iomap_next = IOMAP_START;
 
-void *iomap(paddr_t at, size_t size, u64 flags)
+void *iomap(paddr_t at, size_t size)
 {
 	const u64 offset = at & (PAGE_SIZE - 1);
 	const u64 pages = DIV_UP(offset + size, PAGE_SIZE);
@@ -288,35 +288,8 @@ void *iomap(paddr_t at, size_t size, u64 flags)
 	if (!size || at + size < at || (at + size) >> cpu_features.phys_bits ||
 	    pages > 65536 || va + (pages << PAGE_SHIFT) > IMAGE_START - HUGE)
 		return NULL;
-	map_range(va, at - offset, pages << PAGE_SHIFT, flags, 1);
+	map_range(va, at - offset, pages << PAGE_SHIFT, HYP_DEVICE, 1);
 	/* An unmapped page behind each. */
 	iomap_next += (pages + 1) << PAGE_SHIFT;
 	return (void *)(va + offset);
-}
-
-bool phys_read(void *to, paddr_t at, size_t n)
-{
-	static u64 window;
-	u8 *out = to;
-	u64 *e;
-	size_t part;
-
-	if (at + n < at || (at + n) >> cpu_features.phys_bits)
-		return false;
-	if (!window) {
-		window = iomap_next;
-		iomap_next += 2 * PAGE_SIZE;
-	}
-	e = hyp_map_entry(window);
-	for (; n; n -= part, at += part, out += part) {
-		const u64 offset = at & (PAGE_SIZE - 1);
-
-		part = MIN(n, PAGE_SIZE - offset);
-		*e = pte_make(at >> PAGE_SHIFT, HYP_RODATA);
-		invlpg(window);
-		memcpy(out, (void *)(window + offset), part);
-	}
-	*e = 0;
-	invlpg(window);
-	return true;
 }

@@ -72,7 +72,7 @@ static void ioapic_add(const struct acpi_ioapic *a)
 	struct ioapic *io = &ioapics[ioapic_count];
 	u32 i;
 
-	io->window = iomap(a->address, 0x20, HYP_DEVICE);
+	io->window = iomap(a->address, 0x20);
 	if (!io->window)
 		return;
 	io->address = a->address;

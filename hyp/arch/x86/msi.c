@@ -101,7 +101,7 @@ static void *table_map(mfn_t m)
 	if (i == TABLES_MAX)
 		return NULL;
 	tables[i].frame = m;
-	tables[i].at = iomap(m << PAGE_SHIFT, PAGE_SIZE, HYP_DEVICE);
+	tables[i].at = iomap(m << PAGE_SHIFT, PAGE_SIZE);
 	return tables[i].at;
 }
 

@@ -17,7 +17,6 @@ enum mb2_tag {
 };
 
 #define FB_TYPE_RGB	1
-#define FB_TYPE_TEXT	2
 
 /* A string that ends inside its tag, or "". */
 static const char *tag_string(const u8 *tag, u32 size, u32 at)
@@ -85,30 +84,27 @@ static const char *read_mmap(const u8 *tag, u32 size, struct boot_info *bi)
 	return error;
 }
 
+/* Address, bytes per line, size, bits, type, and where the colours are. */
 static void read_framebuffer(const u8 *tag, u32 size, struct boot_info *bi)
 {
-	if (size < 32)
+	struct dom0_vga_console_info *v = &bi->screen;
+
+	if (size < 38 || tag[29] != FB_TYPE_RGB)
 		return;
-	bi->fb.addr = get64(tag + 8);
-	bi->fb.pitch = get32(tag + 16);
-	bi->fb.width = get32(tag + 20);
-	bi->fb.height = get32(tag + 24);
-	bi->fb.bpp = tag[28];
-	if (tag[29] == FB_TYPE_TEXT) {
-		bi->fb.type = XEN_VGATYPE_TEXT_MODE_3;
-	} else if (tag[29] == FB_TYPE_RGB && size >= 38) {
-		bi->fb.type = XEN_VGATYPE_VESA_LFB;
-		bi->fb.red_pos = tag[32];
-		bi->fb.red_size = tag[33];
-		bi->fb.green_pos = tag[34];
-		bi->fb.green_size = tag[35];
-		bi->fb.blue_pos = tag[36];
-		bi->fb.blue_size = tag[37];
-	}
+	v->video_type = XEN_VGATYPE_VESA_LFB;
+	v->u.vesa_lfb.lfb_base = get32(tag + 8);
+	v->u.vesa_lfb.ext_lfb_base = get32(tag + 12);
+	v->u.vesa_lfb.bytes_per_line = get32(tag + 16);
+	v->u.vesa_lfb.width = get32(tag + 20);
+	v->u.vesa_lfb.height = get32(tag + 24);
+	v->u.vesa_lfb.bits_per_pixel = tag[28];
+	v->u.vesa_lfb.lfb_size =
+		DIV_UP((u64)get32(tag + 16) * get32(tag + 24), 65536);
+	memcpy(&v->u.vesa_lfb.red_pos, tag + 32, 6);
 }
 
 static const char *read_tag(const u8 *tag, u32 type, u32 size,
-			    struct boot_info *bi, struct mb2_extra *x)
+			    struct boot_info *bi)
 {
 	switch (type) {
 	case TAG_CMDLINE:
@@ -127,34 +123,35 @@ static const char *read_tag(const u8 *tag, u32 type, u32 size,
 		bi->efi = true;
 		break;
 	case TAG_EFI_BS:
-		x->boot_services = true;
-		break;
+		return "the boot loader left EFI boot services running";
 	case TAG_EFI_MMAP:
 		bi->efi = true;
 		break;
 	case TAG_RSDP_OLD:
-		if (size >= 8 + 20 && !x->rsdp)
-			x->rsdp = tag + 8;
+		if (size >= 8 + 20 && !bi->rsdp)
+			bi->rsdp = tag + 8;
 		break;
 	case TAG_RSDP_NEW:
 		if (size >= 8 + 36)
-			x->rsdp = tag + 8;
+			bi->rsdp = tag + 8;
 		break;
 	}
 	return NULL;
 }
 
 const char *multiboot2_parse(const void *mbi, size_t limit,
-			     struct boot_info *bi, struct mb2_extra *x)
+			     struct boot_info *bi)
 {
 	const u8 *p = mbi;
 	const char *error;
 	u32 total, at, type, size;
 
 	memset(bi, 0, sizeof(*bi));
-	memset(x, 0, sizeof(*x));
 	bi->cmdline = "";
-	bi->fb.type = 0xff;
+	bi->screen = (struct dom0_vga_console_info){
+		.video_type = XEN_VGATYPE_TEXT_MODE_3,
+		.u.text_mode_3 = { .font_height = 16, .rows = 25, .columns = 80 },
+	};
 	if (limit < 16)
 		return "the boot information is too short";
 	total = get32(p);
@@ -170,14 +167,12 @@ const char *multiboot2_parse(const void *mbi, size_t limit,
 			return "a boot information tag has an impossible size";
 		if (type == TAG_END)
 			break;
-		error = read_tag(p + at, type, size, bi, x);
+		error = read_tag(p + at, type, size, bi);
 		if (error)
 			return error;
 	}
-	x->size = total;
+	bi->loader_size = total;
 	if (!bi->range_count)
 		return "the boot loader gave no memory map";
-	if (x->boot_services)
-		return "the boot loader left EFI boot services running";
 	return NULL;
 }

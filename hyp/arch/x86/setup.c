@@ -11,15 +11,16 @@
 #include <hyp/frame-alloc.h>
 #include <hyp/page.h>
 
+#include <asm/bytes.h>
 #include <asm/machine.h>
 #include <asm/multiboot2.h>
 
-#define LOW_END		0x100000	/* real-mode memory: never allocated */
+#define LOW_END		0x100000UL	/* real-mode memory: never allocated */
+#define BOOT_REACH	(1ULL << 32)	/* what the boot tables show, see boot.S */
 #define MBI_MAX		0x1000000
 
 struct boot_info boot_info;
 paddr_t image_paddr;
-static struct { paddr_t start, end; } mbi_at;
 
 /* What was logged before the console was known. */
 static void log_replay(void)
@@ -46,39 +47,27 @@ static void show_map(void)
 	}
 }
 
-/* What lies in RAM and must stay: us, GRUB's tags, real-mode memory. */
-static void reserve_ours(void)
-{
-	boot_mem_reserve(0, LOW_END);
-	boot_mem_reserve(image_paddr, image_paddr + (_end - _start));
-	boot_mem_reserve(mbi_at.start, mbi_at.end);
-}
-
-static void find_memory(void)
+/* What lies in RAM and must stay: real-mode memory, us, GRUB's tags, modules. */
+static void find_memory(paddr_t mbi)
 {
 	u32 i;
 
 	boot_ram_each(boot_mem_add);
-	reserve_ours();
+	boot_mem_reserve(0, LOW_END);
+	boot_mem_reserve(image_paddr, image_paddr + (_end - _start));
+	boot_mem_reserve(mbi, mbi + boot_info.loader_size);
 	for (i = 0; i < boot_info.module_count; i++)
 		boot_mem_reserve(boot_info.module[i].start,
 				 boot_info.module[i].end);
 }
 
-static void release_modules(void)
-{
-	u32 i;
-
-	for (i = 0; i < boot_info.module_count; i++)
-		boot_mem_add(boot_info.module[i].start,
-			     boot_info.module[i].end);
-	reserve_ours();
-	boot_mem_hand_over();
-}
-
 void arch_boot_done(void)
 {
-	release_modules();
+	const struct boot_module *m = boot_info.module;
+
+	for (; m < boot_info.module + boot_info.module_count; m++)
+		frame_alloc_add(DIV_UP(MAX(m->start, LOW_END), PAGE_SIZE),
+				m->end >> PAGE_SHIFT);
 }
 
 void arch_run(void)
@@ -87,28 +76,31 @@ void arch_run(void)
 	enter_guest();
 }
 
+const u8 *boot_memory(paddr_t at, size_t n)
+{
+	return at && at < BOOT_REACH && n <= BOOT_REACH - at ?
+	       paddr_to_virt(at) : NULL;
+}
+
 /* The system table is the firmware's: read it once, believe its signature. */
 static void read_efi_table(void)
 {
 	struct efi_info *e = &boot_info.efi_info;
-	u8 t[120];
-	u64 sign, runtime;
+	const u8 *t = boot_memory(boot_info.efi_system_table, 120), *runtime;
 
-	if (!boot_info.efi_system_table ||
-	    !phys_read(t, boot_info.efi_system_table, sizeof(t)))
+	if (!t)
 		return;
-	memcpy(&sign, t, 8);
-	if (sign != 0x5453595320494249) {	/* "IBI SYST" */
+	if (get64(t) != 0x5453595320494249) {	/* "IBI SYST" */
 		log_warn("EFI: no system table at 0x%llx",
 			 (unsigned long long)boot_info.efi_system_table);
 		return;
 	}
-	memcpy(&e->revision, t + 8, 4);
-	memcpy(&e->table_count, t + 104, 4);
-	memcpy(&e->tables, t + 112, 8);
-	memcpy(&runtime, t + 88, 8);
-	if (phys_read(t, runtime, 12))
-		memcpy(&e->runtime_revision, t + 8, 4);
+	e->revision = get32(t + 8);
+	e->table_count = get32(t + 104);
+	e->tables = get64(t + 112);
+	runtime = boot_memory(get64(t + 88), 12);
+	if (runtime)
+		e->runtime_revision = get32(runtime + 8);
 }
 
 /* On this CPU's own stack, with the final tables. */
@@ -116,13 +108,10 @@ static void __noreturn setup_rest(void)
 {
 	struct cpu *c = cpu_get(0);
 
-	stack_top()->cpu = c;
 	page_init();
 	boot_mem_hand_over();
 	fpu_init();
 	desc_cpu_init(c);
-	read_efi_table();
-	acpi_init(boot_info.rsdp);
 	pic_disable();
 	apic_init_bsp();
 	c->arch.apic_id = apic_id();
@@ -136,23 +125,23 @@ static void __noreturn setup_rest(void)
 	hyp_main();
 }
 
-static void __noreturn move_to_own_stack(void)
+void run_on_own_stack(struct cpu *c, void (*f)(void))
 {
-	void *const top = cpu_stack_top(0);
+	struct stack_top *top = cpu_stack_top(c->id);
 
+	top->cpu = c;
 	/* Two zero words end every stack trace. */
 	__asm__ volatile("mov %0, %%rsp\n\t"
 			 "xor %%ebp, %%ebp\n\t"
 			 "push %%rbp\n\t"
 			 "push %%rbp\n\t"
 			 "call *%1\n\t"
-			 "ud2" : : "r"(top), "r"(setup_rest) : "memory");
+			 "ud2" : : "r"(top), "r"(f) : "memory");
 	__builtin_unreachable();
 }
 
 void setup_bsp(u32 magic, paddr_t mbi, paddr_t image)
 {
-	struct mb2_extra extra;
 	const char *wrong;
 
 	_Static_assert(sizeof(struct stack_top) <= 256,
@@ -161,8 +150,7 @@ void setup_bsp(u32 magic, paddr_t mbi, paddr_t image)
 	image_paddr = image;
 	wrong = magic != MB2_BOOT_MAGIC ?
 		"the boot loader does not speak multiboot2" :
-		multiboot2_parse(paddr_to_virt(mbi), MBI_MAX, &boot_info,
-				 &extra);
+		multiboot2_parse(paddr_to_virt(mbi), MBI_MAX, &boot_info);
 	if (wrong && !boot_info.cmdline)
 		boot_info.cmdline = "";
 	param_parse(boot_info.cmdline);
@@ -171,18 +159,15 @@ void setup_bsp(u32 magic, paddr_t mbi, paddr_t image)
 	log_info("Bulkhead " PACKAGE_VERSION);
 	if (wrong)
 		panic("cannot start: %s", wrong);
-	mbi_at.start = mbi;
-	mbi_at.end = mbi + extra.size;
-	if (extra.rsdp)
-		boot_info.rsdp = mbi + (extra.rsdp -
-					(const u8 *)paddr_to_virt(mbi));
 	log_info("started by multiboot2%s, image at 0x%llx, options \"%s\"",
 		 boot_info.efi ? " on EFI" : "", (unsigned long long)image,
 		 boot_info.cmdline);
 	show_map();
 	cpu_features_init();
 	cpu_init_this();
-	find_memory();
+	read_efi_table();
+	acpi_init(boot_info.rsdp);
+	find_memory(mbi);
 	hyp_map_init();
-	move_to_own_stack();
+	run_on_own_stack(cpu_get(0), setup_rest);
 }

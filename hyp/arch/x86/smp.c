@@ -14,10 +14,12 @@ static struct cpu cpus[MAX_CPUS];
 static bool may_run;		/* a: core is ready, run guests */
 static u64 boot_tsc;		/* a: the boot CPU's clock, for comparison */
 
-extern u8 trampoline_start[], trampoline_end[];
-extern u64 trampoline_cr3, trampoline_final_cr3, trampoline_stack;
-extern u32 trampoline_gdt;
-extern u64 boot_l4[], boot_gdt[];
+static struct cpu *starting;
+
+/* boot.S: where a CPU begins, and what it runs at last on the boot stack. */
+extern u8 ap_start16[], ap_start32[], ap_end16[], boot_gdt[];
+extern u32 ap_gdt, ap_entry;
+extern void (*boot_main)(void);
 
 struct cpu *cpu_get(unsigned id)
 {
@@ -31,12 +33,6 @@ static void find_low_page(paddr_t start, paddr_t end)
 	end = MIN(end, (paddr_t)LOW_MEMORY);
 	if (end > start + PAGE_SIZE)
 		low_page = MAX(low_page, end - PAGE_SIZE);
-}
-
-/* Where a variable of the trampoline is in the copy. */
-static void *in_copy(const void *var)
-{
-	return (u8 *)paddr_to_virt(low_page) + ((const u8 *)var - trampoline_start);
 }
 
 static paddr_t image_phys(const void *p)
@@ -57,14 +53,50 @@ static bool wait_online(struct cpu *c, u64 us)
 	return true;
 }
 
+/* All CPUs share one TSC, or time would jump when a vCPU moves. */
+static void compare_tsc(void)
+{
+	const u64 theirs = atomic_load(&boot_tsc);
+	const u64 mine = rdtsc();
+
+	if (mine < theirs) {
+		log_warn("CPU %u: its TSC is %llu cycles behind", this_cpu()->id,
+			 (unsigned long long)(theirs - mine));
+		if (theirs - mine > tsc_khz)
+			tsc_stable = false;
+	}
+}
+
+static void setup_ap(void)
+{
+	struct cpu *c = this_cpu();
+
+	apic_init_this();
+	desc_cpu_init(c);
+	compare_tsc();
+	sched_cpu_init(c);
+	timer_cpu_init(c);
+	atomic_store(&c->online, true);
+	while (!atomic_load(&may_run))
+		arch_poll();
+	enter_guest();
+}
+
+/* One CPU at a time is on the boot stack and the boot tables. */
+static void leave_boot_stack(void)
+{
+	cpu_init_this();
+	write_cr3(hyp_l4_mfn << PAGE_SHIFT);
+	run_on_own_stack(starting, setup_ap);
+}
+
 static bool start_cpu(struct cpu *c)
 {
-	memcpy(paddr_to_virt(low_page), trampoline_start,
-	       trampoline_end - trampoline_start);
-	*(u32 *)in_copy(&trampoline_gdt) = (u32)image_phys(boot_gdt);
-	*(u64 *)in_copy(&trampoline_cr3) = image_phys(boot_l4);
-	*(u64 *)in_copy(&trampoline_final_cr3) = hyp_l4_mfn << PAGE_SHIFT;
-	*(u64 *)in_copy(&trampoline_stack) = (u64)cpu_stack_top(c->id);
+	starting = c;
+	boot_main = leave_boot_stack;
+	ap_gdt = (u32)image_phys(boot_gdt);
+	ap_entry = (u32)image_phys(ap_start32);
+	memcpy(paddr_to_virt(low_page), ap_start16, ap_end16 - ap_start16);
 	memory_barrier();
 	apic_send(c->arch.apic_id, APIC_INIT);
 	delay_us(INIT_WAIT_US);
@@ -97,7 +129,6 @@ void smp_init(void)
 		c->arch.apic_id = acpi.cpu[i].apic_id;
 		c->arch.acpi_id = acpi.cpu[i].acpi_id;
 		hyp_map_cpu(c->id);
-		cpu_stack_top(c->id)->cpu = c;
 		/* It counts only when it is there: cpu_get() finds it. */
 		cpu_count++;
 		if (!start_cpu(c)) {
@@ -109,36 +140,6 @@ void smp_init(void)
 		}
 	}
 	log_info("%u of %u CPUs run", cpu_count, MAX(acpi.cpu_count, 1U));
-}
-
-/* All CPUs share one TSC, or time would jump when a vCPU moves. */
-static void compare_tsc(void)
-{
-	const u64 theirs = atomic_load(&boot_tsc);
-	const u64 mine = rdtsc();
-
-	if (mine < theirs) {
-		log_warn("CPU %u: its TSC is %llu cycles behind", this_cpu()->id,
-			 (unsigned long long)(theirs - mine));
-		if (theirs - mine > tsc_khz)
-			tsc_stable = false;
-	}
-}
-
-void setup_ap(void)
-{
-	struct cpu *c = this_cpu();
-
-	cpu_init_this();
-	apic_init_this();
-	desc_cpu_init(c);
-	compare_tsc();
-	sched_cpu_init(c);
-	timer_cpu_init(c);
-	atomic_store(&c->online, true);
-	while (!atomic_load(&may_run))
-		arch_poll();
-	enter_guest();
 }
 
 void smp_release(void)

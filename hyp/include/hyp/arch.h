@@ -115,16 +115,12 @@ struct boot_info {
 	u32 module_count;
 	struct boot_range range[BOOT_RANGES_MAX];	/* sorted, disjoint */
 	u32 range_count;
-	paddr_t rsdp;		/* 0: not told */
+	const u8 *rsdp;		/* a copy of it, 20 or 36 bytes; NULL: not told */
+	u32 loader_size;	/* bytes of what the boot loader told */
 	bool efi;
 	paddr_t efi_system_table;
 	struct efi_info efi_info;
-	struct {
-		u8 type;	/* XEN_VGATYPE_*: text mode 3 or LFB; 0xff none */
-		u64 addr;
-		u32 pitch, width, height, bpp;
-		u8 red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
-	} fb;
+	struct dom0_vga_console_info screen;	/* text mode unless told */
 };
 
 extern struct boot_info boot_info;

@@ -39,7 +39,8 @@ void acpi_parse_madt(const u8 *p, size_t n, struct acpi_info *a);
 void acpi_parse_fadt(const u8 *p, size_t n, struct acpi_info *a);
 void acpi_parse_hpet(const u8 *p, size_t n, struct acpi_info *a);
 
-/* Reads all tables, from the root pointer that the boot loader found. */
-void acpi_init(paddr_t rsdp);
+/* Reads all tables, from the root pointer that the boot loader found; on the
+ * boot tables. */
+void acpi_init(const u8 *rsdp);
 
 #endif

@@ -49,9 +49,7 @@ static inline u64 percpu_area(unsigned id)
 	return PERCPU_START + (u64)id * PERCPU_STRIDE;
 }
 
-/* Maps device memory or firmware tables for good.  Boot only; NULL: no room. */
-void *iomap(paddr_t at, size_t size, u64 flags);
-/* Reads n bytes of physical memory of any kind; false: out of reach. */
-bool phys_read(void *to, paddr_t at, size_t n);
+/* Maps device memory for good; NULL: no room. */
+void *iomap(paddr_t at, size_t size);
 
 #endif

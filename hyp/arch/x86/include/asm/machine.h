@@ -17,8 +17,10 @@
 
 /* setup.c: from boot.S, on the boot stack, with early tables. */
 void setup_bsp(u32 magic, paddr_t mbi, paddr_t image) __noreturn;
-/* From trampoline.S, on the CPU's own stack. */
-void setup_ap(void) __noreturn;
+/* n bytes of physical memory while the boot tables are used; NULL: out of reach. */
+const u8 *boot_memory(paddr_t at, size_t n);
+/* Leaves the boot stack, on the final tables, for f, which never returns. */
+void run_on_own_stack(struct cpu *c, void (*f)(void)) __noreturn;
 /* The image in physical memory. */
 extern paddr_t image_paddr;
 extern char _start[], _text_end[], _rodata_end[], _end[];

@@ -12,18 +12,11 @@ enum boot_range_type {
 	BOOT_RAM = 1, BOOT_RESERVED, BOOT_ACPI, BOOT_NVS, BOOT_UNUSABLE,
 };
 
-/* What only the parser's caller needs; pointers lead into the tags. */
-struct mb2_extra {
-	u32 size;		/* of the whole structure */
-	const u8 *rsdp;		/* a copy of it, 20 or 36 bytes; or NULL */
-	bool boot_services;
-};
-
 /*
  * Reads the structure of at most limit bytes at mbi.  NULL, or a sentence
- * that says what is wrong.  Strings of *bi point into mbi; bi->rsdp stays 0.
+ * that says what is wrong.  Pointers in *bi lead into mbi.
  */
 const char *multiboot2_parse(const void *mbi, size_t limit,
-			     struct boot_info *bi, struct mb2_extra *x);
+			     struct boot_info *bi);
 
 #endif
