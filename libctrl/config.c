@@ -933,7 +933,9 @@ static xmlNode *find_device(struct parse *p, xmlNode *devices,
 	return NULL;
 }
 
-static bool add_device(struct parse *p, xmlNode *devices, const char *text)
+/* At the end, or in the place of OLD, which goes. */
+static bool add_device(struct parse *p, xmlNode *devices, xmlNode *old,
+		       const char *text)
 {
 	xmlDoc *doc = doc_read(p, text, strlen(text));
 	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
@@ -942,19 +944,19 @@ static bool add_device(struct parse *p, xmlNode *devices, const char *text)
 	xmlFreeDoc(doc);
 	if (!copy)
 		return false;
+	if (old) {
+		xmlReplaceNode(old, copy);
+		xmlFreeNode(old);
+		return true;
+	}
 	xmlAddChild(devices, copy);
 	return xmlAddChild(devices, xmlNewText((const xmlChar *)"\n"));
 }
 
-static bool drop_device(struct parse *p, xmlNode *devices, const char *text)
+static void drop_device(xmlNode *old)
 {
-	xmlNode *n = find_device(p, devices, text);
-
-	if (!n)
-		return false;
-	xmlUnlinkNode(n);
-	xmlFreeNode(n);
-	return true;
+	xmlUnlinkNode(old);
+	xmlFreeNode(old);
 }
 
 char *guest_config_edit(const char *xml, size_t len, const char *add,
@@ -964,7 +966,7 @@ char *guest_config_edit(const char *xml, size_t len, const char *add,
 	struct parse p = { .report = &report, .file = "" };
 	xmlDoc *doc = doc_read(&p, xml, len);
 	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
-	xmlNode *devices = root ? child(root, "devices") : NULL;
+	xmlNode *devices = root ? child(root, "devices") : NULL, *old = NULL;
 	xmlChar *text = NULL;
 	char *out = NULL;
 	int size;
@@ -972,12 +974,45 @@ char *guest_config_edit(const char *xml, size_t len, const char *add,
 	if (root && !devices && !drop)
 		devices = xmlNewChild(root, NULL, (const xmlChar *)"devices",
 				      NULL);
-	if (devices && (!drop || drop_device(&p, devices, drop)) &&
-	    (!add || add_device(&p, devices, add)))
+	if (devices && drop)
+		old = find_device(&p, devices, drop);
+	if (old && !add)
+		drop_device(old);
+	if (devices && (!drop || old) &&
+	    (!add || add_device(&p, devices, old, add)))
 		xmlDocDumpMemoryEnc(doc, &text, &size, "UTF-8");
+	/* Lines keep their numbers: no declaration where there was none. */
 	if (text)
-		out = strdup((const char *)text);
+		out = strdup((const char *)text + (strncmp(xml, "<?xml", 5) ?
+			     strcspn((char *)text, "\n") + 1 : 0));
 	xmlFree(text);
+	xmlFreeDoc(doc);
+	guest_config_report_free(&report);
+	return out;
+}
+
+char *guest_nic_with_mac(const char *xml, const uint8_t mac[6])
+{
+	struct guest_config_report report = { 0 };
+	struct parse p = { .report = &report, .file = "" };
+	xmlDoc *doc = doc_read(&p, xml, strlen(xml));
+	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNode *n = root ? xmlNewDocNode(doc, NULL, (const xmlChar *)"mac",
+					  NULL) : NULL;
+	char text[18], *out = NULL;
+
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0],
+		 mac[1], mac[2], mac[3], mac[4], mac[5]);
+	if (n && xmlNewProp(n, (const xmlChar *)"address",
+			    (const xmlChar *)text)) {
+		if (root->children)
+			xmlAddPrevSibling(root->children, n);
+		else
+			xmlAddChild(root, n);
+		out = doc_element(&p, root);
+		n = NULL;
+	}
+	xmlFreeNode(n);
 	xmlFreeDoc(doc);
 	guest_config_report_free(&report);
 	return out;

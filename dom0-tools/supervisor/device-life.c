@@ -320,12 +320,18 @@ static bool mac_taken(const uint8_t *mac)
 	return false;
 }
 
-/* Held. */
-static void give_mac(struct device *d)
+/*
+ * Held.  An interface that names no address gets one here, and from then on
+ * it is what its XML says: after a reboot, among others, or in another place.
+ * *was is its XML before, malloc'ed, or NULL if nothing changed.
+ */
+static void give_mac(struct device *d, char **was)
 {
 	unsigned int attempt = 0;
 	uint8_t mac[6];
+	char *xml;
 
+	*was = NULL;
 	if (d->nic.mac_given)
 		return;
 	do
@@ -333,6 +339,24 @@ static void give_mac(struct device *d)
 	while (mac_taken(mac) && attempt < 64);
 	memcpy(d->nic.mac, mac, 6);
 	d->nic.mac_given = true;
+	xml = d->xml ? guest_nic_with_mac(d->xml, mac) : NULL;
+	if (!xml)
+		return;
+	*was = d->xml;
+	d->xml = xml;
+}
+
+/* The guest's document, with the address that was given in it. */
+static void tell_document(char **document, const char *was, const char *is)
+{
+	char *xml = was && *document ?
+		    guest_config_edit(*document, strlen(*document), is, was) :
+		    NULL;
+
+	if (!xml)
+		return;
+	free(*document);
+	*document = xml;
 }
 
 /* Takes the XML's strings over. */
@@ -398,12 +422,13 @@ const struct ctrl_create_devices *device_set_hooks(struct device_set *s)
 	return s ? &s->hooks : NULL;
 }
 
-int device_set_open(struct guest_config *config, struct device_set **out,
-		    char **why)
+int device_set_open(struct guest_config *config, char **document,
+		    struct device_set **out, char **why)
 {
 	size_t n = config->disk_count + config->nic_count;
 	struct device_set *s;
 	struct device *d;
+	char *was;
 	int rc = 0;
 
 	*out = NULL;
@@ -423,8 +448,12 @@ int device_set_open(struct guest_config *config, struct device_set **out,
 		if (!d)
 			break;
 		set_name(d, config);
-		if (d->kind == DEVICE_VIF)
-			give_mac(d);
+		if (d->kind == DEVICE_VIF) {
+			give_mac(d, &was);
+			if (document)
+				tell_document(document, was, d->xml);
+			free(was);
+		}
 		s->device[s->count++] = d;
 	}
 	pthread_mutex_unlock(&devices_lock);
@@ -630,6 +659,7 @@ static struct device *new_device(struct guest_config *config, uint16_t domid,
 {
 	bool is_disk = config->disk_count;
 	struct device *d;
+	char *was;
 
 	*rc = -EEXIST;
 	if (is_disk && device_find(domid, DEVICE_VBD, config->disks[0].vdev)) {
@@ -646,8 +676,10 @@ static struct device *new_device(struct guest_config *config, uint16_t domid,
 	d->domid = domid;
 	d->file = strdup(config->file);
 	snprintf(d->guest, sizeof(d->guest), "%s", guest);
-	if (!is_disk)
-		give_mac(d);
+	if (!is_disk) {
+		give_mac(d, &was);
+		free(was);
+	}
 	*rc = 0;
 	return d;
 }

@@ -166,9 +166,12 @@ struct device_set;
 /*
  * The devices of a guest in the making.  open() takes the disks and interfaces
  * out of CONFIG and opens what can be opened without a domain; -errno and *why.
+ * An interface without an address gets one, also in *DOCUMENT (malloc'ed), the
+ * XML that the guest is started again with, if that is wanted.
  * Then the hooks do their part while the domain is built; settle() ends it.
  */
-int device_set_open(struct guest_config *config, struct device_set **out,
+int device_set_open(struct guest_config *config, char **document,
+		    struct device_set **out,
 		    char **why);
 const struct ctrl_create_devices *device_set_hooks(struct device_set *s);
 /* The guest runs (OK), or is not: all is undone.  *why is the devices' own

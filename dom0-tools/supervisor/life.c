@@ -227,6 +227,7 @@ static int launch(struct worker *w, struct guest *g,
 	unsigned int scans = server_scans();
 	const char *reason;
 	struct ctrl *ctrl = worker_ctrl(w, &reason);
+	char *document;
 	int rc;
 
 	*why = NULL;
@@ -243,9 +244,18 @@ static int launch(struct worker *w, struct guest *g,
 		return refuse(why, rc, "guest \"%s\": its record cannot be written: %s",
 			      g->name, strerror(-rc));
 	/* A disk that cannot be had is known before there is a domain. */
-	rc = device_set_open(config, &devices, why);
-	if (rc < 0)
+	document = g->xml ? strdup(g->xml) : NULL;
+	rc = device_set_open(config, &document, &devices, why);
+	if (rc < 0) {
+		free(document);
 		return rc;
+	}
+	if (document) {
+		pthread_mutex_lock(&guests_lock);
+		guest_set(&g->xml, document);
+		pthread_mutex_unlock(&guests_lock);
+	}
+	free(document);
 	o.devices = device_set_hooks(devices);
 	rc = ctrl_guest_create(ctrl, config, &o);
 	if (rc < 0) {
@@ -274,7 +284,7 @@ static int launch(struct worker *w, struct guest *g,
 static int check_devices(struct guest_config *config, char **why)
 {
 	struct device_set *set;
-	int rc = device_set_open(config, &set, why);
+	int rc = device_set_open(config, NULL, &set, why);
 
 	device_set_settle(set, false, NULL);
 	return rc;

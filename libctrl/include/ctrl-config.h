@@ -252,11 +252,17 @@ char *guest_config_amend(const char *xml, size_t len, const char *name,
 
 /*
  * The same document with one device more (ADD, an element as in guest_disk.xml)
- * or without one (DROP, likewise); NULL is none.  malloc'ed, or NULL as above,
- * and when DROP is not there.
+ * or without one (DROP, likewise); NULL is none.  With both, ADD stands where
+ * DROP stood.  malloc'ed, or NULL as above, and when DROP is not there.
  */
 char *guest_config_edit(const char *xml, size_t len, const char *add,
 			const char *drop);
+
+/*
+ * An <interface> (as in guest_nic.xml) with this address, which it does not
+ * give; malloc'ed, or NULL as above.
+ */
+char *guest_nic_with_mac(const char *xml, const uint8_t mac[6]);
 
 const char *guest_action_name(enum guest_action action);
 

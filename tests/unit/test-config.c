@@ -220,6 +220,54 @@ static void an_amended_document_makes_the_same_guest(void)
 	CU_ASSERT_PTR_NULL(guest_config_amend("<x", 2, "a", uuid));
 }
 
+/* What the supervisor does with interfaces that name no address. */
+static void an_address_that_was_given_is_there_again(void)
+{
+	static const char xml[] =
+		"<domain type='xen'><name>t</name>"
+		"<memory unit='MiB'>8</memory><os><kernel>/k</kernel></os>\n"
+		"<devices>\n<interface type='network'>\n"
+		"<source network='default'/></interface>\n"
+		"<interface type='bridge'><source bridge='b'/></interface>\n"
+		"<interface type='ethernet'/></devices></domain>\n";
+	static const uint8_t mac[3][6] = {
+		{ 0, 0x16, 0x3e, 1, 2, 3 }, { 0, 0x16, 0x3e, 4, 5, 0xf6 },
+		{ 0, 0x16, 0x3e, 7, 8, 9 } };
+	struct guest_config *c = parse(xml), *d;
+	char *document = strdup(xml), *next, *nic[3];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_EQUAL_FATAL(c->nic_count, 3);
+	for (int i = 2; i >= 0; i--) {
+		nic[i] = guest_nic_with_mac(c->nics[i].xml, mac[i]);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(nic[i]);
+		next = guest_config_edit(document, strlen(document), nic[i],
+					 c->nics[i].xml);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(next);
+		free(document);
+		document = next;
+	}
+	d = parse(document);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(d);
+	CU_ASSERT_EQUAL_FATAL(d->nic_count, 3);
+	for (int i = 0; i < 3; i++) {
+		CU_ASSERT_TRUE(d->nics[i].mac_given);
+		CU_ASSERT(!memcmp(d->nics[i].mac, mac[i], 6));
+		CU_ASSERT_EQUAL(d->nics[i].type, c->nics[i].type);
+		CU_ASSERT_EQUAL(d->nics[i].line, c->nics[i].line);
+		/* What a detach will look for. */
+		CU_ASSERT_STRING_EQUAL(d->nics[i].xml, nic[i]);
+		free(nic[i]);
+	}
+	guest_config_free(c);
+	guest_config_free(d);
+	next = guest_config_edit(document, strlen(document), "<interface type='ethernet'/>",
+				 "<disk/>");
+	CU_ASSERT_PTR_NULL(next);
+	CU_ASSERT_PTR_NULL(guest_nic_with_mac("<interface", mac[0]));
+	free(document);
+}
+
 static void sizes_have_units(void)
 {
 	const char *why;
@@ -332,6 +380,7 @@ CU_ErrorCode test_config_register(void)
 		T(what_is_missing_gets_a_default),
 		T(everything_written_arrives),
 		T(an_amended_document_makes_the_same_guest),
+		T(an_address_that_was_given_is_there_again),
 		T(sizes_have_units),
 		T(cpusets_are_read_left_to_right),
 		T(disk_names_become_numbers),
