@@ -12,7 +12,8 @@ supervisor_SOURCES = dom0-tools/supervisor/main.c \
 	dom0-tools/supervisor/protocol.h dom0-tools/supervisor/guest.h \
 	dom0-tools/supervisor/policy.h dom0-tools/supervisor/hyplog.h \
 	dom0-tools/supervisor/journal.h \
-	dom0-tools/supervisor/sentence.c dom0-tools/supervisor/sentence.h
+	dom0-tools/supervisor/sentence.c dom0-tools/supervisor/sentence.h \
+	dom0-tools/supervisor/file.c dom0-tools/supervisor/file.h
 supervisor_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/dom0-tools \
 	-I$(top_srcdir)/libctrl $(JANSSON_CFLAGS) $(NFT_CFLAGS) -D_GNU_SOURCE \
 	-DPACKAGE_VERSION='"$(PACKAGE_VERSION)"' \
@@ -43,7 +44,7 @@ UNIT_TOOL_SRC += dom0-tools/supervisor/policy.c \
 	dom0-tools/supervisor/hyplog.c dom0-tools/supervisor/guest.c \
 	dom0-tools/supervisor/journal.c dom0-tools/supervisor/disk-source.c \
 	dom0-tools/supervisor/disk-server.c dom0-tools/supervisor/image-head.c \
-	dom0-tools/supervisor/sentence.c
+	dom0-tools/supervisor/sentence.c dom0-tools/supervisor/file.c
 
 include dom0-tools/supervisor/network.mk
 include dom0-tools/supervisor/device.mk

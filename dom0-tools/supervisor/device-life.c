@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "file.h"
 #include "journal.h"
 #include "sentence.h"
 
@@ -921,22 +922,6 @@ int device_resize(uint16_t domid, const char *name, uint64_t size, char **why)
 
 /* ---- Taking over ---- */
 
-static char *read_file(const char *path, size_t *len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *text = fd < 0 ? NULL : malloc(RECORD_MAX);
-	ssize_t n = text ? read(fd, text, RECORD_MAX) : -1;
-
-	if (fd >= 0)
-		close(fd);
-	if (n < 0) {
-		free(text);
-		return NULL;
-	}
-	*len = (size_t)n;
-	return text;
-}
-
 /* The XML element becomes a disk or an interface again. */
 static int read_element(struct device *d)
 {
@@ -988,7 +973,7 @@ static struct device *load_record(const char *name)
 	int rc;
 
 	snprintf(path, sizeof(path), RUN_DIR "/devices/%.255s", name);
-	text = read_file(path, &len);
+	text = file_read(AT_FDCWD, path, RECORD_MAX, &len);
 	rc = text ? device_record_parse(text, len, &read) : -EIO;
 	free(text);
 	if (!rc)

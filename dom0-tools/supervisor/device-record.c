@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "file.h"
 #include "journal.h"
 
 void device_path(const struct device *d, const char *folder, char out[108])
@@ -157,27 +158,6 @@ void device_fields_free(struct device *d)
 	d->front = d->nodes = d->wish = d->answer = NULL;
 }
 
-/* The whole record or none: under another name first. */
-static int write_file(const char *path, const char *text)
-{
-	char tmp[120];
-	size_t len = strlen(text);
-	int fd, rc = 0;
-
-	snprintf(tmp, sizeof(tmp), "%s.tmp", path);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, len) != (ssize_t)len)
-		rc = errno ? -errno : -EIO;
-	close(fd);
-	if (!rc && rename(tmp, path))
-		rc = -errno;
-	if (rc)
-		unlink(tmp);
-	return rc;
-}
-
 void device_record_save(const struct device *d)
 {
 	char path[108], title[160], *text = device_record_text(d);
@@ -185,7 +165,8 @@ void device_record_save(const struct device *d)
 
 	device_path(d, "devices", path);
 	if (text)
-		rc = write_file(path, text);
+		rc = file_write(AT_FDCWD, path, text, strlen(text), 0600,
+				FILE_WHOLE);
 	free(text);
 	if (rc)
 		journal_line("%s: its record cannot be written: %s",

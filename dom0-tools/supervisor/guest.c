@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
+#include "file.h"
 #include "guest.h"
 #include "journal.h"
 
@@ -198,35 +198,10 @@ static void record_path(const struct guest *g, char out[64])
 	}
 }
 
-/* Writes TEXT as PATH, whole or not at all. */
-static int file_write(const char *path, const char *text, bool fresh)
+static int write_record(const char *path, const char *text, bool fresh)
 {
-	char tmp[80];
-	size_t left = strlen(text);
-	int fd;
-
-	snprintf(tmp, sizeof(tmp), "%s%s", path, fresh ? "" : ".tmp");
-	fd = openat(folder_fd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-		    0600);
-	if (fd < 0)
-		return -errno;
-	while (left) {
-		ssize_t n = write(fd, text, left);
-
-		if (n < 0) {
-			int rc = -errno;
-
-			close(fd);
-			unlinkat(folder_fd, tmp, 0);
-			return rc;
-		}
-		text += n;
-		left -= (size_t)n;
-	}
-	close(fd);
-	if (!fresh && renameat(folder_fd, tmp, folder_fd, path))
-		return -errno;
-	return 0;
+	return file_write(folder_fd, path, text, strlen(text), 0600,
+			  fresh ? FILE_PLAIN : FILE_WHOLE);
 }
 
 static int record_write(const struct guest *g, bool fresh)
@@ -237,7 +212,7 @@ static int record_write(const struct guest *g, bool fresh)
 	if (!text)
 		return -ENOMEM;
 	record_path(g, path);
-	rc = file_write(path, text, fresh);
+	rc = write_record(path, text, fresh);
 	free(text);
 	return rc;
 }
@@ -429,7 +404,7 @@ void guest_bury_unfinished(struct guest *g, const char *reason,
 	text = guest_record_text(e);
 	epitaph_path(slot, path);
 	if (text)
-		file_write(path, text, false);
+		write_record(path, text, false);
 	free(text);
 }
 
@@ -451,27 +426,6 @@ const struct guest *guest_epitaph(const char *name_or_id)
 }
 
 /* ---- Taking over ---- */
-
-static char *file_read(const char *name, size_t *len)
-{
-	int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	char *text = NULL;
-	ssize_t n;
-
-	if (fd < 0)
-		return NULL;
-	if (!fstat(fd, &st) && st.st_size >= 0 && st.st_size <= RECORD_MAX)
-		text = malloc((size_t)st.st_size + 1);
-	n = text ? read(fd, text, (size_t)st.st_size) : -1;
-	close(fd);
-	if (n < 0) {
-		free(text);
-		return NULL;
-	}
-	*len = (size_t)n;
-	return text;
-}
 
 /* A record of a guest that was starting may be cut short; what matters is its
  * UUID, and that is its name. */
@@ -524,7 +478,7 @@ static void load_one(const char *name)
 			unlinkat(folder_fd, name, 0);
 		return;
 	}
-	text = file_read(name, &len);
+	text = file_read(folder_fd, name, RECORD_MAX, &len);
 	rc = text ? guest_record_parse(text, len, &g) : -EIO;
 	free(text);
 	if (!strcmp(dot, ".starting")) {
@@ -569,7 +523,7 @@ void guest_records_load(const char *folder)
 
 		epitaph_path(i, path);
 		if (text)
-			file_write(path, text, false);
+			write_record(path, text, false);
 		free(text);
 	}
 }

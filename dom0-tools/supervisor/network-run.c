@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "hash.h"
 #include "journal.h"
 #include "netlink.h"
@@ -56,25 +57,6 @@ static void run_path(char out[PATH_ROOM], const struct network *n,
 	snprintf(out, PATH_ROOM, "%s/%s/%s", NETWORK_RUN, n->name, file);
 }
 
-static int write_file(const char *path, const char *text, size_t len)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	int rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	while (len && !rc) {
-		ssize_t w = write(fd, text, len);
-
-		if (w < 0)
-			rc = -errno;
-		else
-			text += w, len -= (size_t)w;
-	}
-	close(fd);
-	return rc;
-}
-
 /* TEXT is freed; NULL means that there was no memory for it. */
 static int write_text(const struct network *n, const char *file, char *text)
 {
@@ -82,23 +64,10 @@ static int write_text(const struct network *n, const char *file, char *text)
 	int rc;
 
 	run_path(path, n, file);
-	rc = text ? write_file(path, text, strlen(text)) : -ENOMEM;
+	rc = text ? file_write(AT_FDCWD, path, text, strlen(text), 0644,
+			       FILE_PLAIN) : -ENOMEM;
 	free(text);
 	return rc;
-}
-
-static char *read_file(const char *path, size_t max, size_t *len)
-{
-	FILE *f = fopen(path, "re");
-	char *text = f ? malloc(max + 1) : NULL;
-
-	if (text) {
-		*len = fread(text, 1, max, f);
-		text[*len] = '\0';
-	}
-	if (f)
-		fclose(f);
-	return text;
 }
 
 static void remove_folder(const struct network *n)
@@ -122,7 +91,8 @@ static int write_folder(const struct network *n)
 	if (mkdir(path, 0755) && errno != EEXIST)
 		return -errno;
 	run_path(path, n, "document.xml");
-	rc = write_file(path, n->running->xml, n->running->xml_len);
+	rc = file_write(AT_FDCWD, path, n->running->xml, n->running->xml_len,
+			0644, FILE_PLAIN);
 	return rc ? rc : write_text(n, "bridge", strdup(n->bridge));
 }
 
@@ -392,7 +362,7 @@ int network_run_pid(const struct network *n)
 	if (n->dnsmasq < 0)
 		return -1;
 	run_path(path, n, "dnsmasq.pid");
-	text = read_file(path, 16, &len);
+	text = file_read(AT_FDCWD, path, 16, &len);
 	pid = text ? strtol(text, NULL, 10) : 0;
 	free(text);
 	return pid > 1 && pid < 1 << 22 ? (int)pid : -1;
@@ -414,7 +384,7 @@ static int find_dnsmasq(const struct network *n)
 	if (fd < 0)
 		return -1;
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
-	text = read_file(path, 1024, &len);
+	text = file_read(AT_FDCWD, path, 1024, &len);
 	run_path(conf, n, "dnsmasq.conf");
 	same = text && memmem(text, len, conf, strlen(conf) + 1);
 	free(text);
@@ -565,7 +535,7 @@ int network_run_start(struct network *n, char **why)
 		rc = n->running->forward == NETWORK_BRIDGE ?
 		     start_theirs(n, why) : start_ours(n, why);
 	run_path(up, n, "up");
-	if (!rc && (rc = write_file(up, "", 0))) {
+	if (!rc && (rc = file_write(AT_FDCWD, up, "", 0, 0644, FILE_PLAIN))) {
 		refuse(why, rc, "%s: %s", up, strerror(-rc));
 		network_run_stop(n);
 		return rc;
@@ -603,9 +573,9 @@ bool network_run_find(struct network *n)
 
 	n->dnsmasq = -1;
 	run_path(path, n, "document.xml");
-	xml = read_file(path, GUEST_XML_MAX, &len);
+	xml = file_read(AT_FDCWD, path, GUEST_XML_MAX, &len);
 	run_path(path, n, "bridge");
-	bridge = read_file(path, sizeof(n->bridge) - 1, &bridge_len);
+	bridge = file_read(AT_FDCWD, path, sizeof(n->bridge) - 1, &bridge_len);
 	if (xml)
 		n->running = read_config(xml, len);
 	if (bridge)
@@ -645,7 +615,7 @@ json_t *network_run_leases(const struct network *n)
 
 	state_path(n, path);
 	strcat(path, "/leases");
-	text = read_file(path, LEASES_MAX, &len);
+	text = file_read(AT_FDCWD, path, LEASES_MAX, &len);
 	while (text && network_lease_next(text, len, &at, &l)) {
 		if (l.expires && l.expires < journal_now())
 			continue;

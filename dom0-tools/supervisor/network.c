@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "journal.h"
 #include "sentence.h"
 #include "supervisor.h"
@@ -86,25 +87,12 @@ static void path_of(char out[PATH_ROOM], const char *name, const char *end)
 	snprintf(out, PATH_ROOM, "%s/%s%s", NETWORK_DIR, name, end);
 }
 
-/* All of it, or the file as it was. */
 static int save(const char *name, const char *xml, size_t len)
 {
-	char path[PATH_ROOM], tmp[PATH_ROOM];
-	int fd, rc = 0;
+	char path[PATH_ROOM];
 
 	path_of(path, name, ".xml");
-	path_of(tmp, name, ".new");
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, xml, len) != (ssize_t)len || fsync(fd))
-		rc = errno ? -errno : -EIO;
-	close(fd);
-	if (!rc && rename(tmp, path))
-		rc = -errno;
-	if (rc)
-		unlink(tmp);
-	return rc;
+	return file_write(AT_FDCWD, path, xml, len, 0644, FILE_KEPT);
 }
 
 static struct network_config *parse_quietly(const char *xml, size_t len,
@@ -138,17 +126,12 @@ static void load_file(const char *name)
 	char path[PATH_ROOM];
 	struct network *n;
 	struct network_config *c;
-	char *xml = malloc(GUEST_XML_MAX + 1);
-	FILE *f;
-	size_t len = 0;
+	size_t len;
+	char *xml;
 
 	path_of(path, name, ".xml");
-	f = xml ? fopen(path, "re") : NULL;
-	if (f) {
-		len = fread(xml, 1, GUEST_XML_MAX + 1, f);
-		fclose(f);
-	}
-	c = f ? parse_quietly(xml, len, path) : NULL;
+	xml = file_read(AT_FDCWD, path, GUEST_XML_MAX + 1, &len);
+	c = xml ? parse_quietly(xml, len, path) : NULL;
 	free(xml);
 	if (c && strcmp(c->name, name)) {
 		journal_line("%s: its network has another name, \"%s\", and is left out",
