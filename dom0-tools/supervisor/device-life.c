@@ -786,32 +786,41 @@ static struct device *named(uint16_t domid, enum device_kind kind,
 	return NULL;
 }
 
-static struct device *find_named(uint16_t domid, enum device_kind kind,
+/* One of a guest's devices, for whom people want something.  It is held, and
+ * devices_lock too; NULL: neither, and *why. */
+static struct device *take_named(uint16_t domid, enum device_kind kind,
 				 const char *name, char **why)
 {
-	struct device *d = named(domid, kind, name);
+	struct device *d;
 
-	if (d)
+	*why = NULL;
+	pthread_mutex_lock(&devices_lock);
+	d = named(domid, kind, name);
+	if (d) {
 		d->refs++;
-	else
-		say(why, "it has no %s \"%.40s\"", device_word(kind), name);
-	return d;
+		return d;
+	}
+	say(why, "it has no %s \"%.40s\"", device_word(kind), name);
+	pthread_mutex_unlock(&devices_lock);
+	return NULL;
+}
+
+static void give_back(struct device *d)
+{
+	device_put(d);
+	pthread_mutex_unlock(&devices_lock);
 }
 
 int device_detach(uint16_t domid, enum device_kind kind, const char *name,
 		  unsigned int seconds, bool force, char **xml, char **why)
 {
 	uint64_t until = journal_boot_ns() + seconds * 1000000000ull;
-	struct device *d;
+	struct device *d = take_named(domid, kind, name, why);
 	int rc = 0;
 
-	*xml = *why = NULL;
-	pthread_mutex_lock(&devices_lock);
-	d = find_named(domid, kind, name, why);
-	if (!d) {
-		pthread_mutex_unlock(&devices_lock);
+	*xml = NULL;
+	if (!d)
 		return -ENOENT;
-	}
 	*xml = d->xml ? strdup(d->xml) : NULL;
 	if (force)
 		take_back(d);
@@ -826,8 +835,7 @@ int device_detach(uint16_t domid, enum device_kind kind, const char *name,
 	if (rc)
 		say(why, "%s %s: the guest has not let go of it within %u s; it goes when the guest does, --force takes it away",
 		    device_word(kind), device_name(d), seconds);
-	device_put(d);
-	pthread_mutex_unlock(&devices_lock);
+	give_back(d);
 	return rc;
 }
 
@@ -888,18 +896,13 @@ static json_t *ask(struct device *d, json_t *question)
 
 int device_resize(uint16_t domid, const char *name, uint64_t size, char **why)
 {
-	struct device *d;
+	struct device *d = take_named(domid, DEVICE_VBD, name, why);
 	json_t *answer;
 	const char *word;
 	int rc = 0;
 
-	*why = NULL;
-	pthread_mutex_lock(&devices_lock);
-	d = find_named(domid, DEVICE_VBD, name, why);
-	if (!d) {
-		pthread_mutex_unlock(&devices_lock);
+	if (!d)
 		return -ENOENT;
-	}
 	if (size)
 		rc = grow_file(&d->disk, size, why);
 	if (!rc) {
@@ -915,8 +918,7 @@ int device_resize(uint16_t domid, const char *name, uint64_t size, char **why)
 		}
 		json_decref(answer);
 	}
-	device_put(d);
-	pthread_mutex_unlock(&devices_lock);
+	give_back(d);
 	return rc;
 }
 
