@@ -61,72 +61,39 @@ static void make_uuid(uint8_t uuid[16])
 	uuid[8] = (uuid[8] & 0x3f) | 0x80;
 }
 
-/* The lines of a report; malloc'ed. */
-static char *report_text(const struct guest_config_report *report,
-			 enum guest_note_kind kind)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-	unsigned int all = kind == GUEST_NOTE_ERROR ? report->errors :
-			   report->warnings, shown = 0;
-
-	if (!out)
-		return NULL;
-	for (size_t i = 0; i < report->count; i++) {
-		if (report->notes[i].kind != kind)
-			continue;
-		fprintf(out, "%s%s", shown ? "\n" : "", report->notes[i].text);
-		shown++;
-	}
-	if (shown < all)
-		fprintf(out, "\n... and %u more", all - shown);
-	fclose(out);
-	return text;
-}
-
 /* ---- Reading a description ---- */
 
-static void send_warnings(struct conn *c,
-			  const struct guest_config_report *report)
-{
-	for (size_t i = 0; i < report->count; i++) {
-		if (report->notes[i].kind == GUEST_NOTE_WARNING)
-			conn_note(c, json_pack("{s:s}", "warning",
-					       report->notes[i].text));
-	}
-}
+/* What a document may describe: a guest, or a lone device. */
+typedef int parse_fn(const char *xml, size_t len, const char *file,
+		     struct guest_config **out,
+		     struct guest_config_report *report);
 
 /* The configuration of a request; NULL when it has been answered. */
-static struct guest_config *read_request(struct job *j)
+static struct guest_config *read_document(struct job *j, const char *name,
+					  parse_fn *parse, const char **file)
 {
-	const char *xml = request_string(j->request, "xml");
-	const char *file = request_string(j->request, "file");
+	const char *xml = request_document(j, name, file);
 	struct guest_config_report report;
 	struct guest_config *config;
-	char *text;
 	int rc;
 
-	if (!xml) {
-		conn_fail(j->conn, CODE_USAGE, "the request has no document");
+	if (!xml)
 		return NULL;
-	}
-	rc = guest_config_parse(xml, strlen(xml), file ? file : "guest",
-				&config, &report);
-	send_warnings(j->conn, &report);
-	if (rc) {
-		text = report_text(&report, GUEST_NOTE_ERROR);
-		conn_fail(j->conn, CODE_FAILURE, "%s", text && *text ? text :
-			  "out of memory");
-		free(text);
-	}
-	guest_config_report_free(&report);
+	rc = parse(xml, strlen(xml), *file, &config, &report);
+	request_report(j, &report, !rc);
 	return rc ? NULL : config;
+}
+
+static struct guest_config *read_guest(struct job *j)
+{
+	const char *file;
+
+	return read_document(j, "guest", guest_config_parse, &file);
 }
 
 void life_validate(struct worker *w, struct job *j)
 {
-	struct guest_config *config = read_request(j);
+	struct guest_config *config = read_guest(j);
 
 	(void)w;
 	if (!config)
@@ -326,7 +293,7 @@ void life_create(struct worker *w, struct job *j)
 {
 	struct teller teller = { .begun = journal_boot_ns() };
 	struct ctrl_progress parse = { .step = "parse", .done = true };
-	struct guest_config *config = read_request(j);
+	struct guest_config *config = read_guest(j);
 	struct guest *g;
 	char uuid[UUID_TEXT], *why;
 	uint16_t domid;
@@ -624,33 +591,16 @@ static bool target_ours(struct ctrl *ctrl, struct conn *c, const char *name,
 /* The lone device of a request; NULL when it has been answered. */
 static struct guest_config *read_device(struct job *j, bool disk)
 {
-	const char *xml = request_string(j->request, "xml");
-	const char *file = request_string(j->request, "file");
-	struct guest_config_report report;
-	struct guest_config *config;
-	char *text;
-	int rc;
+	const char *file;
+	struct guest_config *config = read_document(j, "device",
+						    guest_device_parse, &file);
 
-	if (!xml) {
-		conn_fail(j->conn, CODE_USAGE, "the request has no document");
-		return NULL;
-	}
-	rc = guest_device_parse(xml, strlen(xml), file ? file : "device",
-				&config, &report);
-	send_warnings(j->conn, &report);
-	if (rc) {
-		text = report_text(&report, GUEST_NOTE_ERROR);
-		conn_fail(j->conn, CODE_FAILURE, "%s", text && *text ? text :
-			  "out of memory");
-		free(text);
-	} else if (disk ? !config->disk_count : !config->nic_count) {
-		conn_fail(j->conn, CODE_USAGE, "%s: it describes no %s", file ?
-			  file : "device", disk ? "disk" : "interface");
-		guest_config_free(config);
-		rc = -EINVAL;
-	}
-	guest_config_report_free(&report);
-	return rc ? NULL : config;
+	if (!config || (disk ? config->disk_count : config->nic_count))
+		return config;
+	conn_fail(j->conn, CODE_USAGE, "%s: it describes no %s", file, disk ?
+		  "disk" : "interface");
+	guest_config_free(config);
+	return NULL;
 }
 
 /* What the guest has now is what it is started again with. */

@@ -419,49 +419,17 @@ out:
 
 /* ---- Requests ---- */
 
-static char *errors_text(const struct guest_config_report *report)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
-
-	for (size_t i = 0; f && i < report->count; i++) {
-		if (report->notes[i].kind == GUEST_NOTE_ERROR)
-			fprintf(f, "%s%s", ftell(f) ? "\n" : "",
-				report->notes[i].text);
-	}
-	if (f)
-		fclose(f);
-	return text;
-}
-
 /* The document of a request; NULL when it has been answered. */
 static struct network_config *read_request(struct job *j)
 {
-	const char *xml = request_string(j->request, "xml");
-	const char *file = request_string(j->request, "file");
+	const char *file, *xml = request_document(j, "network", &file);
 	struct guest_config_report report;
 	struct network_config *c;
-	char *text;
 
-	if (!xml) {
-		conn_fail(j->conn, CODE_USAGE, "the request has no document");
+	if (!xml)
 		return NULL;
-	}
-	network_config_parse(xml, strlen(xml), file ? file : "network", &c,
-			     &report);
-	for (size_t i = 0; i < report.count; i++) {
-		if (report.notes[i].kind == GUEST_NOTE_WARNING)
-			conn_note(j->conn, json_pack("{s:s}", "warning",
-						     report.notes[i].text));
-	}
-	if (!c) {
-		text = errors_text(&report);
-		conn_fail(j->conn, CODE_FAILURE, "%s", text && *text ? text :
-			  "out of memory");
-		free(text);
-	}
-	guest_config_report_free(&report);
+	network_config_parse(xml, strlen(xml), file, &c, &report);
+	request_report(j, &report, c);
 	return c;
 }
 

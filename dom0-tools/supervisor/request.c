@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One request: answered here if that is quick, else made a job. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "network.h"
@@ -24,6 +26,59 @@ unsigned int request_number(const json_t *request, const char *key)
 	json_int_t v = json_integer_value(json_object_get(request, key));
 
 	return v < 0 ? 0 : v > 1000000 ? 1000000 : (unsigned int)v;
+}
+
+const char *request_document(struct job *j, const char *name,
+			     const char **file)
+{
+	const char *xml = request_string(j->request, "xml");
+
+	*file = request_string(j->request, "file");
+	if (!*file)
+		*file = name;
+	if (!xml)
+		conn_fail(j->conn, CODE_USAGE, "the request has no document");
+	return xml;
+}
+
+/* The errors of a report, a line each; malloc'ed. */
+static char *errors_text(const struct guest_config_report *report)
+{
+	unsigned int shown = 0;
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < report->count; i++) {
+		if (report->notes[i].kind != GUEST_NOTE_ERROR)
+			continue;
+		fprintf(out, "%s%s", shown ? "\n" : "", report->notes[i].text);
+		shown++;
+	}
+	if (shown < report->errors)
+		fprintf(out, "\n... and %u more", report->errors - shown);
+	fclose(out);
+	return text;
+}
+
+void request_report(struct job *j, struct guest_config_report *report, bool ok)
+{
+	char *text;
+
+	for (size_t i = 0; i < report->count; i++) {
+		if (report->notes[i].kind == GUEST_NOTE_WARNING)
+			conn_note(j->conn, json_pack("{s:s}", "warning",
+						     report->notes[i].text));
+	}
+	if (!ok) {
+		text = errors_text(report);
+		conn_fail(j->conn, CODE_FAILURE, "%s", text && *text ? text :
+			  "out of memory");
+		free(text);
+	}
+	guest_config_report_free(report);
 }
 
 static void answer_version(struct conn *c, struct ctrl *ctrl)

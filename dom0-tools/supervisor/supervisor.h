@@ -25,6 +25,7 @@
 #include <jansson.h>
 
 #include "ctrl.h"
+#include "ctrl-config.h"
 #include "guest.h"
 #include "protocol.h"
 
@@ -91,6 +92,13 @@ void request_run(struct conn *c, struct ctrl *ctrl, const char *line,
 const char *request_string(const json_t *request, const char *key);
 bool request_flag(const json_t *request, const char *key);
 unsigned int request_number(const json_t *request, const char *key);
+/* The document of a request, and in *FILE what it is called (NAME, if the
+ * request does not say); NULL: it has been answered. */
+const char *request_document(struct job *j, const char *name,
+			     const char **file);
+/* What was noted of a document: warnings are sent, and unless it is OK its
+ * errors are the answer.  REPORT is freed. */
+void request_report(struct job *j, struct guest_config_report *report, bool ok);
 
 /* ---- life.c: jobs ---- */
 
