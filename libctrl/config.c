@@ -890,6 +890,27 @@ static void insert_uuid(xmlNode *name, const char *uuid)
 		xmlAddNextSibling(name, xmlNewText(before->content));
 }
 
+/* The document that XML was as text again, if it is still wanted; it and what
+ * was noted of it are freed.  Lines keep their numbers: there is no declaration
+ * where there was none. */
+static char *write_again(struct parse *p, xmlDoc *doc, bool wanted,
+			 const char *xml)
+{
+	xmlChar *text = NULL;
+	char *out = NULL;
+	int size;
+
+	if (wanted)
+		xmlDocDumpMemoryEnc(doc, &text, &size, "UTF-8");
+	if (text)
+		out = strdup((const char *)text + (strncmp(xml, "<?xml", 5) ?
+			     strcspn((char *)text, "\n") + 1 : 0));
+	xmlFree(text);
+	xmlFreeDoc(doc);
+	guest_config_report_free(p->report);
+	return out;
+}
+
 char *guest_config_amend(const char *xml, size_t len, const char *name,
 			 const char *uuid)
 {
@@ -898,9 +919,7 @@ char *guest_config_amend(const char *xml, size_t len, const char *name,
 	xmlDoc *doc = doc_read(&p, xml, len);
 	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
 	xmlNode *name_node = root ? child(root, "name") : NULL;
-	xmlChar *text = NULL, *escaped;
-	char *out = NULL;
-	int size;
+	xmlChar *escaped;
 
 	if (name_node) {
 		escaped = xmlEncodeSpecialChars(doc, (const xmlChar *)name);
@@ -908,14 +927,8 @@ char *guest_config_amend(const char *xml, size_t len, const char *name,
 		xmlFree(escaped);
 		if (!child(root, "uuid"))
 			insert_uuid(name_node, uuid);
-		xmlDocDumpMemoryEnc(doc, &text, &size, "UTF-8");
 	}
-	if (text)
-		out = strdup((const char *)text);
-	xmlFree(text);
-	xmlFreeDoc(doc);
-	guest_config_report_free(&report);
-	return out;
+	return write_again(&p, doc, name_node, xml);
 }
 
 static xmlNode *find_device(struct parse *p, xmlNode *devices,
@@ -967,9 +980,6 @@ char *guest_config_edit(const char *xml, size_t len, const char *add,
 	xmlDoc *doc = doc_read(&p, xml, len);
 	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
 	xmlNode *devices = root ? child(root, "devices") : NULL, *old = NULL;
-	xmlChar *text = NULL;
-	char *out = NULL;
-	int size;
 
 	if (root && !devices && !drop)
 		devices = xmlNewChild(root, NULL, (const xmlChar *)"devices",
@@ -978,17 +988,8 @@ char *guest_config_edit(const char *xml, size_t len, const char *add,
 		old = find_device(&p, devices, drop);
 	if (old && !add)
 		drop_device(old);
-	if (devices && (!drop || old) &&
-	    (!add || add_device(&p, devices, old, add)))
-		xmlDocDumpMemoryEnc(doc, &text, &size, "UTF-8");
-	/* Lines keep their numbers: no declaration where there was none. */
-	if (text)
-		out = strdup((const char *)text + (strncmp(xml, "<?xml", 5) ?
-			     strcspn((char *)text, "\n") + 1 : 0));
-	xmlFree(text);
-	xmlFreeDoc(doc);
-	guest_config_report_free(&report);
-	return out;
+	return write_again(&p, doc, devices && (!drop || old) &&
+			   (!add || add_device(&p, devices, old, add)), xml);
 }
 
 char *guest_nic_with_mac(const char *xml, const uint8_t mac[6])
