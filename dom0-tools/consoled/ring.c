@@ -50,15 +50,6 @@ void console_ring_pass(struct console_ring *r, size_t n)
 	PAGE_WRITE(r->page->out_cons, r->out_cons);
 }
 
-ssize_t console_ring_take(struct console_ring *r, void *to, size_t max)
-{
-	ssize_t n = console_ring_look(r, to, max);
-
-	if (n > 0)
-		console_ring_pass(r, (size_t)n);
-	return n;
-}
-
 ssize_t console_ring_put(struct console_ring *r, const void *from, size_t n)
 {
 	const uint32_t size = sizeof(r->page->in);

@@ -20,12 +20,11 @@ struct console_ring {
 /* Start on a page, with the indices that stand in it. */
 void console_ring_init(struct console_ring *r, struct xencons_interface *page);
 /*
- * Take up to @max bytes that the guest wrote. Returns how many, or -EIO when
- * its index makes no sense: then everything up to that index is skipped.
+ * Copy up to @max bytes that the guest wrote. Returns how many, or -EIO when
+ * its index makes no sense: then everything up to that index is skipped. What
+ * was looked at is still the guest's until it is passed: a daemon that dies in
+ * between leaves it to the next one.
  */
-ssize_t console_ring_take(struct console_ring *r, void *to, size_t max);
-/* The same in two steps: what was looked at is still the guest's until it is
- * passed, and a daemon that dies in between leaves it to the next one. */
 ssize_t console_ring_look(struct console_ring *r, void *to, size_t max);
 void console_ring_pass(struct console_ring *r, size_t n);
 /* Offer @n bytes; returns how many fit now, or -EIO. */

@@ -49,10 +49,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (data[i] & 1)
 			*index[data[i] >> 1 & 3] += by;
-		n = data[i] & 4 ? console_ring_take(&ring, bytes, by)
+		n = data[i] & 4 ? console_ring_look(&ring, bytes, by)
 				: console_ring_put(&ring, bytes, by);
 		if (n > (ssize_t)by)
 			abort();
+		if (data[i] & 4 && n > 0)
+			console_ring_pass(&ring, (size_t)n);
 	}
 	free(page);
 	return 0;

@@ -34,6 +34,16 @@ static void start(uint32_t index)
 	console_ring_init(&ring, &page);
 }
 
+/* What consoled does to read. */
+static ssize_t take(void *to, size_t max)
+{
+	ssize_t n = console_ring_look(&ring, to, max);
+
+	if (n > 0)
+		console_ring_pass(&ring, (size_t)n);
+	return n;
+}
+
 static void output_comes_in_order_across_the_edge(void)
 {
 	char data[4096];
@@ -45,13 +55,12 @@ static void output_comes_in_order_across_the_edge(void)
 		memset(want, 'a' + i, sizeof(want));
 		want[sizeof(want) - 1] = 0;
 		guest_writes(want);
-		CU_ASSERT_EQUAL(console_ring_take(&ring, data, 1000), 1000);
-		CU_ASSERT_EQUAL(console_ring_take(&ring, data + 1000, 4096 - 1000),
-				499);
+		CU_ASSERT_EQUAL(take(data, 1000), 1000);
+		CU_ASSERT_EQUAL(take(data + 1000, 4096 - 1000), 499);
 		CU_ASSERT_EQUAL(memcmp(data, want, 1499), 0);
 		CU_ASSERT_EQUAL(page.out_cons, page.out_prod);
 	}
-	CU_ASSERT_EQUAL(console_ring_take(&ring, data, sizeof(data)), 0);
+	CU_ASSERT_EQUAL(take(data, sizeof(data)), 0);
 }
 
 static void a_full_ring_is_taken_whole(void)
@@ -60,7 +69,7 @@ static void a_full_ring_is_taken_whole(void)
 
 	start(5);
 	page.out_prod += sizeof(page.out);
-	CU_ASSERT_EQUAL(console_ring_take(&ring, data, sizeof(data)), 2048);
+	CU_ASSERT_EQUAL(take(data, sizeof(data)), 2048);
 }
 
 static void a_mad_output_index_is_skipped(void)
@@ -69,14 +78,14 @@ static void a_mad_output_index_is_skipped(void)
 
 	start(0);
 	page.out_prod = 2049;
-	CU_ASSERT_EQUAL(console_ring_take(&ring, data, sizeof(data)), -EIO);
+	CU_ASSERT_EQUAL(take(data, sizeof(data)), -EIO);
 	CU_ASSERT_EQUAL(page.out_cons, 2049);
 	guest_writes("ok");
-	CU_ASSERT_EQUAL(console_ring_take(&ring, data, sizeof(data)), 2);
+	CU_ASSERT_EQUAL(take(data, sizeof(data)), 2);
 	/* The guest cannot move our own index. */
 	page.out_cons = 77;
 	guest_writes("x");
-	CU_ASSERT_EQUAL(console_ring_take(&ring, data, sizeof(data)), 1);
+	CU_ASSERT_EQUAL(take(data, sizeof(data)), 1);
 }
 
 static void input_stops_when_full(void)
