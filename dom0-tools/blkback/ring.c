@@ -35,11 +35,6 @@ static bool before(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) < 0;
 }
 
-size_t blk_journal_size(uint32_t slots)
-{
-	return sizeof(struct blk_journal) + slots * sizeof(struct blk_entry);
-}
-
 static void begin(struct blk_ring *r, void *shared, uint32_t slots,
 		  struct blk_journal *j)
 {

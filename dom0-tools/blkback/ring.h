@@ -72,9 +72,6 @@ struct blk_ring {
 	void (*point)(struct blk_ring *r);
 };
 
-/* Bytes of journal for a ring of @slots. */
-size_t blk_journal_size(uint32_t slots);
-
 /*
  * A new connection: the journal, which is zero, becomes that of this ring.
  * Returns 0, or -EPROTO when the ring's indices make no sense.

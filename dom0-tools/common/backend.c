@@ -132,11 +132,6 @@ void backend_disconnected(struct backend *b)
 	say(b, event("disconnected"));
 }
 
-void backend_changed(struct backend *b, json_t *nodes)
-{
-	say_nodes(b, "changed", nodes);
-}
-
 void backend_exit(struct backend *b, enum backend_exit code)
 {
 	b->exit_code = code;

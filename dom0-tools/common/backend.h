@@ -141,8 +141,6 @@ void backend_stopped(struct backend *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Answer to disconnect. */
 void backend_disconnected(struct backend *b);
-/* New values for nodes (state 4 is written again); takes @nodes over. */
-void backend_changed(struct backend *b, json_t *nodes);
 /* Leave the loop. */
 void backend_exit(struct backend *b, enum backend_exit code);
 

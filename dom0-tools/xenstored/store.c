@@ -279,11 +279,6 @@ void store_path(const struct store *s, const struct node *n, struct path *p)
 	}
 }
 
-uint32_t store_node_size(const struct node *n)
-{
-	return n->value_len + perms_size(n->perms) + n->child_bytes;
-}
-
 static struct node *make(struct xs *xs, const char *path, const char *value)
 {
 	struct path *p = malloc(sizeof(*p));

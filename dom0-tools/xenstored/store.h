@@ -86,8 +86,6 @@ void store_disown(struct xs *xs, struct domain *d);
 struct node *store_next(const struct node *top, struct node *n);
 /* The path of @n in *@p, whole. */
 void store_path(const struct store *s, const struct node *n, struct path *p);
-/* Bytes of the node that count against the limit of its size. */
-uint32_t store_node_size(const struct node *n);
 /* Check that all links and sums agree: the first fault's name, or NULL. */
 const char *store_check(struct xs *xs);
 
