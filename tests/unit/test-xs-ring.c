@@ -300,11 +300,17 @@ static void introducing_again_takes_the_new_port(void)
 
 /* ---- A daemon dies, another one goes on ---- */
 
+/* What a guest does while the daemon writes into its journal. */
+static void (*meanwhile)(void);
+
 static bool journal_has_room(void *arg, unsigned int i, size_t n)
 {
 	(void)arg, (void)i;
-	d.journal.room = 1 << 20;
-	return n <= d.journal.room;
+	if (meanwhile)
+		meanwhile();
+	/* With somebody to ask, every record asks. */
+	d.journal.room = meanwhile ? n : 1 << 20;
+	return n <= 1 << 20;
 }
 
 static void begin_journal(void)
@@ -445,6 +451,104 @@ static void watches_outlive_the_daemon(void)
 	end_journal();
 }
 
+/* ---- A guest that moves while it is served ---- */
+
+/*
+ * Like Linux, the guest sends an event only if all before these bytes had been
+ * taken when it looked, or if the ring was full before it read.
+ */
+static bool guest_kicks;
+
+static void guest_puts_as_linux(const void *data, size_t n)
+{
+	const uint32_t before = page.req_prod;
+
+	guest_put(data, n);
+	guest_kicks = before == page.req_cons;
+}
+
+static size_t guest_takes_as_linux(void *to, size_t max)
+{
+	const bool full = page.rsp_prod - page.rsp_cons == sizeof(page.rsp);
+	const size_t n = guest_take(to, max);
+
+	guest_kicks = full && n;
+	return n;
+}
+
+static void put_the_rest(void)
+{
+	meanwhile = NULL;
+	guest_puts_as_linux("none", 5);
+}
+
+static void the_rest_may_come_before_the_head_is_seen_taken(void)
+{
+	const struct xsd_sockmsg head = { XS_READ, 9, 0, 5 };
+	char payload[4097];
+
+	begin_journal();
+	guest_put(&head, sizeof(head));
+	meanwhile = put_the_rest;
+	d.journal.room = 0;
+	kick();
+	/* It came in between, and nobody will send an event for it. */
+	CU_ASSERT_PTR_NULL(meanwhile);
+	CU_ASSERT(!guest_kicks);
+	CU_ASSERT_EQUAL(guest_answer(9, payload), XS_ERROR);
+	CU_ASSERT(d.loop.busy);
+	end_journal();
+}
+
+static char payload_so_far[4097];
+static size_t so_far;
+
+static void guest_takes_more(size_t max)
+{
+	so_far += guest_takes_as_linux(payload_so_far + so_far, max);
+}
+
+static void take_300(void)
+{
+	meanwhile = NULL;
+	guest_takes_more(300);
+}
+
+static void room_may_come_before_the_answer_is_seen(void)
+{
+	const struct xsd_sockmsg head = { XS_READ, 9, 0, 5 };
+	char big[3100] = "/local/domain/1/big";
+	size_t before;
+
+	so_far = 0;
+	memset(big + 20, 'b', sizeof(big) - 20);
+	begin_journal();
+	CU_ASSERT_EQUAL(as_root(XS_WRITE, big, sizeof(big)), XS_WRITE);
+	guest_asks(XS_READ, 2, "big", 4);
+	/* Half a request: it is kept once more after each piece. */
+	guest_put(&head, sizeof(head));
+	kick();
+	guest_takes_more(500);
+	CU_ASSERT(guest_kicks);
+	meanwhile = take_300;
+	d.journal.room = 0;
+	kick();
+	/* It saw 524 bytes, took 300, and nobody will send an event for it. */
+	CU_ASSERT_PTR_NULL(meanwhile);
+	CU_ASSERT_EQUAL(so_far, 800);
+	CU_ASSERT(!guest_kicks);
+	/* From now on it reads what there is, and sleeps. */
+	do {
+		before = so_far;
+		guest_takes_more(sizeof(payload_so_far) - so_far);
+		if (guest_kicks)
+			kick();
+	} while (so_far != before);
+	CU_ASSERT_EQUAL(so_far, sizeof(head) + 3080);
+	CU_ASSERT_EQUAL(payload_so_far[so_far - 1], 'b');
+	end_journal();
+}
+
 CU_ErrorCode test_xs_ring_register(void)
 {
 #define T(f) { #f, f }
@@ -461,6 +565,8 @@ CU_ErrorCode test_xs_ring_register(void)
 		T(a_step_happens_once),
 		T(half_a_request_outlives_the_daemon),
 		T(watches_outlive_the_daemon),
+		T(the_rest_may_come_before_the_head_is_seen_taken),
+		T(room_may_come_before_the_answer_is_seen),
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
