@@ -59,10 +59,8 @@ static long eoi(struct physdev_eoi *op)
 
 static long apic_read(struct physdev_apic *op)
 {
-	bool ok;
-
-	op->value = ioapic_read_at(op->apic_physbase, op->reg, &ok);
-	return ok ? 0 : -XEN_EINVAL;
+	return ioapic_read_at(op->apic_physbase, op->reg, &op->value) ?
+	       0 : -XEN_EINVAL;
 }
 
 /* Redirection entries are ours alone. */
@@ -112,14 +110,6 @@ static int map_gsi(struct physdev_map_pirq *op)
 
 static int map_msi(struct physdev_map_pirq *op)
 {
-	const struct msi_request r = {
-		.segment = op->type == MAP_PIRQ_TYPE_MSI_SEG ?
-			   (u32)op->bus >> 16 : 0,
-		.bus = op->bus,
-		.devfn = op->devfn,
-		.entry_nr = op->entry_nr,
-		.table_base = op->table_base,
-	};
 	int pirq = op->pirq, rc;
 
 	if (pirq < 0)
@@ -130,7 +120,11 @@ static int map_msi(struct physdev_map_pirq *op)
 		return -XEN_EINVAL;
 	if (msi_is(pirq))
 		return -XEN_EEXIST;
-	rc = msi_setup(&r, pirq);
+	/* Configuration space is reached by ports: segment 0 only. */
+	if (op->type == MAP_PIRQ_TYPE_MSI_SEG && (u32)op->bus >> 16)
+		return -XEN_EOPNOTSUPP;
+	rc = msi_setup(pirq, (u8)op->bus << 8 | (u8)op->devfn,
+		       op->table_base != 0, op->entry_nr);
 	if (!rc)
 		op->pirq = pirq;
 	return rc;

@@ -17,7 +17,6 @@ enum apic_reg {
 };
 
 #define LVT_MASKED		0x10000
-#define LVT_TSC_DEADLINE	0x40000
 #define LVT_NMI			0x00400
 #define ICR_BUSY		0x01000
 #define ICR_ASSERT		0x04000
@@ -100,7 +99,9 @@ void apic_init_this(void)
 	apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 	apic_write(APIC_TPR, 0);
 	max_lvt = apic_read(APIC_VERSION) >> 16 & 0xff;
-	apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
+	/* One shot: it rests until it gets a count. */
+	apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
+	apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
 	apic_write(APIC_LVT_LINT0, LVT_MASKED);
 	apic_write(APIC_LVT_LINT1, LVT_NMI);
 	apic_write(APIC_LVT_ERROR, LVT_MASKED | VECTOR_SPURIOUS);
@@ -109,33 +110,11 @@ void apic_init_this(void)
 	if (max_lvt >= 5)
 		apic_write(APIC_LVT_THERMAL, LVT_MASKED | VECTOR_SPURIOUS);
 	apic_write(APIC_ESR, 0);
-	apic_timer_init_this();
 }
 
-/* ---- The timer: TSC deadline where there is one, else one-shot. ---- */
-
-void apic_timer_init_this(void)
+u32 apic_timer_left(void)
 {
-	apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
-	if (cpu_features.tsc_deadline) {
-		apic_write(APIC_LVT_TIMER, LVT_TSC_DEADLINE | VECTOR_TIMER);
-		/* The mode must be set before the first deadline is. */
-		__asm__ volatile("mfence" : : : "memory");
-	} else {
-		apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
-	}
-}
-
-void apic_timer_start_count(void)
-{
-	apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
-	apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
-	apic_write(APIC_TIMER_INITIAL, ~0u);
-}
-
-u32 apic_timer_count(void)
-{
-	return ~0u - apic_read(APIC_TIMER_CURRENT);
+	return apic_read(APIC_TIMER_CURRENT);
 }
 
 void apic_timer_oneshot(u32 count)

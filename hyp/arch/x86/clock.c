@@ -45,7 +45,7 @@ static void take_moment(struct moment *m)
 		if (took >= best)
 			continue;
 		best = took;
-		*m = (struct moment){ before + took / 2, ref, apic_timer_count() };
+		*m = (struct moment){ before + took / 2, ref, apic_timer_left() };
 	}
 }
 
@@ -68,7 +68,7 @@ void clock_init(void)
 
 	if (!acpi.pm_timer)
 		panic("this machine has no ACPI PM timer: no clock");
-	apic_timer_start_count();
+	apic_timer_oneshot(~0u);
 	take_moment(&a);
 	do {
 		take_moment(&b);
@@ -78,16 +78,14 @@ void clock_init(void)
 	if (ticks < want)
 		panic("the ACPI PM timer does not count: no clock");
 	tsc_khz = (b.tsc - a.tsc) * PM_HZ / ticks / 1000;
-	apic_timer_hz = (u64)(b.apic - a.apic) * PM_HZ / ticks;
+	apic_timer_hz = (u64)(a.apic - b.apic) * PM_HZ / ticks;
 	set_scale(tsc_khz * 1000);
 	tsc_stable = true;
-	apic_timer_init_this();
-	log_info("clock: TSC %llu.%03llu MHz, APIC timer %llu.%03llu MHz%s",
+	log_info("clock: TSC %llu.%03llu MHz, APIC timer %llu.%03llu MHz",
 		 (unsigned long long)tsc_khz / 1000,
 		 (unsigned long long)tsc_khz % 1000,
 		 (unsigned long long)apic_timer_hz / 1000000,
-		 (unsigned long long)apic_timer_hz / 1000 % 1000,
-		 cpu_features.tsc_deadline ? ", TSC deadline" : "");
+		 (unsigned long long)apic_timer_hz / 1000 % 1000);
 }
 
 static u64 tsc_to_ns(u64 tsc)
@@ -95,11 +93,6 @@ static u64 tsc_to_ns(u64 tsc)
 	const u64 scaled = shift >= 0 ? tsc << shift : tsc >> -shift;
 
 	return (unsigned __int128)scaled * mul >> 32;
-}
-
-static u64 ns_to_ticks(u64 ns, u64 hz)
-{
-	return ns / NS_PER_S * hz + ns % NS_PER_S * hz / NS_PER_S;
 }
 
 u64 arch_now(void)
@@ -129,22 +122,12 @@ void delay_us(u64 us)
 
 void arch_set_deadline(u64 ns)
 {
-	struct arch_cpu *c = &this_cpu()->arch;
-	const u64 now = arch_now();
-	u64 ticks;
+	const u64 now = arch_now(), wait = ns > now ? ns - now : 0;
+	const u64 ticks = wait / NS_PER_S * apic_timer_hz +
+			  wait % NS_PER_S * apic_timer_hz / NS_PER_S + 1;
 
-	c->deadline = ns;
-	if (cpu_features.tsc_deadline) {
-		wrmsr(MSR_TSC_DEADLINE, ns == ~0ULL ? 0 : ns <= now ? 1 :
-		      rdtsc() + ns_to_ticks(ns - now, tsc_khz * 1000) + 1);
-		return;
-	}
-	if (ns == ~0ULL) {
-		apic_timer_oneshot(0);
-		return;
-	}
-	ticks = ns <= now ? 1 : ns_to_ticks(ns - now, apic_timer_hz) + 1;
-	apic_timer_oneshot(MIN(ticks, 0xffffffffULL));
+	this_cpu()->arch.deadline = ns;
+	apic_timer_oneshot(ns == ~0ULL ? 0 : MIN(ticks, 0xffffffffULL));
 }
 
 /* A far deadline does not fit the counter: fired early, it is set again. */
@@ -158,7 +141,7 @@ void clock_timer_interrupt(void)
 		timer_interrupt();
 }
 
-/* ---- The wall clock: CMOS, BCD or binary, 12 or 24 hours. ---- */
+/* ---- The wall clock: CMOS, BCD or binary, 24 hours as every PC has it. ---- */
 
 static u8 cmos(u8 reg)
 {
@@ -166,45 +149,35 @@ static u8 cmos(u8 reg)
 	return inb(0x71);
 }
 
-/* Days from 1970-01-01 to the start of a month of the Gregorian calendar. */
-static u64 days_before(unsigned year, unsigned month)
+/* Counted from March on, so that a leap day is the last of its year. */
+static u64 days_since_1970(u64 year, u64 month, u64 day)
 {
-	static const u16 start[] = {
-		0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334,
-	};
-	const unsigned leaps = (year - 1) / 4 - (year - 1) / 100 +
-			       (year - 1) / 400 - 477;
-	const bool leap = year % 4 == 0 && (year % 100 || year % 400 == 0);
-
-	return (year - 1970) * 365ULL + leaps + start[(month - 1) % 12] +
-	       (leap && month > 2);
+	if (month < 3) {
+		month += 12;
+		year--;
+	}
+	return 365 * year + year / 4 - year / 100 + year / 400 +
+	       (153 * month - 457) / 5 + day - 719469;
 }
 
 u64 arch_wallclock(void)
 {
 	/* Seconds, minutes, hours, day, month, year. */
 	static const u8 reg[6] = { 0, 2, 4, 7, 8, 9 };
-	unsigned t[6], i, tries;
-	u8 raw[6], again[6];
-	bool binary, pm, half;
+	u8 t[6], again[6];
+	unsigned i, tries;
 
 	/* Read until two readings agree: no update came between. */
 	for (tries = 0; tries < 10; tries++) {
 		for (i = 0; i < 6; i++)
-			raw[i] = cmos(reg[i]);
+			t[i] = cmos(reg[i]);
 		for (i = 0; i < 6; i++)
 			again[i] = cmos(reg[i]);
-		if (!memcmp(raw, again, 6) && !(cmos(10) & 0x80))
+		if (!memcmp(t, again, 6) && !(cmos(10) & 0x80))
 			break;
 	}
-	binary = cmos(11) & 4;
-	half = !(cmos(11) & 2);
-	pm = half && raw[2] & 0x80;
-	raw[2] &= 0x7f;
-	for (i = 0; i < 6; i++)
-		t[i] = binary ? raw[i] : (raw[i] >> 4) * 10 + (raw[i] & 15);
-	if (half)
-		t[2] = t[2] % 12 + (pm ? 12 : 0);
-	return (days_before(2000 + t[5], MAX(t[4], 1U)) + MAX(t[3], 1U) - 1) *
-	       86400 + t[2] * 3600 + t[1] * 60 + t[0];
+	for (i = 0; i < 6 && !(cmos(11) & 4); i++)
+		t[i] = (t[i] >> 4) * 10 + (t[i] & 15);
+	return days_since_1970(2000 + t[5], MAX(t[4], 1), MAX(t[3], 1)) * 86400 +
+	       t[2] * 3600 + t[1] * 60 + t[0];
 }

@@ -40,7 +40,6 @@ static void find_features(struct cpu_features *f)
 	f->amd = vendor.b == 0x68747541 ||		/* "Auth" */
 		 vendor.b == 0x6f677948;		/* "Hygo" */
 	f->x2apic = basic.c & BIT(21);
-	f->tsc_deadline = basic.c & BIT(24);
 	f->xsave = basic.c & BIT(26);
 	f->mce = basic.d & BIT(7);
 	f->fsgsbase = more.b & BIT(0);

@@ -15,16 +15,11 @@ struct ioapic {
 	u32 gsi_base, lines;
 };
 
-struct line {
-	u16 flags;		/* RTE_LOW, RTE_LEVEL */
-	u8 vector;		/* 0: not in use */
-};
-
 static struct lock ioapic_lock = LOCK_INIT(RANK_CONSOLE);
 static struct ioapic ioapics[ACPI_IOAPICS_MAX];
 static u32 ioapic_count;
 static u32 gsi_count;
-static struct line line[NR_PIRQS];
+static u16 line_flags[NR_PIRQS];	/* RTE_LOW, RTE_LEVEL */
 
 static u32 reg_read(const struct ioapic *io, u32 reg)
 {
@@ -48,16 +43,18 @@ static const struct ioapic *ioapic_of(u32 gsi)
 	return NULL;
 }
 
+bool ioapic_has(u32 gsi)
+{
+	return ioapic_of(gsi) != NULL;
+}
+
 /* Writes the whole entry; masked first, so no half entry ever fires. */
 void ioapic_mask(u32 gsi, bool mask)
 {
 	const struct ioapic *io = ioapic_of(gsi);
-	const u32 low = line[gsi].vector | line[gsi].flags;
-	u32 pin;
+	const u32 low = pirq_vector[gsi] | line_flags[gsi];
+	const u32 pin = 0x10 + 2 * (gsi - io->gsi_base);
 
-	if (!io)
-		return;
-	pin = 0x10 + 2 * (gsi - io->gsi_base);
 	lock(&ioapic_lock);
 	reg_write(io, pin, low | RTE_MASKED);
 	if (!mask) {
@@ -90,7 +87,7 @@ static void ioapic_add(const struct acpi_ioapic *a)
 		const u32 gsi = io->gsi_base + i;
 
 		/* PCI's way, unless it is one of the ISA lines below. */
-		line[gsi].flags = gsi < 16 ? 0 : RTE_LOW | RTE_LEVEL;
+		line_flags[gsi] = gsi < 16 ? 0 : RTE_LOW | RTE_LEVEL;
 		ioapic_mask(gsi, true);
 	}
 }
@@ -110,7 +107,7 @@ void ioapic_init(const struct acpi_info *a)
 	for (i = 0; i < 16; i++, isa++)
 		if (isa->gsi < NR_PIRQS &&
 		    (isa->gsi != i || isa->level || isa->low))
-			line[isa->gsi].flags = flags_of(isa->level, isa->low);
+			line_flags[isa->gsi] = flags_of(isa->level, isa->low);
 	if (!ioapic_count)
 		log_warn("no IOAPIC: the control domain gets no line interrupts");
 }
@@ -125,23 +122,14 @@ int ioapic_setup(u32 gsi, bool level, bool low)
 	if (!ioapic_of(gsi))
 		return -XEN_EINVAL;
 	/* A line in use keeps what it has. */
-	if (!line[gsi].vector)
-		line[gsi].flags = flags_of(level, low);
+	if (!pirq_vector[gsi])
+		line_flags[gsi] = flags_of(level, low);
 	return 0;
 }
 
 bool ioapic_is_level(u32 gsi)
 {
-	return gsi < NR_PIRQS && line[gsi].flags & RTE_LEVEL;
-}
-
-int ioapic_route(u32 gsi, unsigned vector)
-{
-	if (!ioapic_of(gsi))
-		return -XEN_EINVAL;
-	line[gsi].vector = vector;
-	ioapic_mask(gsi, vector == 0);
-	return 0;
+	return gsi < NR_PIRQS && line_flags[gsi] & RTE_LEVEL;
 }
 
 /* The one whose registers are at that address, or in that frame; NULL: none. */
@@ -160,16 +148,14 @@ bool ioapic_owns(paddr_t a)
 	return ioapic_at(a, PAGE_MASK) != NULL;
 }
 
-u32 ioapic_read_at(paddr_t base, u32 reg, bool *ok)
+bool ioapic_read_at(paddr_t base, u32 reg, u32 *value)
 {
 	const struct ioapic *io = ioapic_at(base, ~0ULL);
-	u32 v = 0;
 
-	*ok = io;
-	if (io) {
-		lock(&ioapic_lock);
-		v = reg_read(io, reg & 0xff);
-		unlock(&ioapic_lock);
-	}
-	return v;
+	if (!io)
+		return false;
+	lock(&ioapic_lock);
+	*value = reg_read(io, reg & 0xff);
+	unlock(&ioapic_lock);
+	return true;
 }

@@ -9,10 +9,9 @@
 #include <asm/machine.h>
 
 static struct lock irq_lock = LOCK_INIT(RANK_IRQ);
-/* Both under irq_lock; the handler reads vector_pirq alone. */
+/* Both written under irq_lock; the handler reads vector_pirq alone. */
 static u16 vector_pirq[256];	/* 1 + pirq, 0: free */
-static u8 pirq_vector[NR_PIRQS];
-static u8 next_vector = VECTOR_DEVICE;
+u8 pirq_vector[NR_PIRQS];
 
 /* Devices are spread over the CPUs; lines and messages name one by 8 bits. */
 u32 irq_target(u32 pirq)
@@ -22,34 +21,26 @@ u32 irq_target(u32 pirq)
 	return id < 0xff ? id : cpu_get(0)->arch.apic_id;
 }
 
-/* A vector for the pirq; -XEN_ENOSPC when all are taken. */
 int irq_vector_alloc(u32 pirq)
 {
-	unsigned i, v;
-	int rc = -XEN_ENOSPC;
+	unsigned v = VECTOR_DEVICE;
 
 	lock(&irq_lock);
-	for (i = VECTOR_DEVICE; i < VECTOR_DEVICE_END; i++) {
-		v = next_vector++;
-		if (next_vector == VECTOR_DEVICE_END)
-			next_vector = VECTOR_DEVICE;
-		if (vector_pirq[v] || v == TRAP_INT80)
-			continue;
+	while (v < VECTOR_DEVICE_END && (vector_pirq[v] || v == TRAP_INT80))
+		v++;
+	if (v < VECTOR_DEVICE_END) {
 		vector_pirq[v] = 1 + pirq;
 		pirq_vector[pirq] = v;
-		rc = v;
-		break;
 	}
 	unlock(&irq_lock);
-	return rc;
+	return v < VECTOR_DEVICE_END ? 0 : -XEN_ENOSPC;
 }
 
-void irq_vector_free(unsigned vector)
+void irq_vector_free(u32 pirq)
 {
 	lock(&irq_lock);
-	if (vector_pirq[vector])
-		pirq_vector[vector_pirq[vector] - 1] = 0;
-	vector_pirq[vector] = 0;
+	vector_pirq[pirq_vector[pirq]] = 0;
+	pirq_vector[pirq] = 0;
 	unlock(&irq_lock);
 }
 
@@ -96,34 +87,30 @@ void interrupt_handle(struct regs *r)
 
 int arch_pirq_bind(u32 pirq, bool share)
 {
-	int vector;
+	int rc;
 
-	if (pirq >= NR_PIRQS || uart_owns_gsi(pirq))
-		return -XEN_EINVAL;
 	if (msi_is(pirq)) {
 		msi_mask(pirq, false);
 		return 0;
 	}
+	if (!ioapic_has(pirq))
+		return -XEN_EINVAL;
+	/* Bound already, or our serial port's. */
 	if (pirq_vector[pirq])
 		return -XEN_EEXIST;
-	vector = irq_vector_alloc(pirq);
-	if (vector < 0)
-		return vector;
-	if (!ioapic_route(pirq, vector))
-		return 0;
-	irq_vector_free(vector);
-	return -XEN_EINVAL;
+	rc = irq_vector_alloc(pirq);
+	if (!rc)
+		ioapic_mask(pirq, false);
+	return rc;
 }
 
 void arch_pirq_unbind(u32 pirq)
 {
-	if (pirq >= NR_PIRQS)
-		return;
 	if (msi_is(pirq)) {
 		msi_mask(pirq, true);
-	} else if (pirq_vector[pirq]) {
-		ioapic_route(pirq, 0);
-		irq_vector_free(pirq_vector[pirq]);
+	} else if (ioapic_has(pirq)) {
+		ioapic_mask(pirq, true);
+		irq_vector_free(pirq);
 	}
 }
 
@@ -135,5 +122,5 @@ void arch_pirq_eoi(u32 pirq)
 
 bool arch_pirq_needs_eoi(u32 pirq)
 {
-	return pirq < NR_PIRQS && !msi_is(pirq) && ioapic_is_level(pirq);
+	return !msi_is(pirq) && ioapic_is_level(pirq);
 }

@@ -76,12 +76,9 @@ static u32 find_cap(u16 bdf, u8 id)
 /* One message in use.  A slot belongs to a pirq; under msi_lock. */
 struct msi {
 	bool used;
-	bool x;			/* MSI-X */
 	u16 bdf;
-	u8 vector;
 	u32 cap;
-	mfn_t table;		/* MSI-X: frame of the entry */
-	volatile u32 *entry;	/* MSI-X: the entry, mapped */
+	volatile u32 *entry;	/* MSI-X: the entry, mapped; else NULL */
 };
 
 static struct lock msi_lock = LOCK_INIT(RANK_MSI);
@@ -89,20 +86,23 @@ static struct msi msis[NR_PIRQS];
 
 /* Mapped table frames, kept for good: devices are few. */
 #define TABLES_MAX 128
-static struct { mfn_t frame; void *at; } tables[TABLES_MAX];
+static struct table { mfn_t frame; u8 *at; } tables[TABLES_MAX];
 
-static void *table_map(mfn_t m)
+/* The table in that frame, or the first free place; NULL: neither. */
+static struct table *table_of(mfn_t m)
 {
-	unsigned i;
+	struct table *t = tables;
 
-	for (i = 0; i < TABLES_MAX && tables[i].at; i++)
-		if (tables[i].frame == m)
-			return tables[i].at;
-	if (i == TABLES_MAX)
-		return NULL;
-	tables[i].frame = m;
-	tables[i].at = iomap(m << PAGE_SHIFT, PAGE_SIZE);
-	return tables[i].at;
+	while (t < tables + TABLES_MAX && t->at && t->frame != m)
+		t++;
+	return t < tables + TABLES_MAX ? t : NULL;
+}
+
+bool msi_table_frame(mfn_t m)
+{
+	const struct table *t = table_of(m);
+
+	return t && t->at;
 }
 
 bool msi_is(u32 pirq)
@@ -125,25 +125,27 @@ static u64 bar_address(u16 bdf, unsigned bar)
 	return (u64)high << 32 | (low & ~15U);
 }
 
-static int setup_msix(struct msi *m, const struct msi_request *r,
-		      u32 address)
+static int setup_msix(struct msi *m, u32 number, u32 address, u32 data)
 {
 	const u32 control = pci_conf_read(m->bdf, m->cap + MSI_CONTROL, 2);
 	const u32 where = pci_conf_read(m->bdf, m->cap + 4, 4);
 	u64 at = bar_address(m->bdf, where & 7);
-	u8 *page;
+	struct table *t;
 
 	/* The entry must exist, in a table outside RAM. */
-	if (r->entry_nr > (control & 0x7ff) || !at)
+	if (number > (control & 0x7ff) || !at)
 		return -XEN_EINVAL;
-	at += (where & ~7U) + r->entry_nr * MSIX_ENTRY;
+	at += (where & ~7U) + number * MSIX_ENTRY;
 	if (!arch_iomem_ok(at >> PAGE_SHIFT))
 		return -XEN_EINVAL;
-	page = table_map(at >> PAGE_SHIFT);
-	if (!page)
+	t = table_of(at >> PAGE_SHIFT);
+	if (t && !t->at) {
+		t->frame = at >> PAGE_SHIFT;
+		t->at = iomap(at & PAGE_MASK, PAGE_SIZE);
+	}
+	if (!t || !t->at)
 		return -XEN_ENOMEM;
-	m->table = at >> PAGE_SHIFT;
-	m->entry = (volatile u32 *)(page + (at & (PAGE_SIZE - 1)));
+	m->entry = (volatile u32 *)(t->at + (at & ~PAGE_MASK));
 	/* The device decodes memory and the table is on, all masked, while
 	 * we write; the control domain takes the overall mask away. */
 	if (!(control & MSIX_ENABLE))
@@ -152,47 +154,41 @@ static int setup_msix(struct msi *m, const struct msi_request *r,
 	m->entry[3] = 1;
 	m->entry[0] = address;
 	m->entry[1] = 0;
-	m->entry[2] = m->vector;
+	m->entry[2] = data;
 	return 0;
 }
 
-static int setup_msi(struct msi *m, u32 address)
+static void setup_msi(const struct msi *m, u32 address, u32 data)
 {
 	const u32 control = pci_conf_read(m->bdf, m->cap + MSI_CONTROL, 2);
-	const u32 data = m->cap + (control & MSI_64 ? 12 : 8);
 
 	pci_conf_write(m->bdf, m->cap + MSI_CONTROL, 2,
 		       control & ~(MSI_ENABLE | MSI_MULTIPLE));
 	pci_conf_write(m->bdf, m->cap + 4, 4, address);
 	if (control & MSI_64)
 		pci_conf_write(m->bdf, m->cap + 8, 4, 0);
-	pci_conf_write(m->bdf, data, 2, m->vector);
-	return 0;
+	pci_conf_write(m->bdf, m->cap + (control & MSI_64 ? 12 : 8), 2, data);
 }
 
-int msi_setup(const struct msi_request *r, u32 pirq)
+int msi_setup(u32 pirq, u16 bdf, bool x, u32 number)
 {
-	struct msi m = { .used = true, .x = r->table_base != 0 };
+	struct msi m = { .used = true, .bdf = bdf };
 	const u32 address = MESSAGE_ADDRESS | irq_target(pirq) << 12;
 	int rc;
 
-	/* Mechanism 1 reaches segment 0 only. */
-	if (r->segment)
-		return -XEN_EOPNOTSUPP;
-	if (pirq >= NR_PIRQS || msi_is(pirq))
-		return -XEN_EINVAL;
-	m.bdf = r->bus << 8 | r->devfn;
-	m.cap = find_cap(m.bdf, m.x ? PCI_CAP_MSIX : PCI_CAP_MSI);
+	m.cap = find_cap(bdf, x ? PCI_CAP_MSIX : PCI_CAP_MSI);
 	if (!m.cap)
 		return -XEN_ENODEV;
 	lock(&msi_lock);
 	rc = irq_vector_alloc(pirq);
-	if (rc < 0)
-		goto out;
-	m.vector = rc;
-	rc = m.x ? setup_msix(&m, r, address) : setup_msi(&m, address);
 	if (rc)
-		irq_vector_free(m.vector);
+		goto out;
+	if (x)
+		rc = setup_msix(&m, number, address, pirq_vector[pirq]);
+	else
+		setup_msi(&m, address, pirq_vector[pirq]);
+	if (rc)
+		irq_vector_free(pirq);
 	else
 		msis[pirq] = m;
 out:
@@ -205,7 +201,7 @@ static void set_masked(const struct msi *m, bool mask)
 {
 	u32 control;
 
-	if (m->x) {
+	if (m->entry) {
 		m->entry[3] = mask;
 		return;
 	}
@@ -219,7 +215,7 @@ void msi_release(u32 pirq)
 	lock(&msi_lock);
 	if (msi_is(pirq)) {
 		set_masked(&msis[pirq], true);
-		irq_vector_free(msis[pirq].vector);
+		irq_vector_free(pirq);
 		msis[pirq] = (struct msi){ 0 };
 	}
 	unlock(&msi_lock);
@@ -248,14 +244,4 @@ bool msi_guards(u16 bdf, u32 reg, u32 size)
 	end = cap + (pci_conf_read(bdf, cap + MSI_CONTROL, 2) & MSI_64 ?
 		     14 : 10);
 	return reg < end && reg + size > first;
-}
-
-bool msi_table_frame(mfn_t m)
-{
-	unsigned i;
-
-	for (i = 0; i < TABLES_MAX && tables[i].at; i++)
-		if (tables[i].frame == m)
-			return true;
-	return false;
 }

@@ -81,22 +81,15 @@ static void uart_poll(void)
 		console_input(uart_in(UART_DATA));
 }
 
-static u32 uart_gsi(void)
-{
-	return acpi.isa[params.com1_irq & 15].gsi;
-}
-
-bool uart_owns_gsi(u32 gsi)
-{
-	return base && gsi == uart_gsi();
-}
-
 /* Lets input interrupt us; after ioapic_init(). */
 void uart_irq_init(void)
 {
-	if (!base)
+	const u32 gsi = acpi.isa[params.com1_irq & 15].gsi;
+
+	if (!base || !ioapic_has(gsi))
 		return;
-	ioapic_route(uart_gsi(), VECTOR_UART);
+	pirq_vector[gsi] = VECTOR_UART;
+	ioapic_mask(gsi, false);
 	uart_out(UART_IER, 0x01);
 	uart_poll();
 }

@@ -36,7 +36,6 @@
 #define ARCH_CAP_RDCL_NO	BIT(0)
 #define MSR_PAT			0x277
 #define MSR_MISC_ENABLE		0x1a0
-#define MSR_TSC_DEADLINE	0x6e0
 #define MSR_X2APIC		0x800
 #define MSR_EFER		0xc0000080
 #define MSR_STAR		0xc0000081
@@ -58,7 +57,7 @@
 /* What the processors can do; found once by cpu_features_init(). */
 struct cpu_features {
 	bool intel, amd;
-	bool smep, smap, umip, fsgsbase, xsave, x2apic, tsc_deadline;
+	bool smep, smap, umip, fsgsbase, xsave, x2apic;
 	bool rdtscp, page1g, nx, mce;
 	u8 phys_bits;
 };

@@ -23,34 +23,30 @@
 
 #define NR_PIRQS	256
 
+/* The vector of a line or message; 0: it has none. */
+extern u8 pirq_vector[NR_PIRQS];
+/* Gives the pirq one; -XEN_ENOSPC when all are taken. */
+int irq_vector_alloc(u32 pirq);
+void irq_vector_free(u32 pirq);
 /* APIC id of the CPU that takes the pirq's interrupts. */
 u32 irq_target(u32 pirq);
-/* Routes a device vector to this CPU's pirq; see msi.c and ioapic.c. */
-int irq_vector_alloc(u32 pirq);
-void irq_vector_free(unsigned vector);
 
 /* IOAPICs. */
 struct acpi_info;
 void ioapic_init(const struct acpi_info *a);
 u32 ioapic_gsi_count(void);
+bool ioapic_has(u32 gsi);
 bool ioapic_owns(paddr_t a);
-/* Programs trigger and polarity of a line, masked.  -XEN_EEXIST: was so already. */
+/* Trigger and polarity of a line that is not in use; -XEN_EINVAL: no line. */
 int ioapic_setup(u32 gsi, bool level, bool low);
+/* Programs a line that is there as its vector says, or masks it. */
 void ioapic_mask(u32 gsi, bool mask);
 bool ioapic_is_level(u32 gsi);
-/* Sends a line to that vector, unmasked; 0: masks it.  -XEN_EINVAL: no line. */
-int ioapic_route(u32 gsi, unsigned vector);
-u32 ioapic_read_at(paddr_t base, u32 reg, bool *ok);
+/* A register of the IOAPIC at base; false: none is there. */
+bool ioapic_read_at(paddr_t base, u32 reg, u32 *value);
 
-/* Message-signalled interrupts; pci.h address as the ABI has it. */
-struct msi_request {
-	u16 segment;
-	u8 bus, devfn;
-	u32 entry_nr;
-	u64 table_base;		/* MSI-X: the BAR's address; 0: MSI */
-	u32 count;		/* MSI: messages wanted */
-};
-int msi_setup(const struct msi_request *r, u32 pirq);
+/* Message-signalled interrupts of the device bdf; x: MSI-X, entry number. */
+int msi_setup(u32 pirq, u16 bdf, bool x, u32 number);
 void msi_release(u32 pirq);
 void msi_mask(u32 pirq, bool mask);
 bool msi_is(u32 pirq);

@@ -37,10 +37,8 @@ void apic_eoi(void);
 #define APIC_INIT	0x500
 #define APIC_STARTUP	0x600	/* | page where it starts */
 void apic_send(u32 apic_id, u32 what);
-void apic_timer_init_this(void);
-void apic_timer_start_count(void);	/* masked, counts down from ~0 */
-u32 apic_timer_count(void);		/* ticks since then */
 void apic_timer_oneshot(u32 count);	/* 0 stops it */
+u32 apic_timer_left(void);
 extern u64 apic_timer_hz;
 void pic_disable(void);
 
@@ -65,7 +63,6 @@ static inline struct stack_top *cpu_stack_top(unsigned id)
 /* uart.c */
 void uart_init(void);
 bool uart_owns_port(u16 port);
-bool uart_owns_gsi(u32 gsi);
 void uart_irq_init(void);
 void uart_interrupt(void);
 
