@@ -2,7 +2,8 @@
 # Links, bridges, filters and networks, for real, in a network namespace.
 NET_TEST_SRC = tests/net/net-test.c dom0-tools/supervisor/nic-link.c \
 	dom0-tools/supervisor/netlink.c dom0-tools/supervisor/nft.c \
-	dom0-tools/supervisor/nft-rules.c libctrl/hash.c
+	dom0-tools/supervisor/nft-rules.c dom0-tools/supervisor/sentence.c \
+	libctrl/hash.c
 
 tests/net/net-test: $(NET_TEST_SRC) $(wildcard \
 		$(srcdir)/dom0-tools/supervisor/n*.h)
