@@ -179,8 +179,9 @@ static struct guest *reserve(const struct guest_config *config,
 }
 
 /*
- * Makes the domain of a STARTING guest.  0, and it is LIVE; or -errno and
- * *why (malloc'ed), and it is still STARTING, with nothing of it left.
+ * Makes the domain of a STARTING guest.  Its id, and it is LIVE and may end at
+ * any time; or -errno and *why (malloc'ed), and it is still STARTING, with
+ * nothing of it left.
  */
 static int launch(struct worker *w, struct guest *g,
 		  struct guest_config *config, bool paused,
@@ -194,8 +195,8 @@ static int launch(struct worker *w, struct guest *g,
 	unsigned int scans = server_scans();
 	const char *reason;
 	struct ctrl *ctrl = worker_ctrl(w, &reason);
-	char *document;
-	int rc;
+	char name[GUEST_NAME_MAX + 1], *document;
+	int domid, rc;
 
 	*why = NULL;
 	if (!ctrl) {
@@ -224,27 +225,29 @@ static int launch(struct worker *w, struct guest *g,
 	}
 	free(document);
 	o.devices = device_set_hooks(devices);
-	rc = ctrl_guest_create(ctrl, config, &o);
-	if (rc < 0) {
+	domid = ctrl_guest_create(ctrl, config, &o);
+	if (domid < 0) {
 		device_set_settle(devices, false, why);
 		if (!*why)
 			*why = strdup(ctrl_error(ctrl));
 		worker_drop_ctrl(w);
-		return rc;
+		return domid;
 	}
+	/* After this g is the table's, and may be gone. */
 	pthread_mutex_lock(&guests_lock);
-	g->domid = (uint16_t)rc;
+	g->domid = (uint16_t)domid;
 	g->life = GUEST_LIVE;
 	rc = guest_record_started(g);
+	snprintf(name, sizeof(name), "%s", g->name);
 	pthread_mutex_unlock(&guests_lock);
 	device_set_settle(devices, true, NULL);
 	if (rc)
 		journal_line("guest \"%s\": its record cannot be kept: %s",
-			 g->name, strerror(-rc));
+			     name, strerror(-rc));
 	/* It may have ended before it was in the table. */
 	if (server_scans() != scans)
 		server_scan_soon();
-	return 0;
+	return domid;
 }
 
 /* Could the disks be had?  They are opened, and let go again. */
@@ -296,7 +299,6 @@ void life_create(struct worker *w, struct job *j)
 	struct guest_config *config = read_guest(j);
 	struct guest *g;
 	char uuid[UUID_TEXT], *why;
-	uint16_t domid;
 	int rc;
 
 	if (!config)
@@ -315,7 +317,7 @@ void life_create(struct worker *w, struct job *j)
 	uuid_format(g->uuid, uuid);
 	rc = launch(w, g, config, request_flag(j->request, "paused"), &teller,
 		    &why);
-	if (rc) {
+	if (rc < 0) {
 		journal_line("create: %s", why ? why : strerror(-rc));
 		pthread_mutex_lock(&guests_lock);
 		guest_forget(g);
@@ -325,16 +327,9 @@ void life_create(struct worker *w, struct job *j)
 		free(why);
 		goto out_config;
 	}
-	/* g is the table's now: it may be gone at any time. */
-	domid = 0;
-	pthread_mutex_lock(&guests_lock);
-	g = guest_by_name(config->name);
-	if (g)
-		domid = g->domid;
-	pthread_mutex_unlock(&guests_lock);
-	journal_line("guest \"%s\": started with id %u", config->name, domid);
-	conn_ok(j->conn, json_pack("{s:i, s:s, s:s}", "id", domid, "uuid",
-				   uuid, "name", config->name));
+	journal_line("guest \"%s\": started with id %d", config->name, rc);
+	conn_ok(j->conn, json_pack("{s:i, s:s, s:s}", "id", rc, "uuid", uuid,
+				   "name", config->name));
 out_config:
 	guest_config_free(config);
 }
@@ -964,7 +959,7 @@ static void start_again(struct worker *w, const struct guest *old,
 		goto out;
 	}
 	rc = launch(w, g, config, false, &nobody, &why);
-	if (rc) {
+	if (rc < 0) {
 		journal_line("guest \"%s\": it cannot be started again: %s", name,
 			 why ? why : strerror(-rc));
 		if (asprintf(&detail, "it could not be started again: %s",
