@@ -7,6 +7,7 @@
 here=$(pwd)/tests/toolstack
 schema=${srcdir:-.}/xml-schemas/guest.rng
 case $schema in /*) ;; *) schema=$(pwd)/$schema ;; esac
+top=${schema%/xml-schemas/*}
 dir=$(mktemp -d) || exit 99
 cd "$dir" || exit 99
 cp "$here/blkback" . || exit 99
@@ -124,11 +125,18 @@ code 0 info r; says 'too soon, too often'; says '^restarts  *4'
 echo "a guest that ends at once is started five times and no more"
 
 guest n "end=crash" "<on_crash>rename-restart</on_crash>"
-code 0 create n.xml
+code 0 create n.xml; says 'started with id [1-9]'
 until_true grep -q '"n": 5 lives' log
 code 0 list; says '^n-1 '; says '^n-4 '; says '^n '
 for i in n n-1 n-2 n-3 n-4; do until_true ctl destroy $i; done
 echo "rename-restart keeps every one of them"
+
+# bulkhead-stop asks all of them, also one with a blank in its name.
+guest q "deaf"; code 0 create q.xml; code 0 rename q "q 0 z"; code 0 pause "q 0 z"
+(PATH=$here:$PATH sh "$top/dom0-tools/supervisor/bulkhead-stop" --only-guests) > out 2>&1
+code 0 list; grep -q ' 0 z' out && die "it is gone"
+guest b ""; code 0 create b.xml
+echo "the control domain's end is the end of every guest"
 
 guest f "fail=image"
 code 1 create f.xml; says 'guest "f": image: it fails on request'
@@ -148,13 +156,16 @@ guest v "" "<genid/>"; code 0 create --dry-run v.xml; says 'warning: v.xml:2: <g
 code 3 info v
 echo "bad documents are refused with a sentence"
 
-code 2 frob; code 2 create; code 2 list x; code 2; code 0 --help
-for c in attach-disk detach-disk resize-disk list-disks attach-interface \
-	detach-interface list-interfaces create list info console pause unpause shutdown reboot destroy \
-	rename validate dump-xml dmesg store version; do
-	code 0 $c --help; says "^Usage: ctl $c"
-done
-echo "every command has its help"
+code 2 frob; code 2 create; code 2 list x; code 2
+code 0 --help; sed -n 's/^  \([a-z-]*\)  *.*/\1/p' out > commands
+[ "$(wc -l < commands)" -gt 25 ] || die "it has commands"
+while read -r c; do
+	code 0 "$c" --help; says "^Usage: ctl $c"
+	sed 's/\\f.//g; s/\\//g' "$top/dom0-tools/ctl/ctl.8" | grep -q "^\.B.*\b$c\b" || die "the manual tells about $c"
+	grep -q "[[:space:]\"]$c\b" "$top/dom0-tools/ctl/completion/ctl" || die "bash completes $c"
+	[ "$(code 0 help "$c"; cat out)" = "$(code 0 "$c" -h; cat out)" ] || die "help $c is $c --help"
+done < commands
+echo "each command has help, a place in the manual, and is completed"
 
 guest c ""; code 1 create --console c.xml; says 'consoled is not running'
 code 0 info c; says '^state  *idle'; code 0 destroy c
