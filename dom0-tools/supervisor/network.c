@@ -688,12 +688,12 @@ static json_t *info(const struct network *n)
 
 static void print_leases(FILE *f, const json_t *leases)
 {
-	char expires[32] = "never";
 	json_t *l;
 	size_t i;
 
 	json_array_foreach(leases, i, l) {
 		time_t at = json_integer_value(json_object_get(l, "expires"));
+		char expires[32] = "never";
 		struct tm tm;
 
 		if (at && gmtime_r(&at, &tm))
