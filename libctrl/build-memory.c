@@ -11,7 +11,7 @@
 
 #include <ctrl-config.h>
 
-#define HOLDERS_MAX	256	/* domains that we look at */
+#define HOLDERS_MAX	1024	/* domains that we look at */
 #define HOLDERS_SHOWN	6
 
 /* "768 MiB", or in KiB what is no whole number of those. */
@@ -31,20 +31,27 @@ static int more_first(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* ": Domain-0 holds 512 MiB, "web" 256 MiB", those with most first. */
+/* "; Domain-0 holds 512 MiB, web 256 MiB, 3 others 96 MiB", those with most
+ * first. */
 static void put_holders(struct build *b, char *to, size_t n)
 {
 	struct ctrl_domain_info *d = calloc(HOLDERS_MAX, sizeof(*d));
 	int count = d ? ctrl_domain_list(b->c, 0, d, HOLDERS_MAX) : 0;
+	unsigned int shown = 0, others = 0;
 	char name[GUEST_NAME_MAX + 1], size[32];
+	uint64_t rest_kib = 0;
 	size_t used = 0;
-	int i;
 
 	if (count > 1)
 		qsort(d, (size_t)count, sizeof(*d), more_first);
-	for (i = 0; i < count && i < HOLDERS_SHOWN && used < n; i++) {
+	for (int i = 0; i < count && used < n; i++) {
 		if (d[i].domid == b->domid)
 			continue;
+		if (shown++ >= HOLDERS_SHOWN) {
+			others++;
+			rest_kib += d[i].memory_kib;
+			continue;
+		}
 		if (ctrl_guest_name(b->c, d[i].domid, name, sizeof(name)))
 			snprintf(name, sizeof(name), "domain %u", d[i].domid);
 		put_size(size, sizeof(size), d[i].memory_kib);
@@ -52,12 +59,16 @@ static void put_holders(struct build *b, char *to, size_t n)
 					 used ? "," : ";", name,
 					 used ? "" : " holds", size);
 	}
+	put_size(size, sizeof(size), rest_kib);
+	if (others && used < n)
+		snprintf(to + used, n - used, ", %u other%s %s", others,
+			 others == 1 ? "" : "s", size);
 	free(d);
 }
 
 static int not_enough(struct build *b)
 {
-	char need[32], have[32], holders[320] = "";
+	char need[32], have[32], holders[400] = "";
 	struct ctrl_host h = { 0 };
 
 	ctrl_host(b->c, &h);
