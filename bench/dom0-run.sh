@@ -69,8 +69,8 @@ F)  # memory and growth with the number of guests
     for i in $(seq "${GUESTS:-40}"); do step 84 "destroy_nth_$i" $TS_DESTROY "f$i"; idle 0.3; done; idle 2; say "FREE end $(ts_free_kib)";;
 G)  # what a disk and a network card add to a creation
     kernel=/payload/tiny; dd if=/dev/zero of=/tmp/g.img bs=1M count=8 2>/dev/null; loop=$(losetup -f --show /tmp/g.img); ip link add xenbr0 type bridge; ip link set xenbr0 up
-    for i in 1 2 3 4 5; do guest t "" "" 16; step 86 create_tiny_bare $TS_CREATE "$spec"; idle 2; $TS_DESTROY t; idle 3
-        guest t "" "" 16 "$(ts_disk /tmp/g.img "$loop")" xenbr0 00:16:3e:00:00:09; step 88 create_tiny_devices $TS_CREATE "$spec"; idle 3; step 90 destroy_tiny_devices $TS_DESTROY t; idle 3; done;;
+    for i in 1 2 3 4 5; do guest t "" "" 16; step 86 create_tiny $TS_CREATE "$spec"; idle 2; $TS_DESTROY t; idle 3
+        guest t "" "" 16 "$(ts_disk /tmp/g.img "$loop")" xenbr0 00:16:3e:00:00:09; step 88 create_tiny_disk_net $TS_CREATE "$spec"; idle 3; step 90 destroy_tiny_disk_net $TS_DESTROY t; idle 3; done;;
 N)  # density: GUESTS guests of pv-drivers' tiny at once; how each answers, what they take, what they leave
     kernel=/payload/tiny-guest; n=${GUESTS:-1000}
     weigh() { say "FREE $1 $(ts_free_kib)"; rss "$(ts_daemons)" | sed "s/^/BENCH: RSS $1 /"; awk -v i="$1" '/^MemAvail/ { print "BENCH: DOM0AVAIL " i, $2 }' /proc/meminfo; }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hotspots - QEMU TCG plugin: where the hypervisor spends its instructions.
- *   -plugin hotspots.so,out=FILE[,all=1][,first=HEXADDR][,seg=FROM-TO]...
+ *   -plugin hotspots.so,out=FILE[,all=1][,first=HEXADDR][,seg=FROM-TO[@NTH]]...
  * Counts every translated block in the hypervisor's address range and writes,
- * for the time until the address FIRST runs, for the first interval between
- * each pair of markers FROM and TO, and for the whole run, a title line
- * "# NAME TOTAL" and "INSTRUCTIONS EXECUTIONS ADDRESS LENGTH" for the 300
- * heaviest blocks.  all=1: not only the hypervisor's but everybody's, 3000 of
- * them; two programs or kernels at one address are one.
+ * for the time until the address FIRST runs, for the NTH (or first) interval
+ * between each pair of markers FROM and TO, and for the whole run, a title line
+ * "# NAME TOTAL" and "INSTRUCTIONS EXECUTIONS ADDRESS LENGTH WHERE" for the 300
+ * heaviest blocks; WHERE, in the machine's memory, tells two domains with the
+ * same kernel apart.  all=1: not only the hypervisor's but everybody's, 3000
+ * of them.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -36,12 +37,13 @@ size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *,
 						 size_t);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
+void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 
 struct block {
-	uint64_t va, len, count;
+	uint64_t va, len, count, where;
 };
 static bool everybody;
 
@@ -53,6 +55,7 @@ static uint64_t first;
 static struct {
 	uint64_t from, to, *base;
 	size_t n;
+	unsigned nth;
 	bool done;
 } segs[MAX_SEGS];
 static int n_segs;
@@ -79,9 +82,9 @@ static void dump(const char *name, const uint64_t *base, size_t n)
 	fprintf(out, "# %s %" PRIu64 "\n", name, total);
 	for (size_t i = 0; i < n_blocks && i < (everybody ? 3000 : SHOWN) && copy[i].count; i++)
 		fprintf(out,
-			"%" PRIu64 " %" PRIu64 " %" PRIx64 " %" PRIu64 "\n",
+			"%" PRIu64 " %" PRIu64 " %" PRIx64 " %" PRIu64 " %" PRIx64 "\n",
 			copy[i].count * copy[i].len, copy[i].count, copy[i].va,
-			copy[i].len);
+			copy[i].len, copy[i].where);
 	fflush(out);
 	free(copy);
 }
@@ -108,6 +111,9 @@ static void on_mark(unsigned cpu, void *p)
 			segs[i].n = n_blocks;
 			for (size_t k = 0; k < n_blocks; k++)
 				segs[i].base[k] = blocks[k].count;
+		} else if (id == segs[i].to && segs[i].base &&
+			   segs[i].nth > 1) {
+			segs[i].nth--;
 		} else if (id == segs[i].to && segs[i].base) {
 			char name[32];
 			snprintf(name, sizeof name, "%" PRIx64 "-%" PRIx64,
@@ -128,6 +134,8 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	    n_blocks < MAX_BLOCKS) {
 		struct block *b = &blocks[n_blocks++];
 		b->va = va, b->len = n;
+		b->where = (uintptr_t)qemu_plugin_insn_haddr(
+			qemu_plugin_tb_get_insn(tb, 0));
 		qemu_plugin_register_vcpu_tb_exec_inline(tb, ADD_U64, &b->count,
 							 1);
 	}
@@ -166,8 +174,9 @@ qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
 		else if (!strncmp(argv[i], "first=", 6))
 			first = strtoull(argv[i] + 6, NULL, 16);
 		else if (!strncmp(argv[i], "seg=", 4) && n_segs < MAX_SEGS &&
-			 sscanf(argv[i] + 4, "%" SCNx64 "-%" SCNx64,
-				&segs[n_segs].from, &segs[n_segs].to) == 2)
+			 sscanf(argv[i] + 4, "%" SCNx64 "-%" SCNx64 "@%u",
+				&segs[n_segs].from, &segs[n_segs].to,
+				&segs[n_segs].nth) >= 2)
 			n_segs++;
 		else
 			return -1;
