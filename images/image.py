@@ -5,6 +5,8 @@
 """
 import argparse
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,13 +21,22 @@ KARGS = "console=hvc0 net.ifnames=0 rdinit=/init"
 
 
 def stage(build):
-    """`make install` into BUILD/stage; the folder, or None when nothing is installed."""
+    """`make install` into BUILD/stage; the folder."""
     out = os.path.join(os.path.abspath(build), "stage")
+    # Programs of an earlier --prefix would be found before the new ones.
+    with open(os.path.join(build, "Makefile")) as f:
+        prefix = re.search(r"^prefix = (.*)$", f.read(), re.M)[1]
+    mark = out + ".prefix"
+    if os.path.isdir(out) and not (os.path.exists(mark) and open(mark).read() == prefix):
+        shutil.rmtree(out)
+    os.makedirs(out, exist_ok=True)
+    with open(mark, "w") as f:
+        f.write(prefix)
     r = subprocess.run(["make", "-s", "-C", build, "install", "DESTDIR=" + out],
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if r.returncode:
         raise debian.Refused("make install: " + r.stdout[-800:])
-    return out if os.path.isdir(out) else None
+    return out
 
 
 def hypervisor(build):
