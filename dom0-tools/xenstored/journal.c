@@ -348,9 +348,16 @@ static void turn(struct xs *xs)
 	j->area[j->now]->magic = JOURNAL_MAGIC;
 	seal(j);
 	*(volatile uint64_t *)&j->area[j->now]->sequence = sequence + 1;
-	/* A large state is not written again after each small change. */
-	if (j->soft < 4 * j->len)
-		j->soft = 4 * j->len;
+	j->per_node = j->len / (xs->store.nr_nodes + 1) + 1;
+	if (j->leave)
+		j->leave(j->arg, j->now ^ 1);
+}
+
+/* A large state is not written again after each small change. */
+static bool is_long(const struct xs *xs, const struct journal *j)
+{
+	return j->len > j->soft &&
+	       j->len > 4 * j->per_node * (xs->store.nr_nodes + 1);
 }
 
 void journal_start(struct xs *xs, struct journal *j)
@@ -385,7 +392,7 @@ void journal_commit(struct xs *xs)
 	}
 	if (j->area[j->now]->committed == j->len)
 		return;
-	if (j->len > j->soft)
+	if (is_long(xs, j))
 		turn(xs);
 	else
 		seal(j);

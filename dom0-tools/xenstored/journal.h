@@ -15,8 +15,10 @@
  * happened, and is executed again from the ring, and one whose step is there
  * is answered exactly once.
  *
- * There are two areas.  When one is full, the whole state is written into the
- * other, which counts from the moment that its sequence number is the higher.
+ * There are two areas.  When one holds several times what the state takes, the
+ * whole state is written into the other, which counts from the moment that its
+ * sequence number is the higher; so what is gone from the store takes no memory
+ * here either.
  *
  * Not kept: transactions' contents (their commit fails with EAGAIN), clients
  * of the socket (they connect again), quotas that were changed by hand.
@@ -50,12 +52,15 @@ struct journal {
 	struct journal_head *area[2];
 	unsigned int now;	/* which area */
 	size_t len;		/* bytes behind the head, committed or not */
-	size_t soft;		/* beyond this, the other area is taken */
+	size_t soft;		/* up to here the other area is not taken */
+	size_t per_node;	/* bytes for each node when all was written */
 	size_t room;		/* what area[now] may hold */
 	struct link pending;	/* connections with output not yet written */
 	bool off;		/* it failed: the state is not kept any more */
 	/* More room in area I, at least N bytes with the head, or false. */
 	bool (*grow)(void *arg, unsigned int i, size_t n);
+	/* Area I was left: only its head will be looked at.  NULL: ignored. */
+	void (*leave)(void *arg, unsigned int i);
 	void *arg;
 };
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +188,17 @@ static bool journal_grow(void *arg, unsigned int i, size_t n)
 	}
 	d->journal.room = d->journal_size[i];
 	return true;
+}
+
+/* What many guests took goes back to the system when most are gone. */
+static void journal_leave(void *arg, unsigned int i)
+{
+	struct daemon *d = arg;
+
+	if (d->journal_size[i] > JOURNAL_CHUNK &&
+	    !ftruncate(d->journal_fd[i], JOURNAL_CHUNK))
+		d->journal_size[i] = JOURNAL_CHUNK;
+	malloc_trim(0);
 }
 
 /* A journal from before the machine was started is about another world. */
@@ -387,6 +399,7 @@ int main(int argc, char **argv)
 	if (!revived)
 		make_dom0_nodes(d);
 	d->journal.grow = journal_grow;
+	d->journal.leave = journal_leave;
 	d->journal.arg = d;
 	d->journal.soft = JOURNAL_SOFT;
 	if (keeps)

@@ -100,6 +100,14 @@ static bool fake_grow(void *arg, unsigned int i, size_t n)
 	return n <= AREA;
 }
 
+static void fake_leave(void *arg, unsigned int i)
+{
+	struct world *w = arg;
+
+	/* Its head may be looked at, and nothing behind it. */
+	memset(w->j.area[i] + 1, 0xa5, AREA - sizeof(*w->j.area[i]));
+}
+
 static struct xs_shell old_shell = {
 	fake_exists, fake_introduce, fake_release, &old,
 };
@@ -114,6 +122,7 @@ static void begin(void)
 	for (int i = 0; i < 2; i++)
 		old.j.area[i] = calloc(1, AREA);
 	old.j.grow = fake_grow;
+	old.j.leave = fake_leave;
 	old.j.arg = &old;
 	old.j.soft = 4096;		/* turn often */
 	fake_conn(&old, old.xs.dom0);
@@ -286,6 +295,36 @@ static void everything_that_happened_is_there(void)
 	end();
 }
 
+/* Bytes that the journal takes; many small changes follow, so that it turns. */
+static size_t after_changes(void)
+{
+	size_t most = 0;
+
+	for (int i = 0; i < 400; i++) {
+		ask(&old.client, XS_WRITE, 0, "/one|%d", i);
+		most = old.j.len > most && i > 200 ? old.j.len : most;
+	}
+	return most;
+}
+
+static void what_is_gone_takes_no_room(void)
+{
+	size_t before, full, after;
+
+	begin();
+	before = after_changes();
+	for (int i = 0; i < 2000; i++)
+		ask(&old.client, XS_WRITE, 0, "/many/%d|some value", i);
+	full = after_changes();
+	CU_ASSERT(full > 4 * before);
+	expect_same();
+	ask(&old.client, XS_RM, 0, "/many|");
+	after = after_changes();
+	CU_ASSERT(after <= before + before / 4);
+	expect_same();
+	end();
+}
+
 static void an_unfinished_step_has_not_happened(void)
 {
 	struct xsd_sockmsg head = { .type = XS_WRITE, .len = 4 };
@@ -447,6 +486,7 @@ CU_ErrorCode test_xs_journal_register(void)
 #define T(name) { #name, name }
 		T(a_fresh_store_is_kept),
 		T(everything_that_happened_is_there),
+		T(what_is_gone_takes_no_room),
 		T(an_unfinished_step_has_not_happened),
 		T(a_lost_transaction_says_again),
 		T(it_goes_on_after_every_turn),
