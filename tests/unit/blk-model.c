@@ -136,6 +136,7 @@ static void disk_do(struct model *m, struct image_io *io, bool whole)
 		m->dsyncs += io->durable;
 		break;
 	case IMAGE_FLUSH:
+		memcpy(m->safe, m->asked, sizeof(m->safe));
 		m->flushes++;
 		break;
 	case IMAGE_DISCARD:
@@ -150,6 +151,8 @@ static void disk_submit(struct image *im, struct image_io *io)
 
 	step(m);
 	m->under_way[m->nr_under_way++] = io;
+	if (io->what == IMAGE_FLUSH)
+		memcpy(m->asked, m->disk, sizeof(m->asked));
 	step(m);
 }
 
@@ -172,6 +175,10 @@ static struct image_io *disk_reap(struct image *im)
 	step(m);
 	if (!m->fail)
 		disk_do(m, io, true);
+	if (!m->fail && io->what == IMAGE_WRITE && io->durable) {
+		memcpy(m->safe + io->offset, m->disk + io->offset, io->length);
+		memcpy(m->asked + io->offset, m->disk + io->offset, io->length);
+	}
 	step(m);
 	m->under_way[i] = m->under_way[--m->nr_under_way];
 	io->result = m->fail;

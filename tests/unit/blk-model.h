@@ -40,6 +40,11 @@ struct model {
 	int fail;			/* what transfers end with */
 	bool hold;			/* nothing comes back */
 	uint32_t flushes, dsyncs, kicks;
+	/*
+	 * What the machine's death would leave: what had been written when a
+	 * flush was given to the disk, once that flush is done.
+	 */
+	uint8_t safe[MODEL_DISK], asked[MODEL_DISK];
 	uint32_t seed;
 
 	uint64_t now_ns;

@@ -282,6 +282,133 @@ static void a_barrier_lets_nothing_pass(void)
 	model_free(&m);
 }
 
+/*
+ * Each block holds the number of the write that it had last.  What had been
+ * answered when a flush was sent is safe when that flush is answered, whatever
+ * else is under way, in whatever order it ends, and whoever was killed.
+ */
+enum { BLOCKS = 24, FLUSH_ID = 100 };
+
+struct promise {
+	uint32_t sent[BLOCKS], answered[BLOCKS], promised[BLOCKS];
+	uint32_t at_flush[BLOCKS], at_barrier[BLOCKS];
+	bool busy[BLOCKS], flushing, barrier[BLOCKS];
+	uint32_t checks;
+};
+
+static void promise_write(struct promise *p, uint32_t b, bool barrier)
+{
+	if (p->busy[b])
+		return;
+	p->busy[b] = true;
+	p->barrier[b] = barrier;
+	p->sent[b]++;
+	memcpy(p->at_barrier, p->answered, sizeof(p->at_barrier));
+	for (uint32_t i = 0; i < 4096; i += 4)
+		memcpy(&m.page[1 + b][i], &p->sent[b], 4);
+	send(barrier ? BLKIF_OP_WRITE_BARRIER : BLKIF_OP_WRITE, b, b * 8,
+	     1 + b, 1);
+}
+
+static void promise_keep(uint32_t *promised, const uint32_t *then)
+{
+	for (uint32_t b = 0; b < BLOCKS; b++)
+		if (then[b] > promised[b])
+			promised[b] = then[b];
+}
+
+static void promise_answers(struct promise *p)
+{
+	blkif_response_t rsp;
+	uint32_t is;
+
+	while (model_answer(&m, &rsp)) {
+		CU_ASSERT_EQUAL(rsp.status, BLKIF_RSP_OKAY);
+		if (rsp.id == FLUSH_ID) {
+			p->flushing = false;
+			promise_keep(p->promised, p->at_flush);
+			continue;
+		}
+		p->busy[rsp.id] = false;
+		p->answered[rsp.id] = p->sent[rsp.id];
+		if (p->barrier[rsp.id])
+			promise_keep(p->promised, p->at_barrier);
+		if (p->barrier[rsp.id] || m.engine.flush_each)
+			p->promised[rsp.id] = p->sent[rsp.id];
+	}
+	for (uint32_t b = 0; b < BLOCKS; b++) {
+		memcpy(&is, m.safe + b * 4096, 4);
+		CU_ASSERT(is >= p->promised[b]);
+		p->checks += p->promised[b] > 0;
+	}
+}
+
+static bool promise_barrier_waits(const struct promise *p)
+{
+	for (uint32_t b = 0; b < BLOCKS; b++)
+		if (p->busy[b] && p->barrier[b])
+			return true;
+	return false;
+}
+
+static void promise_reborn(bool each)
+{
+	model_drain(&m, model_random(&m) & 1);
+	model_reborn(&m);
+	m.engine.flush_each = each;
+	CU_ASSERT_EQUAL_FATAL(model_attach(&m, true), 0);
+}
+
+static void what_a_flush_promised_survives_the_machine(void)
+{
+	static struct promise p;
+	uint32_t checks = 0;
+
+	for (uint32_t seed = 1; seed <= 60; seed++) {
+		const bool each = seed % 5 == 0;
+
+		begin();
+		memset(&p, 0, sizeof(p));
+		m.seed = seed;
+		m.engine.flush_each = each;
+		for (int i = 0; i < 400; i++) {
+			switch (model_random(&m) % 16) {
+			case 0:
+				if (p.flushing)
+					break;
+				p.flushing = true;
+				memcpy(p.at_flush, p.answered, sizeof(p.at_flush));
+				send(BLKIF_OP_FLUSH_DISKCACHE, FLUSH_ID, 0, 0, 0);
+				break;
+			case 1:
+				if (!promise_barrier_waits(&p))
+					promise_write(&p, model_random(&m) % BLOCKS, true);
+				break;
+			case 2:
+				m.hold = !m.hold;
+				break;
+			case 3:
+				if (model_random(&m) % 4 == 0)
+					promise_reborn(each);
+				break;
+			case 4: case 5: case 6: case 7:
+				CU_ASSERT_EQUAL(model_run(&m), 0);
+				promise_answers(&p);
+				break;
+			default:
+				/* at_barrier is of one barrier only. */
+				if (!promise_barrier_waits(&p))
+					promise_write(&p, model_random(&m) % BLOCKS, false);
+			}
+		}
+		checks += p.checks;
+		model_drain(&m, true);
+		m.engine.in_flight = 0;
+		model_free(&m);
+	}
+	CU_ASSERT(checks > 10000);
+}
+
 static void a_discard_is_passed_on_or_not_supported(void)
 {
 	blkif_request_discard_t d;
@@ -685,6 +812,8 @@ CU_ErrorCode test_blk_engine_register(void)
 		{ "a read-only disk is not written",
 		  a_read_only_disk_is_not_written },
 		{ "a flush reaches the disk", a_flush_reaches_the_disk },
+		{ "what a flush promised survives the machine",
+		  what_a_flush_promised_survives_the_machine },
 		{ "a barrier lets nothing pass", a_barrier_lets_nothing_pass },
 		{ "a discard is passed on or not supported",
 		  a_discard_is_passed_on_or_not_supported },
