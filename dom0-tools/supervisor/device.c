@@ -782,6 +782,7 @@ static void look_at_front(struct device *d, uint64_t now)
 
 	d->dirty = false;
 	d->events = 0;
+	d->look_at = 0;
 	if (d->xb.stopped && d->xb.online)
 		return;
 	if (xenbus_storm(&d->storm, now, events)) {
@@ -792,6 +793,10 @@ static void look_at_front(struct device *d, uint64_t now)
 		blame_guest(d, reason);
 		step(d, XENBUS_STOPPED, 0, NULL);
 		unwatch(d);
+		return;
+	}
+	if (xenbus_storm_waits(&d->storm, now)) {
+		d->look_at = d->storm.again;
 		return;
 	}
 	front = read_front_state(d);
@@ -838,8 +843,14 @@ static uint64_t device_round(struct device *d, uint64_t now, uint64_t next)
 		d->unwritten = 0;
 		write_nodes(d, todo, d->nodes);
 	}
+	if (d->look_at && now >= d->look_at) {
+		d->look_at = 0;
+		d->dirty = true;
+	}
 	if (d->dirty && store && d->made && !d->adopting)
 		look_at_front(d, now);
+	if (d->look_at && d->look_at < next)
+		next = d->look_at;
 	if (d->wish && d->proc.conn >= 0 && !d->adopting &&
 	    (d->xb.back == BACK_READY || d->xb.back == BACK_CONNECTED))
 		send_wish(d);

@@ -94,6 +94,7 @@ struct device {
 	bool watched, dirty;
 	unsigned int unwritten;		/* XENBUS_DO_*: the store was away */
 	unsigned int events;		/* since we looked */
+	uint64_t look_at;		/* 0: not put off */
 	bool away;			/* a thread works on it */
 	bool quitting;			/* the process has been told to go */
 	bool ending;			/* and then all of it goes */

@@ -263,3 +263,13 @@ bool xenbus_storm(struct xenbus_storm *s, uint64_t now, unsigned int n)
 	s->changes += n;
 	return s->changes > STORM_CHANGES;
 }
+
+bool xenbus_storm_waits(struct xenbus_storm *s, uint64_t now)
+{
+	if (s->changes <= STORM_FREE)
+		return false;
+	if (now < s->again)
+		return true;
+	s->again = now + STORM_PACE_NS;
+	return false;
+}

@@ -120,13 +120,21 @@ bool xenbus_brake(struct xenbus_brake *b, uint64_t now, uint64_t served_ns,
 
 #define STORM_CHANGES		400
 #define STORM_NS		10000000000ull
+#define STORM_FREE		40		/* of them are looked at at once */
+#define STORM_PACE_NS		100000000ull	/* the others not more often */
 
 struct xenbus_storm {
 	uint64_t since;
 	unsigned int changes;
+	uint64_t again;			/* when it may be looked at again */
 };
 
 /* N events of the front-end's node came NOW; true: that is a storm. */
 bool xenbus_storm(struct xenbus_storm *s, uint64_t now, unsigned int n);
+/*
+ * NOW it would be looked at; true: not before S->again, because to let a ring
+ * go and take another one is work, which other guests pay for as well.
+ */
+bool xenbus_storm_waits(struct xenbus_storm *s, uint64_t now);
 
 #endif

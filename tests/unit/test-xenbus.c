@@ -275,6 +275,30 @@ static void a_storm_is_many_changes_in_a_short_time(void)
 	CU_ASSERT_TRUE(xenbus_storm(&s, now, UINT32_MAX));
 }
 
+static void many_changes_are_looked_at_now_and_then(void)
+{
+	struct xenbus_storm s = { 0 };
+	uint64_t now = 5;
+	int looked = 0;
+
+	/* A front-end that starts, and another one after it. */
+	for (int i = 0; i < STORM_FREE; i++) {
+		xenbus_storm(&s, now++, 1);
+		CU_ASSERT_FALSE(xenbus_storm_waits(&s, now));
+	}
+	/* A hundred a second, for a second. */
+	for (int i = 0; i < 100; i++) {
+		CU_ASSERT_FALSE(xenbus_storm(&s, now += 10000000, 1));
+		looked += !xenbus_storm_waits(&s, now);
+	}
+	CU_ASSERT(looked >= 9 && looked <= 11);
+	CU_ASSERT(s.again <= now + STORM_PACE_NS);
+	/* Afterwards all is as before. */
+	now += STORM_NS + 1;
+	xenbus_storm(&s, now, 1);
+	CU_ASSERT_FALSE(xenbus_storm_waits(&s, now));
+}
+
 CU_ErrorCode test_xenbus_register(void)
 {
 	static CU_TestInfo tests[] = {
@@ -297,6 +321,7 @@ CU_ErrorCode test_xenbus_register(void)
 		T(a_front_end_that_goes_away_is_closed),
 		T(the_brake_lets_kills_pass_and_stops_crashes),
 		T(a_storm_is_many_changes_in_a_short_time),
+		T(many_changes_are_looked_at_now_and_then),
 #undef T
 		CU_TEST_INFO_NULL
 	};
