@@ -43,7 +43,8 @@ struct guest {
 	/* Rate limit: what it did in the running period. */
 	uint64_t period_ms;
 	uint32_t events, bytes;
-	struct link throttled;	/* in con.throttled: its port is shut */
+	uint32_t idle;		/* events since one brought something */
+	struct link throttled;	/* in con.throttled or .idling: its port is shut */
 	/* Where its output goes. */
 	struct outlog log;
 	uint8_t *replay;	/* the last CONSOLED_REPLAY bytes, circular */
@@ -70,10 +71,10 @@ struct con {
 	struct guest **by_domid;	/* DOMIDS entries */
 	struct guest **by_port;
 	uint32_t by_port_len;
-	struct link guests, waiting, throttled;
+	struct link guests, waiting, throttled, idling;
 	uint64_t serials;
 	uint32_t highest;	/* domid that was seen last by a scan */
-	struct loop_timer throttle_timer;
+	struct loop_timer throttle_timer, idle_timer;
 	uint32_t unmask[256];
 	uint32_t nr_unmask;
 	struct link idle_viewers;	/* not attached to a guest */
@@ -103,8 +104,9 @@ bool con_wants_input(const struct guest *g);
 /* The replay in order: two pieces, the older first. */
 void con_replay(const struct guest *g, const uint8_t *piece[2],
 		  size_t len[2]);
-/* For the throttle timer. */
+/* For the throttle timer, and for the one of those whose events bring nothing. */
 void con_unthrottle(void *arg);
+void con_unidle(void *arg);
 
 /* ---- pty.c ---- */
 

@@ -22,6 +22,13 @@
 #define PERIOD_EVENTS	10
 #define PERIOD_BYTES	16384
 #define IN_MAX		4096
+/*
+ * Events in a row that bring nothing: so many are free, then there are so many
+ * in a period of its own, which is longer because nobody waits for them.
+ */
+#define IDLE_EVENTS	64
+#define IDLE_A_PERIOD	4
+#define IDLE_MS		50
 
 struct guest *con_find(struct con *c, uint32_t domid)
 {
@@ -168,8 +175,17 @@ static void guest_service(struct con *c, struct guest *g)
 	bool moved = guest_drain(c, g);
 
 	moved |= guest_feed(c, g);
-	if (moved)
+	if (moved) {
+		g->idle = 0;
 		xen_evtchn_notify(c->evtchn, g->port);
+	}
+	if (g->idle > IDLE_EVENTS) {
+		g->idle = IDLE_EVENTS - IDLE_A_PERIOD;
+		link_add_tail(&c->idling, &g->throttled);
+		if (!loop_timer_armed(&c->idle_timer))
+			loop_timer_set(&c->loop, &c->idle_timer, IDLE_MS);
+		return;
+	}
 	if (g->bytes < PERIOD_BYTES) {
 		unmask(c, g->port);
 		return;
@@ -185,9 +201,22 @@ void con_event(struct con *c, uint32_t port)
 
 	if (!g || !link_empty(&g->throttled))
 		return;
+	g->idle++;
 	if (guest_is_too_fast(c, g))
 		g->bytes = PERIOD_BYTES;
 	guest_service(c, g);
+}
+
+void con_unidle(void *arg)
+{
+	struct con *c = arg;
+	struct guest *g;
+
+	while (!link_empty(&c->idling)) {
+		g = link_entry(c->idling.next, struct guest, throttled);
+		link_del(&g->throttled);
+		guest_service(c, g);
+	}
 }
 
 void con_unthrottle(void *arg)

@@ -188,12 +188,14 @@ static void set_up(struct con *c)
 	link_init(&c->guests);
 	link_init(&c->waiting);
 	link_init(&c->throttled);
+	link_init(&c->idling);
 	link_init(&c->idle_viewers);
 	c->by_domid = calloc(DOMIDS, sizeof(*c->by_domid));
 	rc = c->by_domid ? loop_init(&c->loop) : -ENOMEM;
 	if (rc)
 		log_die("cannot start: %s", strerror(-rc));
 	loop_timer_init(&c->throttle_timer, con_unthrottle, c);
+	loop_timer_init(&c->idle_timer, con_unidle, c);
 	c->loop.after = after;
 	c->loop.after_arg = c;
 }

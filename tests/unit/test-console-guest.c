@@ -144,6 +144,7 @@ static void start(void)
 	link_init(&con.guests);
 	link_init(&con.waiting);
 	link_init(&con.throttled);
+	link_init(&con.idling);
 	link_init(&con.idle_viewers);
 	con.log_dir = dir;
 	con.log_limit = 1 << 20;
@@ -151,6 +152,7 @@ static void start(void)
 	CU_ASSERT_EQUAL_FATAL(loop_init(&con.loop), 0);
 	con.loop.after = after;
 	loop_timer_init(&con.throttle_timer, con_unthrottle, &con);
+	loop_timer_init(&con.idle_timer, con_unidle, &con);
 	pty_setup(&con);
 	viewers_listen(&con, daemon_listen(sock_path, 8));
 	fake_xen.exists[0] = true;
@@ -451,6 +453,39 @@ static void a_chatty_guest_has_to_wait(void)
 	loop_timer_cancel(&con.throttle_timer);
 }
 
+static void events_that_bring_nothing_have_to_wait(void)
+{
+	struct guest *g = introduce(1);
+	unsigned int before;
+	int n;
+
+	for (n = 0; n < 1000 && link_empty(&con.idling); n++) {
+		g->events = 0;
+		con_event(&con, g->port);
+	}
+	CU_ASSERT_EQUAL(n, 65);
+	loop_timer_cancel(&con.idle_timer);
+	rounds(1);
+	before = fake_xen.unmasked[g->port];
+	/* Its port is shut until the period ends; then it has a few more. */
+	page[1].out_prod++;
+	con_event(&con, g->port);
+	rounds(1);
+	CU_ASSERT_EQUAL(fake_xen.unmasked[g->port], before);
+	CU_ASSERT_NOT_EQUAL(page[1].out_cons, page[1].out_prod);
+	con_unidle(&con);
+	rounds(1);
+	CU_ASSERT_EQUAL(fake_xen.unmasked[g->port], before + 1);
+	/* What it had to say has been heard, and counts. */
+	CU_ASSERT_EQUAL(page[1].out_cons, page[1].out_prod);
+	for (n = 0; n < 64; n++) {
+		g->events = 0;
+		con_event(&con, g->port);
+	}
+	CU_ASSERT(link_empty(&con.idling));
+	loop_timer_cancel(&con.throttle_timer);
+}
+
 static void the_end_comes_after_the_last_output(void)
 {
 	int fd;
@@ -526,6 +561,7 @@ CU_ErrorCode test_console_guest_register(void)
 		T(a_viewer_that_sleeps_stops_nobody),
 		T(a_terminal_is_written_only_where_its_node_is),
 		T(a_chatty_guest_has_to_wait),
+		T(events_that_bring_nothing_have_to_wait),
 		T(the_end_comes_after_the_last_output),
 		T(a_terminal_works_like_a_viewer),
 		CU_TEST_INFO_NULL,
