@@ -24,6 +24,9 @@
 
 #define RING		XENSTORE_RING_SIZE
 #define REQUESTS_AT_ONCE 16	/* then others have their turn */
+/* Events in a row that brought nothing: so many are free; then so many a tick. */
+#define IDLE_EVENTS	64
+#define IDLE_A_TICK	4
 
 struct ring {
 	struct conn conn;
@@ -34,6 +37,8 @@ struct ring {
 	uint32_t remote;	/* the guest's */
 	uint32_t req_cons, rsp_prod;
 	uint32_t used;		/* bytes of the current request */
+	uint32_t idle;		/* events since something moved */
+	bool held;		/* its port stays masked */
 	struct {
 		struct xsd_sockmsg head;
 		char payload[XENSTORE_PAYLOAD_MAX];
@@ -213,6 +218,7 @@ static void ring_service(struct conn *c)
 			shell_stalled(r->d, c);
 		return;
 	}
+	r->idle = 0;
 	/* The guest may write over the part of a request that we hold. */
 	if (r->used) {
 		journal_taken(c, r->req_cons, &r->in, r->used);
@@ -244,8 +250,33 @@ void ring_event(struct daemon *d, uint32_t port)
 {
 	struct ring *r = port < d->by_port_len ? d->by_port[port] : NULL;
 
-	if (r)
-		conn_touch(&r->conn);
+	if (!r)
+		return;
+	conn_touch(&r->conn);
+	if (r->conn.priv || ++r->idle <= IDLE_EVENTS)
+		return;
+	r->idle = IDLE_EVENTS - IDLE_A_TICK;
+	if (link_empty(&r->conn.throttled))
+		link_add_tail(&d->xs.throttled, &r->conn.throttled);
+}
+
+bool ring_hold(struct daemon *d, uint32_t port)
+{
+	struct ring *r = port < d->by_port_len ? d->by_port[port] : NULL;
+
+	if (!r || link_empty(&r->conn.throttled))
+		return false;
+	r->held = true;
+	return true;
+}
+
+uint32_t ring_unhold(struct conn *c)
+{
+	struct ring *r = link_entry(c, struct ring, conn);
+	uint32_t port = r->held ? r->port : 0;
+
+	r->held = false;
+	return port;
 }
 
 static const struct conn_ops ring_ops = { ring_service, ring_keep };
@@ -277,6 +308,7 @@ static void ring_unbind(struct ring *r)
 	r->d->by_port[r->port] = NULL;
 	xen_evtchn_unbind(r->d->evtchn, r->port);
 	r->port = 0;
+	r->held = false;
 }
 
 static int ring_bind(struct ring *r, uint32_t port)

@@ -152,7 +152,7 @@ bool conn_may_read(struct conn *c, uint64_t now_ms)
 	if (buf_len(&c->out) >= OUT_STOP_GUEST ||
 	    c->dom->outstanding >= xs->quota.outstanding)
 		return false;
-	if (quota_write_ok(xs, c->dom, now_ms))
+	if (quota_may_ask(xs, c->dom, now_ms))
 		return true;
 	if (link_empty(&c->throttled))
 		link_add_tail(&xs->throttled, &c->throttled);
@@ -310,8 +310,10 @@ void conn_event(struct conn *c, struct watch *w, const char *path, size_t len,
 	memcpy(to + len + 1, w->token, w->token_len + 1);
 	c->out.tail += sizeof(head) + head.len;
 	w->last_event = at + 1;
-	if (counted)
+	if (counted) {
 		cause_note(c, cause->dom);
+		quota_event_paid(cause->dom);
+	}
 	account_out(c);
 	journal_output(c, false);
 	conn_touch(c);

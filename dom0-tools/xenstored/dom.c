@@ -29,6 +29,7 @@ static struct domain *dom_new(struct xs *xs, uint32_t domid)
 	d->domid = domid;
 	d->birth = ++xs->births;
 	d->credit = (int64_t)xs->quota.write_burst * 1000;
+	d->requests = (int64_t)xs->quota.request_burst * 1000;
 	link_init(&d->nodes);
 	link_add_tail(&xs->domains, &d->link);
 	xs->nr_domains++;

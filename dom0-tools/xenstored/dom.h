@@ -38,6 +38,7 @@ struct domain {
 	int64_t mem;		/* bytes held on its behalf */
 	bool mem_warned;
 	int64_t credit;		/* writes it may do now, times 1000 */
+	int64_t requests;	/* requests of any kind, likewise */
 	uint64_t credit_ms;	/* when credit was last filled */
 };
 

@@ -113,8 +113,11 @@ static void credit_tick(void *arg)
 	while (!link_empty(&d->xs.throttled)) {
 		struct conn *c = link_entry(d->xs.throttled.next, struct conn,
 					    throttled);
+		const uint32_t port = ring_unhold(c);
 
 		link_del(&c->throttled);
+		if (port)
+			xen_evtchn_unmask(d->evtchn, &port, 1);
 		conn_touch(c);
 	}
 }
@@ -143,6 +146,7 @@ void shell_stalled(struct daemon *d, struct conn *c)
 static void serve_dirty(void *arg)
 {
 	struct daemon *d = arg;
+	uint32_t open = 0;
 	struct conn *c;
 	struct link round;
 
@@ -157,9 +161,15 @@ static void serve_dirty(void *arg)
 		}
 		link_del(&round);
 	}
-	/* Ports open again only now: who storms waits for our other work. */
-	if (d->nr_ports)
-		xen_evtchn_unmask(d->evtchn, d->ports, d->nr_ports);
+	/*
+	 * Ports open again only now: who storms waits for our other work.
+	 * Whoever asked too much already waits for his credit with it shut.
+	 */
+	for (uint32_t i = 0; i < d->nr_ports; i++)
+		if (!ring_hold(d, d->ports[i]))
+			d->ports[open++] = d->ports[i];
+	if (open)
+		xen_evtchn_unmask(d->evtchn, d->ports, open);
 	d->nr_ports = 0;
 	d->loop.busy = !link_empty(&d->xs.dirty);
 	if (!link_empty(&d->xs.throttled) &&

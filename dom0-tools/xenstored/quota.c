@@ -9,7 +9,7 @@
 #include "dom.h"
 #include "xs.h"
 
-#define CREDIT	1000	/* one write, in the unit of domain.credit */
+#define CREDIT	1000	/* one write or request, in the unit of the accounts */
 
 static const struct { const char *name; size_t off; bool wide; } fields[] = {
 	{ "nodes", offsetof(struct quota, nodes), false },
@@ -25,6 +25,8 @@ static const struct { const char *name; size_t off; bool wide; } fields[] = {
 	{ "write-rate", offsetof(struct quota, write_rate), false },
 	{ "write-burst", offsetof(struct quota, write_burst), false },
 	{ "write-reserve", offsetof(struct quota, write_reserve), false },
+	{ "request-rate", offsetof(struct quota, request_rate), false },
+	{ "request-burst", offsetof(struct quota, request_burst), false },
 };
 
 void quota_defaults(struct quota *q)
@@ -36,6 +38,7 @@ void quota_defaults(struct quota *q)
 		.mem_soft = 2048 << 10, .mem_hard = 2560 << 10,
 		.event_age_ms = 20000,
 		.write_rate = 200, .write_burst = 10, .write_reserve = 1000,
+		.request_rate = 400, .request_burst = 1000,
 	};
 }
 
@@ -94,12 +97,28 @@ void quota_write_paid(struct xs *xs, struct domain *d)
 		d->credit -= CREDIT;
 }
 
+void quota_request_paid(struct domain *d)
+{
+	if (d->domid != 0)
+		d->requests -= CREDIT;
+}
+
+/* About an eighth of the work of a request. */
+void quota_event_paid(struct domain *d)
+{
+	if (d->domid != 0)
+		d->requests -= CREDIT / 8;
+}
+
 /*
- * A domain's own credit fills at write_rate up to write_burst; what flows
+ * Requests of any kind cost the control domain time, which a guest that asks
+ * without end would take from the others: there are so many for each.
+ *
+ * Writes, which others have to look at, are fewer.  A domain's own credit fills at write_rate up to write_burst; what flows
  * over goes to the common reserve, from which a domain in need borrows. So a
  * guest that starts up is not slowed, and one that never stops is.
  */
-bool quota_write_ok(struct xs *xs, struct domain *d, uint64_t now_ms)
+bool quota_may_ask(struct xs *xs, struct domain *d, uint64_t now_ms)
 {
 	const int64_t burst = (int64_t)xs->quota.write_burst * CREDIT;
 	const int64_t room = (int64_t)xs->quota.write_reserve * CREDIT;
@@ -112,8 +131,12 @@ bool quota_write_ok(struct xs *xs, struct domain *d, uint64_t now_ms)
 
 		d->credit += (int64_t)(ms > 10000 ? 10000 : ms) *
 			     xs->quota.write_rate;
+		d->requests += (int64_t)(ms > 10000 ? 10000 : ms) *
+			       xs->quota.request_rate;
 		d->credit_ms = now_ms;
 	}
+	if (d->requests > (int64_t)xs->quota.request_burst * CREDIT)
+		d->requests = (int64_t)xs->quota.request_burst * CREDIT;
 	if (d->credit > burst) {
 		xs->reserve += d->credit - burst;
 		d->credit = burst;
@@ -127,5 +150,5 @@ bool quota_write_ok(struct xs *xs, struct domain *d, uint64_t now_ms)
 		xs->reserve -= need;
 		d->credit += need;
 	}
-	return d->credit > 0;
+	return d->credit > 0 && d->requests > 0;
 }

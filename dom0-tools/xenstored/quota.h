@@ -27,6 +27,8 @@ struct quota {
 	uint32_t write_rate;	/* per second, into the common reserve */
 	uint32_t write_burst;	/* a domain's own */
 	uint32_t write_reserve;	/* common */
+	uint32_t request_rate;	/* requests of any kind per second */
+	uint32_t request_burst;	/* saved up by who asks for little */
 };
 
 void quota_defaults(struct quota *q);
@@ -39,9 +41,11 @@ void quota_mem(struct xs *xs, struct domain *d, int64_t bytes);
 /* May @d take @bytes more? */
 bool quota_mem_ok(const struct xs *xs, const struct domain *d, int64_t bytes);
 
-/* One write was done: pay for it. */
+/* One write, one request, one event to its own: pay for it. */
 void quota_write_paid(struct xs *xs, struct domain *d);
+void quota_request_paid(struct domain *d);
+void quota_event_paid(struct domain *d);
 /* May @d's next request be looked at now (XSA-206)? Refills first. */
-bool quota_write_ok(struct xs *xs, struct domain *d, uint64_t now_ms);
+bool quota_may_ask(struct xs *xs, struct domain *d, uint64_t now_ms);
 
 #endif

@@ -886,6 +886,8 @@ void conn_request(struct conn *c, const struct xsd_sockmsg *head,
 		conn_touch(c);
 		return;
 	}
+	if (!c->priv)
+		quota_request_paid(c->dom);
 	err = request_run(&r);
 	if (err)
 		answer_error(&r, err);

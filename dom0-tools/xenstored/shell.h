@@ -50,6 +50,10 @@ void ring_revive(void *arg, struct domain *dom,
 		 const struct journal_revival *v);
 /* An event came in on @port. */
 void ring_event(struct daemon *d, uint32_t port);
+/* The ring has to wait: its port is to stay masked. */
+bool ring_hold(struct daemon *d, uint32_t port);
+/* The port that was held, or 0: the ring @c has waited. */
+uint32_t ring_unhold(struct conn *c);
 
 /* Output did not go out whole: look again later. */
 void shell_stalled(struct daemon *d, struct conn *c);

@@ -549,6 +549,64 @@ static void room_may_come_before_the_answer_is_seen(void)
 	end_journal();
 }
 
+/* Whoever asks without end has so many questions a second, and is deaf else. */
+static void questions_without_end_wait(void)
+{
+	char payload[4097];
+	unsigned int answers = 0;
+
+	d.xs.quota.request_rate = 100;
+	dom->requests = 10000;
+	dom->credit_ms = d.loop.now_ms;
+	for (uint32_t i = 0; i < 40; i++)
+		guest_asks(XS_READ, i, "none", 5);
+	kick();
+	while (guest_answer(answers, payload) == XS_ERROR)
+		answers++;
+	CU_ASSERT_EQUAL(answers, 10);
+	CU_ASSERT(!link_empty(&dom->conn->throttled));
+	CU_ASSERT(ring_hold(&d, FAKE_PORT(5)));
+	/* A tenth of a second later there are ten more. */
+	d.loop.now_ms += 100;
+	link_del(&dom->conn->throttled);
+	CU_ASSERT_EQUAL(ring_unhold(dom->conn), FAKE_PORT(5));
+	CU_ASSERT_EQUAL(ring_unhold(dom->conn), 0);
+	CU_ASSERT(!ring_hold(&d, FAKE_PORT(5)));
+	kick();
+	while (guest_answer(answers, payload) == XS_ERROR)
+		answers++;
+	CU_ASSERT_EQUAL(answers, 20);
+}
+
+static void events_that_bring_nothing_are_held_back(void)
+{
+	char payload[4097];
+
+	for (int i = 0; i < 64; i++)
+		kick();
+	CU_ASSERT(!ring_hold(&d, FAKE_PORT(5)));
+	kick();
+	CU_ASSERT(ring_hold(&d, FAKE_PORT(5)));
+	/* After the pause there are a few more, unless one brings something. */
+	for (int i = 0; i < 3; i++) {
+		link_del(&dom->conn->throttled);
+		CU_ASSERT_EQUAL(ring_unhold(dom->conn), FAKE_PORT(5));
+		for (int j = 0; j < 4; j++)
+			kick();
+		CU_ASSERT(!ring_hold(&d, FAKE_PORT(5)));
+		kick();
+		CU_ASSERT(ring_hold(&d, FAKE_PORT(5)));
+	}
+	link_del(&dom->conn->throttled);
+	ring_unhold(dom->conn);
+	guest_asks(XS_READ, 1, "none", 5);
+	kick();
+	CU_ASSERT_EQUAL(guest_answer(1, payload), XS_ERROR);
+	for (int i = 0; i < 64; i++)
+		kick();
+	CU_ASSERT(!ring_hold(&d, FAKE_PORT(5)));
+}
+
 CU_ErrorCode test_xs_ring_register(void)
 {
 #define T(f) { #f, f }
@@ -567,6 +625,8 @@ CU_ErrorCode test_xs_ring_register(void)
 		T(watches_outlive_the_daemon),
 		T(the_rest_may_come_before_the_head_is_seen_taken),
 		T(room_may_come_before_the_answer_is_seen),
+		T(questions_without_end_wait),
+		T(events_that_bring_nothing_are_held_back),
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

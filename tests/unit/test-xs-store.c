@@ -656,7 +656,7 @@ static void a_guest_meets_its_limits(void)
 	uint32_t tx;
 	int n;
 
-	g->dom->credit = INT32_MAX;
+	g->dom->credit = g->dom->requests = INT32_MAX;
 	for (n = 0; ask(g, 0, XS_WRITE, "n/%d/%d|", n / 100, n); n++)
 		;
 	CU_ASSERT(is_error("ENOSPC"));
@@ -711,6 +711,8 @@ static void writes_are_paid_for(void)
 	struct conn *g = introduce(1);
 	int n = 0;
 
+	xs.quota.request_burst = 1000000;
+	g->dom->requests = 1000000000;
 	/* The burst and the common reserve, and not one more. */
 	while (conn_may_read(g, 1000) && n < 5000) {
 		OK(g, 0, XS_WRITE, "k|%d", n++);
