@@ -30,7 +30,7 @@
 
 /* Events without a request: so many are free, so many are the end. */
 #define FLOOD_FREE	64u
-#define FLOOD_END	1000u
+#define FLOOD_END	256u
 #define FLOOD_PAUSE_MS	10u
 
 struct vbd_queue {
@@ -635,6 +635,8 @@ static int vbd_resize(struct backend *b, const json_t *msg, int *fds, int nr,
 	if (!v->image)
 		return backend_why(b, -ENODEV, "there is no disc in the drive");
 	rc = v->image->ops->measure(v->image);
+	if (rc == -EOPNOTSUPP)
+		return backend_why(b, rc, "its server tells the size only to who connects anew; detach the disk and attach it again");
 	if (rc)
 		return backend_why(b, rc, "the size cannot be read: %s",
 				   strerror(-rc));

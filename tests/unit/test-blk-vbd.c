@@ -223,7 +223,7 @@ static void events_without_requests_are_the_end(void)
 		while (vbd_ops.after(b))
 			;
 	}
-	CU_ASSERT(n > 500 && n < 5000);
+	CU_ASSERT(n > 200 && n < 400);
 	CU_ASSERT_PTR_NOT_NULL(strstr(fake_reason, "without a request"));
 	end();
 }
