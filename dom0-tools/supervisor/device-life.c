@@ -1043,6 +1043,7 @@ static void take_over(struct device *d, bool guest_lives, struct ctrl_store *s)
 	know_source(d);
 	rc = backend_proc_adopt(&d->proc, path, pid);
 	d->xb.state = state ? state : XENBUS_INITIALISING;
+	d->xb.unseen = true;
 	device_serve(d);
 	if (!guest_lives || !d->made || (!state && d->xb.online)) {
 		if (rc && pid)

@@ -70,6 +70,8 @@ static unsigned int settle_ready(struct xenbus *x)
 
 static unsigned int settle(struct xenbus *x)
 {
+	if (x->unseen)
+		return 0;
 	switch (x->back) {
 	case BACK_READY:
 		if (x->ring && front_has_ring(x) && !x->renewed) {
@@ -107,6 +109,7 @@ static void note_front(struct xenbus *x, unsigned int front)
 			is <= XENBUS_INIT_WAIT || is == XENBUS_CLOSED))
 		x->renewed = true;
 	x->front = is;
+	x->unseen = false;
 }
 
 static unsigned int stop(struct xenbus *x)

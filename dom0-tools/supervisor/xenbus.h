@@ -49,6 +49,7 @@ struct xenbus {
 	enum xenbus_back back;
 	uint8_t state;		/* ours, as it stands in the store */
 	uint8_t front;		/* the front-end's, as it was read last */
+	bool unseen;		/* ... by another supervisor: nothing follows from it */
 	bool ring;		/* a front-end has one, and we know which */
 	bool renewed;		/* ... and now it has another one */
 	bool online;		/* false: it is being taken away */

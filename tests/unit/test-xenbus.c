@@ -259,6 +259,38 @@ static void the_brake_lets_kills_pass_and_stops_crashes(void)
 	CU_ASSERT_EQUAL(deaths, BACK_DEATHS_MAX);
 }
 
+/*
+ * A new supervisor knows of a ring and starts a back-end, which may be ready
+ * before the front-end's state could be read.
+ */
+static void a_front_end_is_looked_at_before_its_ring_is_let_go(void)
+{
+	struct xenbus x;
+
+	for (unsigned int front = 0; front <= XENBUS_CLOSED; front++) {
+		const bool has_ring = front >= XENBUS_INITIALISED &&
+				      front <= XENBUS_CLOSING;
+
+		xenbus_init(&x);
+		x.state = XENBUS_CONNECTED;
+		x.ring = x.unseen = true;
+		CU_ASSERT_EQUAL(xenbus_step(&x, XENBUS_READY, 0), 0);
+		CU_ASSERT_TRUE(x.ring);
+		CU_ASSERT_EQUAL(!!(xenbus_step(&x, XENBUS_FRONT, front) &
+				   XENBUS_DO_RESUME), has_ring);
+		CU_ASSERT_EQUAL(x.ring, has_ring);
+	}
+	/* The back-end lives, and says something first. */
+	xenbus_init(&x);
+	x.state = XENBUS_CONNECTED;
+	x.ring = x.unseen = true;
+	x.back = BACK_CONNECTED;
+	CU_ASSERT_FALSE(xenbus_step(&x, XENBUS_CHANGED, 0) &
+			XENBUS_DO_DISCONNECT);
+	CU_ASSERT_EQUAL(xenbus_step(&x, XENBUS_FRONT, XENBUS_CONNECTED), 0);
+	CU_ASSERT_EQUAL(x.back, BACK_CONNECTED);
+}
+
 static void a_storm_is_many_changes_in_a_short_time(void)
 {
 	struct xenbus_storm s = { 0 };
@@ -320,6 +352,7 @@ CU_ErrorCode test_xenbus_register(void)
 		T(a_new_size_is_told_by_writing_connected_again),
 		T(a_front_end_that_goes_away_is_closed),
 		T(the_brake_lets_kills_pass_and_stops_crashes),
+		T(a_front_end_is_looked_at_before_its_ring_is_let_go),
 		T(a_storm_is_many_changes_in_a_short_time),
 		T(many_changes_are_looked_at_now_and_then),
 #undef T
