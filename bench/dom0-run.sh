@@ -71,18 +71,23 @@ G)  # what a disk and a network card add to a creation
     kernel=/payload/tiny; dd if=/dev/zero of=/tmp/g.img bs=1M count=8 2>/dev/null; loop=$(losetup -f --show /tmp/g.img); ip link add xenbr0 type bridge; ip link set xenbr0 up
     for i in 1 2 3 4 5; do guest t "" "" 16; step 86 create_tiny $TS_CREATE "$spec"; idle 2; $TS_DESTROY t; idle 3
         guest t "" "" 16 "$(ts_disk /tmp/g.img "$loop")" xenbr0 00:16:3e:00:00:09; step 88 create_tiny_disk_net $TS_CREATE "$spec"; idle 3; step 90 destroy_tiny_disk_net $TS_DESTROY t; idle 3; done;;
-N)  # density: GUESTS guests of pv-drivers' tiny at once; how each answers, what they take, what they leave
-    kernel=/payload/tiny-guest; n=${GUESTS:-1000}
-    weigh() { say "FREE $1 $(ts_free_kib)"; rss "$(ts_daemons)" | sed "s/^/BENCH: RSS $1 /"; awk -v i="$1" '/^MemAvail/ { print "BENCH: DOM0AVAIL " i, $2 }' /proc/meminfo; }
-    guest f0 "" stay 1; $TS_CREATE "$spec" > /dev/null; idle 1; $TS_DESTROY f0; idle 2
-    weigh 0; store_nodes > /tmp/nodes.0; ts_fds > /tmp/fds.0
-    for i in $(seq "$n"); do guest "f$i" "" stay 1; mark 80 $TS_CREATE "$spec" > /tmp/step.out 2>&1 || { say "create $i failed: $(tail -1 /tmp/step.out)"; break; }; idle 0.1
-        ts_console "f$i" | grep -aq 'tiny: this is' || { idle 2; ts_console "f$i" | grep -aq 'tiny: this is' || { say "guest $i is silent"; break; }; }
-        case $i in 1|10|50|[1-9]00|1000) idle 1; weigh "$i"; step 82 "list_$i" $TS_LIST; step 82 "list_$i" $TS_LIST;; esac; done
-    say "ALIVE $($TS_LIST | grep -c '^f[1-9]')"
-    for i in $(seq "$n"); do mark 84 $TS_DESTROY "f$i" > /tmp/step.out 2>&1 || { say "destroy $i failed: $(tail -1 /tmp/step.out)"; break; }; done
-    idle 5; weigh end; store_nodes > /tmp/nodes.1; ts_fds > /tmp/fds.1
-    { grep -vxFf /tmp/nodes.0 /tmp/nodes.1; grep -vxFf /tmp/fds.0 /tmp/fds.1; } > /tmp/left
-    if [ -s /tmp/left ]; then say "LEFT $(wc -l < /tmp/left) nodes, processes or descriptors"; head -20 /tmp/left; else say "LEFT nothing"; fi;;
+N)  # density: GUESTS guests of pv-drivers' tiny at once; how each answers, what they take, what they leave; then as many once more
+    kernel=/payload/tiny-guest; n=${GUESTS:-1000}; for i in $(seq 0 "$n"); do guest "f$i" "" echo 1; done
+    said() { ts_console "f$1" | grep -aq "$2"; }
+    weigh() { say "FREE $1 $(ts_free_kib)"; for p in $(ts_daemons) $(ts_guest_processes); do awk -v n="$(cat /proc/$p/comm)" '/^Pss:/ { s = $2 } /^Pss_Shmem:/ { s -= $2 } END { print n, s }' /proc/$p/smaps_rollup; done | sed "s/^/BENCH: OWN $1 /"; awk -v i="$1" '/^(MemAvailable|Shmem|Slab|KernelStack|PageTables|VmallocUsed|Percpu)/ { print "BENCH: DOM0 " i, $1, $2 }' /proc/meminfo
+        say "DOM0 $1 channels: $(awk '/xen-dyn/ { n++ } END { print n }' /proc/interrupts)"; }
+    create() { guest "f$1" "" echo 1; "${@:2}" $TS_CREATE "$spec" > /tmp/step.out 2>&1 && return; say "create $1 failed: $(tail -1 /tmp/step.out)"; return 1; }
+    drain() { for i in $(seq "$n"); do mark "$1" $TS_DESTROY "f$i" > /tmp/step.out 2>&1 || { say "destroy $i failed: $(tail -1 /tmp/step.out)"; break; }; done; idle 10; }
+    left() { store_nodes > /tmp/nodes.1; ts_fds > /tmp/fds.1; { grep -vxFf /tmp/nodes.0 /tmp/nodes.1; grep -vxFf /tmp/fds.0 /tmp/fds.1; } > /tmp/left
+        if [ -s /tmp/left ]; then say "LEFT $(wc -l < /tmp/left) nodes, processes or descriptors"; head -20 /tmp/left; else say "LEFT nothing"; fi; }
+    create 0; idle 1; $TS_DESTROY f0; idle 2; store_nodes > /tmp/nodes.0; ts_fds > /tmp/fds.0; weigh 0
+    for i in $(seq "$n"); do create "$i" mark 80 || break; idle 0.1
+        said "$i" 'tiny: this is' || { idle 2; said "$i" 'tiny: this is' || { say "guest $i is silent"; break; }; }
+        case $i in 1|10|20|30|40|50|60|[1-9]00|1000) idle 1; weigh "$i"; step 82 "list_$i" $TS_LIST; step 82 "list_$i" $TS_LIST;; esac; done
+    $TS_LIST | awk '/^f[1-9]/ { print substr($1, 2), $2 }' > /tmp/alive; say "ALIVE $(wc -l < /tmp/alive)"
+    while read -r i id; do tty=$(store_read "/local/domain/$id/console/tty"); printf 'number %d is here\r' "$i" > "$tty"; done < /tmp/alive; idle 5
+    while read -r i id; do said "$i" "number $i is here" && echo "$i"; done < /tmp/alive > /tmp/answered; say "ANSWERED $(wc -l < /tmp/answered)"
+    drain 84; weigh end; left
+    [ "$AGAIN" = no ] || { for i in $(seq "$n"); do create "$i" || break; done; idle 5; weigh again; drain 86; weigh again_end; left; };;
 esac; done
 [ "$KALLSYMS" = yes ] && cat /proc/kallsyms > /out/kallsyms; say "END"

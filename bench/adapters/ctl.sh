@@ -26,4 +26,5 @@ ts_free_kib() { ctl info --host --json | sed -n 's/.*"free_kib": *\([0-9]*\).*/\
 ts_daemons() { pgrep -x 'xenstored|consoled|supervisor'; }
 ts_guest_processes() { pgrep -x 'blkback|netback'; }
 store_nodes() { ctl store ls -r / 2> /dev/null | sed 's/ = .*//'; }
+store_read() { ctl store read "$1"; }
 ts_fds() { local p; for p in $(ts_daemons); do echo "$(cat /proc/$p/comm) $(ls /proc/$p/fd | wc -l)"; done; readlink /proc/[0-9]*/exe 2> /dev/null | grep -vE '/(readlink|grep|sort|bash)$' | sort; }

@@ -29,4 +29,5 @@ ts_free_kib() { local m; m=$(xl info | awk '/^free_memory/ { print $3 }'); echo 
 ts_daemons() { pgrep -x 'oxenstored|xenstored|xenconsoled'; }
 ts_guest_processes() { pgrep -x xl; }   # what stays resident for the guests
 store_nodes() { xenstore-ls -f / 2> /dev/null | sed 's/ = .*//'; }
+store_read() { xenstore-read "$1"; }
 ts_fds() { local p; for p in $(ts_daemons); do echo "$(cat /proc/$p/comm) $(ls /proc/$p/fd | wc -l)"; done; readlink /proc/[0-9]*/exe 2> /dev/null | grep -vE '/(readlink|grep|sort|bash)$' | sort; }
