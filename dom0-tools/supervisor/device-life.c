@@ -1017,15 +1017,21 @@ static bool is_backend(pid_t pid, const struct device *d)
 	return ours;
 }
 
+/* Our state as the store has it, 0: it has none.  While it is away, what our
+ * state must have been. */
 static uint8_t read_back_state(struct ctrl_store *s, const struct device *d)
 {
 	char path[80], node[96], text[8];
+	int rc = -ENOTCONN;
 
 	device_store_path(d, false, path);
 	snprintf(node, sizeof(node), "%s/state", path);
-	if (ctrl_store_read_into(s, 0, node, text, sizeof(text)) < 0 ||
-	    text[0] < '1' || text[0] > '6' || text[1])
-		return 0;
+	if (s)
+		rc = ctrl_store_read_into(s, 0, node, text, sizeof(text));
+	if (rc < 0 && rc != -ENOENT && rc != -E2BIG)
+		return d->xb.ring ? XENBUS_CONNECTED : XENBUS_INIT_WAIT;
+	if (rc < 0 || text[0] < '1' || text[0] > '6' || text[1])
+		return XENBUS_ABSENT;
 	return (uint8_t)(text[0] - '0');
 }
 
@@ -1033,7 +1039,7 @@ static uint8_t read_back_state(struct ctrl_store *s, const struct device *d)
 static void take_over(struct device *d, bool guest_lives, struct ctrl_store *s)
 {
 	pid_t pid = d->proc.pid;
-	uint8_t state = s ? read_back_state(s, d) : 0;
+	uint8_t state = read_back_state(s, d);
 	char path[108], title[160];
 	int rc;
 

@@ -352,7 +352,7 @@ FAKE_DOMAINS="1:$(echo ${u}1 | tr -d -):u 2:$(echo ${u}2 | tr -d -):h 3:$(echo $
 export FAKE_DOMAINS
 start
 until_true grep -q 'u": disk xvdb: its back-end is gone; it is started again' log
-until_true grep -q '1.51728.*"resume":true,"front"' back.log
+until_true grep -q ' 1[.]51728.*"resume":true,"front"' back.log
 until_true grep -q 'guest "v2": started again' log
 until_true sh -c "$here/ctl info v3 | grep -q 'reason  *destroyed'"
 code 0 list; says '^v2 '; grep -q '^v3 ' out && die "what was to end has ended"
@@ -363,6 +363,19 @@ code 0 destroy v2
 code 0 list-disks u; says '^xvda  *[1-9][0-9]* .* connected '
 until_true sh -c "$here/ctl list-disks u | grep -q '^xvdb .* connected'"
 code 0 detach-disk u xvda; code 0 attach-disk u a.img xvda
+# The same while the store is away: a ring is not let go of unseen.
+until_true sh -c "$here/ctl list-disks u | grep -q '^xvda .* connected'"
+kill -KILL $pid; wait $pid 2> /dev/null; pid=
+kill -KILL "$(back_pid 1.51728)"
+touch store.down
+lines=$(wc -l < back.log)
+FAKE_DOMAINS="1:$(echo ${u}1 | tr -d -):u 3:$(echo ${u}3 | tr -d -):other"
+start
+until_true sh -c "[ \$(grep -c ' 1[.]51728.*\"do\":\"start\"' back.log) -eq 3 ]"
+rm store.down
+until_true sh -c "[ \$(grep -c ' 1[.]51728.*\"resume\":true,\"front\"' back.log) -eq 2 ]"
+until_true sh -c "$here/ctl list-disks u | grep -q '^xvdb .* connected'"
+tail -n +$((lines + 1)) back.log | grep -q ' 1[.]51712.*"do":"[dq]' && die "the living one kept its ring"
 code 0 list; says '^u '; says '^other '
 grep -q '^h ' out && die "the half-made one is gone"
 [ -e run/domains/00000000-0000-0000-0000-000000000002.starting ] &&
