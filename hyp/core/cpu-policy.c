@@ -16,58 +16,41 @@
 #define EXTENDED_MAX	0x80000021U
 #define POLICY_LEAVES	64
 
-struct cpuid_regs {
-	u32 a, b, c, d;
-};
+enum { A, B, C, D };		/* of the registers that CPUID fills */
 
-static struct cpuid_regs leaf_of(u32 leaf, u32 subleaf)
+/* The last leaf of the two ranges that we tell of: below base, there is none. */
+static u32 last_leaf(u32 base)
 {
-	struct cpuid_regs r;
-	u32 out[4];
+	const u32 known = base ? EXTENDED_MAX : BASIC_MAX;
+	u32 r[4];
 
-	arch_guest_cpuid(leaf, subleaf, out);
-	r = (struct cpuid_regs){ out[0], out[1], out[2], out[3] };
-	return r;
-}
-
-static u32 basic_max(void)
-{
-	u32 max = leaf_of(0, 0).a;
-
-	return MIN(max, BASIC_MAX);
-}
-
-static u32 extended_max(void)
-{
-	u32 max = leaf_of(EXTENDED, 0).a;
-
-	return max < EXTENDED ? EXTENDED - 1 : MIN(max, EXTENDED_MAX);
+	arch_guest_cpuid(base, 0, r);
+	return MIN(r[A], known);
 }
 
 void cpu_policy_features(u32 words[CPU_FEATURE_WORDS])
 {
-	const struct cpuid_regs none = { 0, 0, 0, 0 };
-	const u32 max = basic_max(), ext = extended_max();
-	struct cpuid_regs f = leaf_of(1, 0);
-	struct cpuid_regs e = ext >= EXTENDED + 1 ?
-			      leaf_of(EXTENDED + 1, 0) : none;
-	struct cpuid_regs s = max >= 7 ? leaf_of(7, 0) : none;
-	struct cpuid_regs s1 = max >= 7 && s.a ? leaf_of(7, 1) : none;
+	static const struct {
+		u32 leaf;
+		u8 subleaf, reg;
+	} source[CPU_FEATURE_WORDS] = {
+		{ 1, 0, D }, { 1, 0, C },
+		{ EXTENDED + 1, 0, D }, { EXTENDED + 1, 0, C },
+		{ 0xd, 1, A }, { 7, 0, B }, { 7, 0, C },
+		{ EXTENDED + 7, 0, D }, { EXTENDED + 8, 0, B },
+		{ 7, 0, D }, { 7, 1, A }, { EXTENDED + 0x21, 0, A },
+		{ 7, 1, B },
+	};
+	u32 i, leaf, r[4];
 
-	words[0] = f.d;
-	words[1] = f.c;
-	words[2] = e.d;
-	words[3] = e.c;
-	words[4] = max >= 0xd ? leaf_of(0xd, 1).a : 0;
-	words[5] = s.b;
-	words[6] = s.c;
-	words[7] = ext >= EXTENDED + 7 ? leaf_of(EXTENDED + 7, 0).d : 0;
-	words[8] = ext >= EXTENDED + 8 ? leaf_of(EXTENDED + 8, 0).b : 0;
-	words[9] = s.d;
-	words[10] = s1.a;
-	words[11] = ext >= EXTENDED + 0x21 ?
-		    leaf_of(EXTENDED + 0x21, 0).a : 0;
-	words[12] = s1.b;
+	for (i = 0; i < CPU_FEATURE_WORDS; i++) {
+		leaf = source[i].leaf;
+		words[i] = 0;
+		if (leaf > last_leaf(leaf & EXTENDED))
+			continue;
+		arch_guest_cpuid(leaf, source[i].subleaf, r);
+		words[i] = r[source[i].reg];
+	}
 }
 
 /* How many subleaves of a leaf the format has; 0: it has none. */
@@ -88,10 +71,12 @@ static u32 subleaves(u32 leaf)
 
 static int put_leaf(u64 to, u32 capacity, u32 *n, u32 leaf, u32 subleaf)
 {
-	struct cpuid_regs r = leaf_of(leaf, subleaf == XEN_CPUID_NO_SUBLEAF ?
-				      0 : subleaf);
-	xen_cpuid_leaf_t l = { leaf, subleaf, r.a, r.b, r.c, r.d };
+	u32 r[4];
+	xen_cpuid_leaf_t l;
 
+	arch_guest_cpuid(leaf, subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : subleaf,
+			 r);
+	l = (xen_cpuid_leaf_t){ leaf, subleaf, r[A], r[B], r[C], r[D] };
 	if (*n >= capacity)
 		return -XEN_ENOBUFS;
 	if (copy_to_guest(to + *n * sizeof(l), &l, sizeof(l)))
@@ -100,12 +85,13 @@ static int put_leaf(u64 to, u32 capacity, u32 *n, u32 leaf, u32 subleaf)
 	return 0;
 }
 
-static int put_basic(u64 to, u32 capacity, u32 *n)
+/* Adds the leaves of one range to the n that are there. */
+static int put_range(u64 to, u32 capacity, u32 *n, u32 base)
 {
 	u32 leaf, sub;
 	int rc = 0;
 
-	for (leaf = 0; !rc && leaf <= basic_max(); leaf++) {
+	for (leaf = base; !rc && leaf <= last_leaf(base); leaf++) {
 		if (!subleaves(leaf))
 			rc = put_leaf(to, capacity, n, leaf,
 				      XEN_CPUID_NO_SUBLEAF);
@@ -117,20 +103,13 @@ static int put_basic(u64 to, u32 capacity, u32 *n)
 
 int cpu_policy_read(u64 leaves, u32 *nr_leaves, u64 msrs, u32 *nr_msrs)
 {
-	u32 n = 0, leaf;
+	u32 n = leaves || msrs ? 0 : POLICY_LEAVES;
 	int rc = 0;
 
-	if (!leaves && !msrs) {
-		*nr_leaves = POLICY_LEAVES;
-		*nr_msrs = 0;
-		return 0;
-	}
-	if (leaves) {
-		rc = put_basic(leaves, *nr_leaves, &n);
-		for (leaf = EXTENDED; !rc && leaf <= extended_max(); leaf++)
-			rc = put_leaf(leaves, *nr_leaves, &n, leaf,
-				      XEN_CPUID_NO_SUBLEAF);
-	}
+	if (leaves)
+		rc = put_range(leaves, *nr_leaves, &n, 0);
+	if (leaves && !rc)
+		rc = put_range(leaves, *nr_leaves, &n, EXTENDED);
 	if (!rc) {
 		*nr_leaves = n;
 		*nr_msrs = 0;

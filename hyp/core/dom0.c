@@ -10,6 +10,8 @@
  */
 #include <hyp/domain.h>
 
+#include <xen/elfnote.h>
+
 #include <hyp/elf.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/lib.h>
@@ -19,7 +21,6 @@
 
 #define MEM_DEFAULT_MAX		(4ULL << 30)
 #define RESERVE_PAGES		4096	/* 16 MiB for tables and small things */
-#define NOTE_SUPPORTED_FEATURES	17
 #define LOW_PFNS		256ULL
 #define FEATURE_DOM0		BIT(11)
 
@@ -34,7 +35,7 @@ struct plan {
 
 /* ---- Reading the kernel ---- */
 
-static const void *module_bytes(const struct boot_module *m)
+static const u8 *module_bytes(const struct boot_module *m)
 {
 	return paddr_to_virt(m->start);
 }
@@ -48,7 +49,7 @@ static u64 module_size(const struct boot_module *m)
 static bool is_packed_linux(const struct boot_module *m)
 {
 	return module_size(m) > 0x210 &&
-	       !memcmp((const u8 *)module_bytes(m) + 0x202, "HdrS", 4);
+	       !memcmp(module_bytes(m) + 0x202, "HdrS", 4);
 }
 
 static void read_kernel(struct plan *p)
@@ -68,7 +69,7 @@ static void read_kernel(struct plan *p)
 	if (wrong)
 		panic("the control domain's kernel (first module2 line) %s",
 		      wrong);
-	if (elf_has_note(&p->elf, NOTE_SUPPORTED_FEATURES) &&
+	if (elf_has_note(&p->elf, XEN_ELFNOTE_SUPPORTED_FEATURES) &&
 	    !(p->elf.notes.supported_features & FEATURE_DOM0))
 		panic("this kernel cannot be a control domain: it was built without CONFIG_XEN_PV_DOM0");
 }
@@ -126,18 +127,12 @@ static u64 *alloc_p2m(struct plan *p)
 	return frame_to_virt(m);
 }
 
-static void place(struct plan *p, u64 pfn, mfn_t m, u64 n)
+/* Takes frames for all pfns in the largest pieces there are. */
+static void take_memory(struct plan *p, struct domain *d)
 {
-	for (; n; n--, pfn++, m++) {
-		p->p2m[pfn] = m;
-		m2p_set(m, pfn);
-	}
-}
-
-/* Takes frames for pfns [pfn, end) in the largest pieces there are. */
-static void take_memory(struct plan *p, struct domain *d, u64 pfn, u64 end)
-{
+	const u64 end = p->layout.nr_pages;
 	unsigned order = FRAME_ORDER_MAX;
+	u64 pfn = 0, i;
 	mfn_t m;
 
 	while (pfn < end) {
@@ -147,67 +142,44 @@ static void take_memory(struct plan *p, struct domain *d, u64 pfn, u64 end)
 		if (m == MFN_NONE && !order)
 			panic("no memory for the control domain: %lluM of dom0_mem=%lluM found",
 			      (unsigned long long)(pfn >> 8),
-			      (unsigned long long)(p->layout.nr_pages >> 8));
+			      (unsigned long long)(end >> 8));
 		if (m == MFN_NONE) {
 			order--;
 			continue;
 		}
-		place(p, pfn, m, 1ULL << order);
-		pfn += 1ULL << order;
+		for (i = 0; i < 1ULL << order; i++, pfn++) {
+			p->p2m[pfn] = m + i;
+			m2p_set(m + i, pfn);
+		}
 	}
-}
-
-/*
- * The whole frames of an initrd that need not be mapped stay where the boot
- * loader put them; what is left of the last one is copied.
- */
-static u64 frames_in_place(const struct plan *p)
-{
-	if (!p->initrd || !p->layout.initrd_unmapped ||
-	    p->initrd->start & ~PAGE_MASK)
-		return 0;
-	return module_size(p->initrd) >> PAGE_SHIFT;
-}
-
-static void take_all_memory(struct plan *p, struct domain *d)
-{
-	const u64 first = p->layout.initrd.pfn, n = frames_in_place(p);
-	const mfn_t m = n ? p->initrd->start >> PAGE_SHIFT : 0;
-
-	p->p2m = alloc_p2m(p);
-	if (!n) {
-		take_memory(p, d, 0, p->layout.nr_pages);
-		return;
-	}
-	take_memory(p, d, 0, first);
-	memory_adopt(d, m, n);
-	place(p, first, m, n);
-	take_memory(p, d, first + n, p->layout.nr_pages);
 }
 
 /* ---- Contents ---- */
 
-/* Copies into consecutive pfns, whose frames need not be consecutive. */
-static void write_pfns(const struct plan *p, paddr_t at, const void *from,
+/* Copies into consecutive pfns, whose frames need not be consecutive; from
+ * nowhere come zeroes. */
+static void write_pfns(const struct plan *p, paddr_t at, const u8 *from,
 		       u64 size)
 {
-	const u8 *src = from;
 	u64 n;
+	u8 *to;
 
-	while (size) {
+	for (; size; at += n, size -= n) {
 		n = MIN(size, PAGE_SIZE - (at & ~PAGE_MASK));
-		memcpy((u8 *)frame_to_virt(p->p2m[at >> PAGE_SHIFT]) +
-		       (at & ~PAGE_MASK), src, n);
-		at += n;
-		src += n;
-		size -= n;
+		to = (u8 *)frame_to_virt(p->p2m[at >> PAGE_SHIFT]) +
+		     (at & ~PAGE_MASK);
+		if (!from) {
+			memset(to, 0, n);
+			continue;
+		}
+		memcpy(to, from, n);
+		from += n;
 	}
 }
 
-static void clear_pfns(const struct plan *p, u64 pfn, u64 n)
+static void clear_pfns(const struct plan *p, struct pv_range r)
 {
-	for (; n--; pfn++)
-		arch_clear_page(frame_to_virt(p->p2m[pfn]));
+	write_pfns(p, r.pfn << PAGE_SHIFT, NULL, r.nr << PAGE_SHIFT);
 }
 
 /*
@@ -219,45 +191,29 @@ static void clear_what_counts(const struct plan *p)
 {
 	const struct pv_layout *l = &p->layout;
 
-	clear_pfns(p, 0, MIN(LOW_PFNS, l->nr_pages));
-	clear_pfns(p, l->start_info.pfn, l->start_info.nr);
-	clear_pfns(p, l->tables.pfn, l->tables.nr);
-	clear_pfns(p, l->stack.pfn, l->stack.nr);
-	clear_pfns(p, l->p2m.pfn, l->p2m.nr);
-	clear_pfns(p, l->p2m_tables.pfn, l->p2m_tables.nr);
-}
-
-/* Zeroes what a segment has behind the file's bytes. */
-static void clear_rest(const struct plan *p, paddr_t at, u64 size)
-{
-	u64 n;
-
-	for (; size; at += n, size -= n) {
-		n = MIN(size, PAGE_SIZE - (at & ~PAGE_MASK));
-		memset((u8 *)frame_to_virt(p->p2m[at >> PAGE_SHIFT]) +
-		       (at & ~PAGE_MASK), 0, n);
-	}
+	clear_pfns(p, (struct pv_range){ 0, MIN(LOW_PFNS, l->nr_pages) });
+	clear_pfns(p, l->start_info);
+	clear_pfns(p, l->tables);
+	clear_pfns(p, l->stack);
+	clear_pfns(p, l->p2m);
+	clear_pfns(p, l->p2m_tables);
 }
 
 static void load_modules(const struct plan *p)
 {
 	const struct elf_segment *s;
-	u64 in_place;
 	u32 i;
 
 	for (i = 0; i < p->elf.nr_segments; i++) {
 		s = &p->elf.segment[i];
-		write_pfns(p, s->paddr,
-			   (const u8 *)module_bytes(p->kernel) + s->offset,
+		write_pfns(p, s->paddr, module_bytes(p->kernel) + s->offset,
 			   s->filesz);
-		clear_rest(p, s->paddr + s->filesz, s->memsz - s->filesz);
+		write_pfns(p, s->paddr + s->filesz, NULL,
+			   s->memsz - s->filesz);
 	}
-	if (!p->initrd)
-		return;
-	in_place = frames_in_place(p) << PAGE_SHIFT;
-	write_pfns(p, (p->layout.initrd.pfn << PAGE_SHIFT) + in_place,
-		   (const u8 *)module_bytes(p->initrd) + in_place,
-		   module_size(p->initrd) - in_place);
+	if (p->initrd)
+		write_pfns(p, p->layout.initrd.pfn << PAGE_SHIFT,
+			   module_bytes(p->initrd), module_size(p->initrd));
 }
 
 static uint64_t *page_at(void *ctx, uint64_t pfn)
@@ -270,7 +226,7 @@ static uint64_t *page_at(void *ctx, uint64_t pfn)
 static void write_tables(struct plan *p)
 {
 	pv_layout_write_tables(&p->layout, p->p2m, page_at, p);
-	write_pfns(p, p->layout.p2m.pfn << PAGE_SHIFT, p->p2m,
+	write_pfns(p, p->layout.p2m.pfn << PAGE_SHIFT, (const u8 *)p->p2m,
 		   p->layout.nr_pages * sizeof(u64));
 }
 
@@ -379,7 +335,8 @@ void dom0_build(void)
 	read_kernel(&plan);
 	d = create();
 	plan_layout(&plan);
-	take_all_memory(&plan, d);
+	plan.p2m = alloc_p2m(&plan);
+	take_memory(&plan, d);
 	clear_what_counts(&plan);
 	load_modules(&plan);
 	write_tables(&plan);
@@ -387,11 +344,6 @@ void dom0_build(void)
 	pin_tables(&plan, d);
 	set_context(&plan, d->vcpu[0]);
 	frame_free(virt_to_frame(plan.p2m), plan.p2m_order);
-	/* The rest of the modules' memory is free from now on. */
-	if (plan.initrd)
-		boot_info.module[1].start += frames_in_place(&plan)
-					     << PAGE_SHIFT;
-
 	dom0 = d;
 	log_info("control domain: %lluM, %u vCPUs, kernel at 0x%llx, entry 0x%llx",
 		 (unsigned long long)(plan.layout.nr_pages >> 8), d->max_vcpus,

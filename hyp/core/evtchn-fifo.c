@@ -73,16 +73,6 @@ static bool link_to(event_word_t *tail, u32 port)
 	return false;
 }
 
-/* Lock: f. */
-static void forget_old_queue(struct evtchn_fifo *f, const struct evtchn *ec,
-			     u32 port)
-{
-	u32 *tail = &f->vcpu[ec->last_vcpu].tail[ec->last_priority];
-
-	if (*tail == port)
-		*tail = 0;
-}
-
 /* Links a pending port to its queue and tells the vCPU. */
 static void enqueue(struct domain *d, struct evtchn *ec, u32 port,
 		    event_word_t *word)
@@ -92,23 +82,25 @@ static void enqueue(struct domain *d, struct evtchn *ec, u32 port,
 	const u8 priority = READ_ONCE(ec->priority);
 	struct fifo_vcpu *q = &f->vcpu[id];
 	struct vcpu *told = NULL;
+	u32 *last = &q->tail[priority], *old;
 	event_word_t *tail;
 	bool linked = false;
 
 	lock(&f->lock);
 	if (!q->control || (atomic_fetch_or(word, W_LINKED) & W_LINKED))
 		goto out;
-	if (ec->last_vcpu != id || ec->last_priority != priority)
-		forget_old_queue(f, ec, port);
+	old = &f->vcpu[ec->last_vcpu].tail[ec->last_priority];
+	if (old != last && *old == port)
+		*old = 0;
 	ec->last_vcpu = id;
 	ec->last_priority = priority;
 
 	atomic_fetch_and(word, ~(event_word_t)EVTCHN_FIFO_LINK_MASK);
-	if (q->tail[priority] && q->tail[priority] != port) {
-		tail = word_of(d, q->tail[priority]);
+	if (*last && *last != port) {
+		tail = word_of(d, *last);
 		linked = tail && link_to(tail, port);
 	}
-	q->tail[priority] = port;
+	*last = port;
 	if (!linked) {
 		WRITE_ONCE(q->control->head[priority], port);
 		if (!(atomic_fetch_or(&q->control->ready, 1U << priority) &
@@ -278,29 +270,18 @@ long fifo_expand_array(const struct evtchn_expand_array *op)
 	return rc;
 }
 
-/*
- * With no port open nobody can reach the queues: no channel leads here, and
- * everything else holds our lock.
- */
-bool fifo_domain_exit(struct domain *d)
+void fifo_domain_exit(struct domain *d)
 {
-	struct evtchn_fifo *f;
+	struct evtchn_fifo *f = d->evtchn.fifo;
 	u32 i;
 
-	lock(&d->evtchn.lock);
-	f = d->evtchn.active ? NULL : d->evtchn.fifo;
-	if (f)
-		atomic_store(&d->evtchn.fifo, NULL);
-	i = d->evtchn.active;
-	unlock(&d->evtchn.lock);
 	if (!f)
-		return i == 0;
-
+		return;
+	d->evtchn.fifo = NULL;
 	for (i = 0; i < f->pages; i++)
 		page_put_writable(f->array[i]);
 	for (i = 0; i < d->max_vcpus; i++)
 		if (f->vcpu[i].page)
 			page_put_writable(f->vcpu[i].page);
 	heap_free(f);
-	return true;
 }

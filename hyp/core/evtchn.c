@@ -146,7 +146,6 @@ static struct evtchn *port_take(struct domain *d, enum evtchn_kind kind,
 			break;
 	}
 	d->evtchn.free_hint = p + 1;
-	d->evtchn.active++;
 	ec->kind = kind;
 	ec->source = source;
 	ec->vcpu = vcpu;
@@ -158,7 +157,6 @@ static struct evtchn *port_take(struct domain *d, enum evtchn_kind kind,
 static void port_free(struct domain *d, struct evtchn *ec, u32 port)
 {
 	clear_pending(d, ec, port);
-	d->evtchn.active--;
 	ec->kind = PORT_FREE;
 	ec->vcpu = 0;
 	ec->source = 0;
@@ -240,33 +238,13 @@ static long port_close(struct domain *d, u32 port)
 	return rc;
 }
 
-/* Closes what is left; true when nothing is. */
-static bool close_all(struct domain *d)
-{
-	u32 port;
-
-	for (port = MAX(d->evtchn.close_next, 1); port < d->evtchn.ports;
-	     port++) {
-		port_close(d, port);
-		if (hypercall_should_rest(1)) {
-			d->evtchn.close_next = port + 1;
-			return false;
-		}
-	}
-	d->evtchn.close_next = 0;
-	return true;
-}
-
 /* ---- The operations ---- */
 
-static long op_alloc_unbound(struct evtchn_alloc_unbound *op)
+static long op_alloc_unbound(struct evtchn_alloc_unbound *op, u64 gva,
+			     struct domain *d)
 {
 	struct evtchn *ec = NULL;
-	struct domain *d;
-	long rc = domain_find_controlled(op->dom, &d);
 
-	if (rc)
-		return rc;
 	lock(&d->evtchn.lock);
 	if (d->life == DOMAIN_ALIVE)
 		ec = port_take(d, PORT_UNBOUND, 0, 0, &op->port);
@@ -274,7 +252,6 @@ static long op_alloc_unbound(struct evtchn_alloc_unbound *op)
 		ec->remote_id = op->remote_dom == DOMID_SELF ?
 				current_domain()->id : op->remote_dom;
 	unlock(&d->evtchn.lock);
-	domain_put(d);
 	return ec ? 0 : -XEN_ENOSPC;
 }
 
@@ -446,20 +423,15 @@ static void fill_status(const struct evtchn *ec, struct evtchn_status *op)
 	}
 }
 
-static long op_status(struct evtchn_status *op)
+static long op_status(struct evtchn_status *op, u64 gva, struct domain *d)
 {
-	struct domain *d;
 	struct evtchn *ec;
-	long rc = domain_find_controlled(op->dom, &d);
 
-	if (rc)
-		return rc;
 	lock(&d->evtchn.lock);
 	ec = evtchn_at(d, op->port);
 	if (ec)
 		fill_status(ec, op);
 	unlock(&d->evtchn.lock);
-	domain_put(d);
 	return ec ? 0 : -XEN_EINVAL;
 }
 
@@ -515,36 +487,22 @@ static long op_set_priority(const struct evtchn_set_priority *op)
 	return rc;
 }
 
-static long op_reset(const struct evtchn_reset *op, u64 gva)
-{
-	struct domain *d;
-	long rc = domain_find_controlled(op->dom, &d);
-
-	if (rc)
-		return rc;
-	/* Another vCPU may open ports meanwhile: then begin again. */
-	if (!close_all(d) || !fifo_domain_exit(d))
-		rc = hypercall_restart(__HYPERVISOR_event_channel_op, 2,
-				       (u64)EVTCHNOP_reset, gva);
-	domain_put(d);
-	return rc;
-}
-
 #define IN(name, fn)	OP_IN(EVTCHNOP_##name, fn, struct evtchn_##name)
 #define INOUT(name, fn)	OP_INOUT(EVTCHNOP_##name, fn, struct evtchn_##name)
+#define INOUT_DOM(name, fn) \
+	OP_INOUT_DOM(EVTCHNOP_##name, fn, struct evtchn_##name, dom)
 
 static const struct guest_op ops[] = {
 	IN(send, op_send),
 	IN(unmask, op_unmask),
-	INOUT(alloc_unbound, op_alloc_unbound),
+	INOUT_DOM(alloc_unbound, op_alloc_unbound),
 	INOUT(bind_interdomain, op_bind_interdomain),
 	INOUT(bind_virq, op_bind_virq),
 	INOUT(bind_ipi, op_bind_ipi),
 	INOUT(bind_pirq, op_bind_pirq),
 	IN(close, op_close),
-	INOUT(status, op_status),
+	INOUT_DOM(status, op_status),
 	IN(bind_vcpu, op_bind_vcpu),
-	IN(reset, op_reset),
 	INOUT(init_control, fifo_init_control),
 	IN(expand_array, fifo_expand_array),
 	IN(set_priority, op_set_priority),
@@ -576,8 +534,11 @@ int evtchn_domain_init(struct domain *d, u32 max_port)
 int evtchn_domain_close(struct domain *d)
 {
 	virq_forget_handler(d);
-	if (!close_all(d))
-		return -XEN_ERESTART;
+	while (d->evtchn.close_next < d->evtchn.ports) {
+		port_close(d, d->evtchn.close_next++);
+		if (hypercall_should_rest(1))
+			return -XEN_ERESTART;
+	}
 	/* The guest's pages must go now: they keep the domain alive. */
 	fifo_domain_exit(d);
 	return 0;

@@ -262,15 +262,10 @@ void frame_alloc_add(mfn_t first, mfn_t end)
 	first = MAX(first, (mfn_t)1);	/* 0 is the end of every list */
 	if (first >= end)
 		return;
-	frame_alloc_adopt(end - first);
-	frame_free_run(first, end - first);
-}
-
-void frame_alloc_adopt(u64 n)
-{
 	lock(&frames_lock);
-	total_frames += n;
+	total_frames += end - first;
 	unlock(&frames_lock);
+	frame_free_run(first, end - first);
 }
 
 u64 frame_free_count(void)

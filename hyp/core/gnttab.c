@@ -258,24 +258,11 @@ static long op_set_version(const struct gnttab_set_version *op, u64 gva)
 							 -XEN_EINVAL;
 }
 
-static long op_get_version(struct gnttab_get_version *op)
-{
-	struct domain *d;
-
-	if (find_table(op->dom, &d))
-		return -XEN_ESRCH;
-	domain_put(d);
-	op->version = 1;
-	return 0;
-}
-
 static const struct guest_op ops[] = {
 	OP_INOUT(GNTTABOP_setup_table, op_setup_table,
 		 struct gnttab_setup_table),
 	OP_INOUT(GNTTABOP_query_size, op_query_size, struct gnttab_query_size),
 	OP_IN(GNTTABOP_set_version, op_set_version, struct gnttab_set_version),
-	OP_INOUT(GNTTABOP_get_version, op_get_version,
-		 struct gnttab_get_version),
 };
 
 /* ---- Batches ---- */

@@ -49,7 +49,6 @@ const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
 	CALL(console_io),
 	CALL(grant_table_op),
 	CALL(vm_assist),
-	CALL(update_va_mapping_otherdomain),
 	CALL(iret),
 	CALL(vcpu_op),
 	CALL(set_segment_base),
@@ -106,13 +105,23 @@ long guest_op_run(const struct guest_op *ops, u32 count, u64 cmd, u64 gva,
 {
 	const struct guest_op *op = &ops[cmd];
 	u64 arg[GUEST_OP_MAX / sizeof(u64)];
+	struct domain *d;
 	long rc;
 
 	if (cmd >= count || !op->run)
 		return -XEN_ENOSYS;
 	if (op->size && copy_from_guest(arg, gva, op->size))
 		return -XEN_EFAULT;
-	rc = op->run(arg, gva, v);
+	if (likely(!op->domid)) {
+		rc = op->run(arg, gva, v);
+	} else {
+		rc = domain_find_controlled(*(domid_t *)((char *)arg +
+							 op->domid - 1), &d);
+		if (rc)
+			return rc;
+		rc = op->run(arg, gva, d);
+		domain_put(d);
+	}
 	if (rc >= 0 && op->answers && copy_to_guest(gva, arg, op->size))
 		return -XEN_EFAULT;
 	return rc;

@@ -118,12 +118,6 @@ static long reservation_op(unsigned op, u64 i, u64 arg)
  */
 #define EXCHANGE_MAX	(1ULL << ORDER_CONTROL)
 
-struct exchange {
-	struct xen_memory_exchange x;
-	u64 nr_taken, nr_given;
-	mfn_t *taken, *given;		/* frames; extents */
-};
-
 /* Check all, change nothing; sums cannot wrap. */
 static int exchange_check(const struct xen_memory_exchange *x)
 {
@@ -144,163 +138,157 @@ static int exchange_check(const struct xen_memory_exchange *x)
 	return 0;
 }
 
-static int exchange_alloc(struct exchange *e)
+/* Where the guest's list has the extent with its frame i. */
+static u64 extent_at(const struct xen_memory_reservation *r, u64 i)
 {
-	const struct xen_memory_reservation *out = &e->x.out;
+	return (u64)r->extent_start.p +
+	       (i >> r->extent_order) * sizeof(xen_pfn_t);
+}
+
+/* The number of frame i of an extent in the guest's list. */
+static int extent_frame(const struct xen_memory_reservation *r, u64 i,
+			xen_pfn_t *frame)
+{
+	int rc = copy_from_guest(frame, extent_at(r, i), sizeof(*frame));
+
+	*frame += i & ((1ULL << r->extent_order) - 1);
+	return rc;
+}
+
+/* Fills given[] with n frames of our own; *done: how many there are. */
+static int exchange_alloc(const struct xen_memory_reservation *out,
+			  mfn_t *given, u64 n, u64 *done)
+{
+	u64 i;
 	mfn_t m;
 
-	for (; e->nr_given < out->nr_extents; e->nr_given++) {
+	while (*done < n) {
 		m = frame_alloc(out->extent_order,
 				XENMEMF_get_address_bits(out->mem_flags),
 				FRAME_ZERO | FRAME_UNCLAIMED);
 		if (m == MFN_NONE)
 			return -XEN_ENOMEM;
-		e->given[e->nr_given] = m;
+		for (i = 0; i < 1ULL << out->extent_order; i++)
+			given[(*done)++] = m + i;
 	}
 	return 0;
 }
 
-static int exchange_take(struct exchange *e, struct domain *d)
+/* Takes n frames that d lists, into taken[]; *done: how many it got. */
+static int exchange_take(struct domain *d,
+			 const struct xen_memory_reservation *in,
+			 mfn_t *taken, u64 n, u64 *done)
 {
-	const struct xen_memory_reservation *in = &e->x.in;
-	xen_pfn_t frame;
-	u64 i, j;
-
-	for (i = 0; i < in->nr_extents; i++) {
-		if (copy_from_guest(&frame, (u64)in->extent_start.p + i * 8, 8))
+	for (; *done < n; ++*done) {
+		if (extent_frame(in, *done, &taken[*done]))
 			return -XEN_EFAULT;
-		for (j = 0; j < 1ULL << in->extent_order; j++) {
-			if (!memory_steal(d, frame + j))
-				return -XEN_EINVAL;
-			e->taken[e->nr_taken++] = frame + j;
-		}
+		if (!memory_steal(d, taken[*done]))
+			return -XEN_EINVAL;
 	}
 	return 0;
 }
 
-/* Puts the new frames in place, says where they are, frees the old ones. */
-static int exchange_commit(struct exchange *e, struct domain *d)
+/* Puts the new frames in place and says where they are. */
+static int exchange_commit(struct domain *d,
+			   const struct xen_memory_reservation *out,
+			   const mfn_t *given, u64 n)
 {
-	const u64 n = 1ULL << e->x.out.extent_order;
-	u64 at = (u64)e->x.out.extent_start.p, i, j;
-	xen_pfn_t pfn;
-	mfn_t m;
+	const u64 in_extent = (1ULL << out->extent_order) - 1;
+	xen_pfn_t pfn = 0;
 	int rc = 0;
+	u64 i;
 
-	for (i = 0; i < e->nr_given; i++, at += 8) {
-		m = e->given[i];
-		if (copy_from_guest(&pfn, at, 8) || copy_to_guest(at, &m, 8))
+	for (i = 0; i < n; i++, pfn++) {
+		if (!(i & in_extent) &&
+		    (extent_frame(out, i, &pfn) ||
+		     copy_to_guest(extent_at(out, i), &given[i], 8)))
 			rc = -XEN_EFAULT;
-		if (!memory_replace(d, m, n)) {
-			frame_free(m, e->x.out.extent_order);
-			continue;
-		}
-		for (j = 0; !rc && j < n; j++)
-			m2p_set(m + j, pfn + j);
+		if (!memory_replace(d, given[i]))
+			frame_free(given[i], 0);
+		else if (!rc)
+			m2p_set(given[i], pfn);
 	}
-	while (e->nr_taken)
-		memory_free_stolen(d, e->taken[--e->nr_taken]);
 	return rc;
 }
 
-/* With room for both lists: takes, or gives everything back. */
-static int exchange_run(struct exchange *e, struct domain *d)
+static long exchange(struct xen_memory_exchange *x, u64 gva, struct domain *d)
 {
-	int rc = exchange_alloc(e);
+	const u64 n = x->in.nr_extents << x->in.extent_order;
+	u64 nr_given = 0, nr_taken = 0;
+	mfn_t *given, *taken;
+	int rc = exchange_check(x);
 
-	if (!rc)
-		rc = exchange_take(e, d);
-	if (!rc)
-		return exchange_commit(e, d);
-	while (e->nr_taken)
-		memory_unsteal(d, e->taken[--e->nr_taken]);
-	while (e->nr_given)
-		frame_free(e->given[--e->nr_given], e->x.out.extent_order);
-	return rc;
-}
-
-static long exchange(struct xen_memory_exchange *x)
-{
-	struct exchange e = { .x = *x };
-	struct domain *d;
-	long rc = exchange_check(x);
-	u64 n;
-
-	if (!rc)
-		rc = domain_find_controlled(x->in.domid, &d);
 	if (rc)
 		return rc;
-	n = x->in.nr_extents << x->in.extent_order;
-	e.taken = heap_alloc(n * 2 * sizeof(mfn_t));
-	e.given = e.taken + n;
-	rc = e.taken ? exchange_run(&e, d) : -XEN_ENOMEM;
+	given = heap_alloc(n * 2 * sizeof(mfn_t));
+	taken = given + n;
+	rc = given ? exchange_alloc(&x->out, given, n, &nr_given) :
+		     -XEN_ENOMEM;
+	if (!rc)
+		rc = exchange_take(d, &x->in, taken, n, &nr_taken);
+	if (rc) {
+		while (nr_taken)
+			memory_unsteal(d, taken[--nr_taken]);
+		while (nr_given)
+			frame_free(given[--nr_given], 0);
+	} else {
+		rc = exchange_commit(d, &x->out, given, n);
+		while (nr_taken)
+			memory_free_stolen(d, taken[--nr_taken]);
+	}
 	x->nr_exchanged = x->in.nr_extents;
-	heap_free(e.taken);
-	domain_put(d);
+	heap_free(given);
 	return rc;
 }
 
 /* ---- Questions about a domain ---- */
 
-static long domain_question(unsigned op, u64 arg)
-{
-	struct domain *d;
-	domid_t id;
-	long v;
+struct question {
+	domid_t domid;
+};
 
-	if (copy_from_guest(&id, arg, sizeof(id)))
-		return -XEN_EFAULT;
-	v = domain_find_controlled(id, &d);
-	if (v)
-		return v;
-	if (op == XENMEM_current_reservation)
-		v = d->mem.tot_pages;
-	else if (op == XENMEM_maximum_reservation)
-		v = d->mem.max_pages;
-	else
-		v = (READ_ONCE(d->shared->arch.max_pfn) & 0xfffffffffffUL) - 1;
-	domain_put(d);
-	return v;
+static long current_reservation(void *arg, u64 gva, struct domain *d)
+{
+	return d->mem.tot_pages;
 }
 
-static long claim_pages(const struct xen_memory_reservation *r)
+static long maximum_reservation(void *arg, u64 gva, struct domain *d)
 {
-	struct domain *d;
-	u64 have;
-	long rc;
+	return d->mem.max_pages;
+}
+
+static long maximum_gpfn(void *arg, u64 gva, struct domain *d)
+{
+	return (READ_ONCE(d->shared->arch.max_pfn) & 0xfffffffffffUL) - 1;
+}
+
+static long claim_pages(const struct xen_memory_reservation *r, u64 gva,
+			struct domain *d)
+{
+	const u64 have = READ_ONCE(d->mem.tot_pages), want = r->nr_extents;
 
 	if (!priv_system(current_domain()))
 		return -XEN_EPERM;
 	if (r->extent_start.p || r->extent_order || r->mem_flags)
 		return -XEN_EINVAL;
-	rc = domain_find_controlled(r->domid, &d);
-	if (rc)
-		return rc;
-	have = READ_ONCE(d->mem.tot_pages);
-	if (r->nr_extents && r->nr_extents > d->mem.max_pages)
-		rc = -XEN_ENOMEM;
-	else if (r->nr_extents && r->nr_extents < have)
-		rc = -XEN_EINVAL;
-	else
-		rc = frame_claim(d, r->nr_extents ? r->nr_extents - have : 0);
-	domain_put(d);
-	return rc;
+	if (want > d->mem.max_pages)
+		return -XEN_ENOMEM;
+	if (want && want < have)
+		return -XEN_EINVAL;
+	return frame_claim(d, want ? want - have : 0);
 }
 
 /* ---- Memory maps ---- */
 
-static long set_memory_map(const struct xen_foreign_memory_map *m)
+static long set_memory_map(const struct xen_foreign_memory_map *m, u64 gva,
+			   struct domain *d)
 {
 	const u32 n = m->map.nr_entries;
 	struct e820entry *e, *old = NULL;
-	struct domain *d;
 	long rc;
 
 	if (n > E820_ENTRIES_MAX)
 		return -XEN_EINVAL;
-	rc = domain_find_controlled(m->domid, &d);
-	if (rc)
-		return rc;
 	e = heap_alloc(MAX(n, 1u) * sizeof(*e));
 	rc = e ? copy_from_guest(e, (u64)m->map.buffer.p, n * sizeof(*e)) :
 		 -XEN_ENOMEM;
@@ -312,7 +300,6 @@ static long set_memory_map(const struct xen_foreign_memory_map *m)
 		unlock(&d->lock);
 	}
 	heap_free(rc ? e : old);
-	domain_put(d);
 	return rc;
 }
 
@@ -401,26 +388,19 @@ static int acquire_frames(struct domain *d,
 	return 0;
 }
 
-static long acquire_resource(struct xen_mem_acquire_resource *r)
+static long acquire_resource(struct xen_mem_acquire_resource *r, u64 gva,
+			     struct domain *d)
 {
-	struct domain *d;
-	long rc;
-
 	if (r->type != XENMEM_resource_grant_table)
 		return r->pad ? -XEN_EINVAL : -XEN_EOPNOTSUPP;
 	if (r->pad || r->id != XENMEM_resource_grant_table_id_shared)
 		return -XEN_EINVAL;
-	rc = domain_find_controlled(r->domid, &d);
-	if (rc)
-		return rc;
 	if (r->frame_list.p)
-		rc = acquire_frames(d, r);
-	else if (r->nr_frames)
-		rc = -XEN_EINVAL;
-	else
-		r->nr_frames = d->gnttab.max_frames;
-	domain_put(d);
-	return rc;
+		return acquire_frames(d, r);
+	if (r->nr_frames)
+		return -XEN_EINVAL;
+	r->nr_frames = d->gnttab.max_frames;
+	return 0;
 }
 
 static long maximum_ram_page(void)
@@ -428,17 +408,17 @@ static long maximum_ram_page(void)
 	return page_mfn_end - 1;
 }
 
-static long no_vnuma(void)
-{
-	return -XEN_EOPNOTSUPP;
-}
-
 static const struct guest_op ops[] = {
 	OP_BARE(XENMEM_maximum_ram_page, maximum_ram_page),
-	OP_INOUT(XENMEM_exchange, exchange, struct xen_memory_exchange),
-	OP_IN(XENMEM_claim_pages, claim_pages, struct xen_memory_reservation),
-	OP_IN(XENMEM_set_memory_map, set_memory_map,
-	      struct xen_foreign_memory_map),
+	OP_IN_DOM(XENMEM_current_reservation, current_reservation, struct question, domid),
+	OP_IN_DOM(XENMEM_maximum_reservation, maximum_reservation, struct question, domid),
+	OP_IN_DOM(XENMEM_maximum_gpfn, maximum_gpfn, struct question, domid),
+	OP_INOUT_DOM(XENMEM_exchange, exchange,
+		struct xen_memory_exchange, in.domid),
+	OP_IN_DOM(XENMEM_claim_pages, claim_pages,
+		struct xen_memory_reservation, domid),
+	OP_IN_DOM(XENMEM_set_memory_map, set_memory_map,
+		struct xen_foreign_memory_map, domid),
 	OP_INOUT(XENMEM_memory_map, memory_map, struct xen_memory_map),
 	OP_INOUT(XENMEM_machine_memory_map, machine_memory_map,
 		 struct xen_memory_map),
@@ -446,9 +426,8 @@ static const struct guest_op ops[] = {
 		 struct xen_machphys_mapping),
 	OP_INOUT(XENMEM_machphys_mfn_list, machphys_mfn_list,
 		 struct xen_machphys_mfn_list),
-	OP_INOUT(XENMEM_acquire_resource, acquire_resource,
-		 struct xen_mem_acquire_resource),
-	OP_BARE(XENMEM_get_vnumainfo, no_vnuma),
+	OP_INOUT_DOM(XENMEM_acquire_resource, acquire_resource,
+		struct xen_mem_acquire_resource, domid),
 };
 
 long do_memory_op(u64 cmd, u64 arg)
@@ -460,10 +439,6 @@ long do_memory_op(u64 cmd, u64 arg)
 	case XENMEM_decrease_reservation:
 	case XENMEM_populate_physmap:
 		return reservation_op(op, cmd >> CMD_BITS, arg);
-	case XENMEM_current_reservation:
-	case XENMEM_maximum_reservation:
-	case XENMEM_maximum_gpfn:
-		return domain_question(op, arg);
 	}
 	return guest_op_run(ops, ARRAY_SIZE(ops), op, arg, current_vcpu());
 }

@@ -187,19 +187,13 @@ void memory_unsteal(struct domain *d, mfn_t m)
 		memory_free_stolen(d, m);
 }
 
-bool memory_replace(struct domain *d, mfn_t first, u64 n)
+bool memory_replace(struct domain *d, mfn_t m)
 {
-	recount(d, n);
-	if (assign(d, first, n))
+	recount(d, 1);
+	if (assign(d, m, 1))
 		return true;
-	recount(d, -(s64)n);
+	recount(d, -1);
 	return false;
-}
-
-void memory_adopt(struct domain *d, mfn_t first, u64 n)
-{
-	frame_alloc_adopt(n);
-	memory_replace(d, first, n);
 }
 
 /* ---- A dying domain ---- */

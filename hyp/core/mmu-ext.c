@@ -9,7 +9,6 @@
 #include <hyp/desc.h>
 #include <hyp/domain.h>
 #include <hyp/hypercall.h>
-#include <hyp/lib.h>
 #include <hyp/mmu-batch.h>
 
 /* ---- Pins ---- */
@@ -78,30 +77,16 @@ static int new_user_base(struct vcpu *v, mfn_t m)
 
 /* ---- Contents ---- */
 
-/* dst becomes zero, or a copy of src; it must be ordinary memory of d. */
-static int fill_page(struct domain *d, mfn_t dst, bool copy, mfn_t src)
+/* It must be ordinary memory of d. */
+static int clear_page(struct domain *d, mfn_t m)
 {
-	struct page *to, *from = NULL;
-	int rc = -XEN_EINVAL;
+	struct page *p = page_get_writable(m, d);
 
-	if (copy) {
-		from = page_get(src, d);
-		if (!from)
-			return rc;
-	}
-	to = page_get_writable(dst, d);
-	if (to) {
-		if (copy)
-			memcpy(frame_to_virt(dst), frame_to_virt(src),
-			       PAGE_SIZE);
-		else
-			arch_clear_page(frame_to_virt(dst));
-		page_put_writable(to);
-		rc = 0;
-	}
-	if (from)
-		page_put(from);
-	return rc;
+	if (!p)
+		return -XEN_EINVAL;
+	arch_clear_page(frame_to_virt(m));
+	page_put_writable(p);
+	return 0;
 }
 
 /* ---- The operation ---- */
@@ -150,9 +135,7 @@ static int ext_one(struct vcpu *v, struct domain *d,
 	case MMUEXT_SET_LDT:
 		return pv_set_ldt(v, va, op->arg2.nr_ents);
 	case MMUEXT_CLEAR_PAGE:
-		return fill_page(d, m, false, 0);
-	case MMUEXT_COPY_PAGE:
-		return fill_page(d, m, true, op->arg2.src_mfn);
+		return clear_page(d, m);
 	case MMUEXT_MARK_SUPER:
 	case MMUEXT_UNMARK_SUPER:
 		return -XEN_EOPNOTSUPP;

@@ -369,16 +369,12 @@ long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom)
 		.per_chunk = MMU_BATCH_WORDS * 8 / sizeof(mmu_update_t),
 		.d = current_domain(),
 	};
-	const u16 owner = (u32)foreigndom >> 16;
-	int rc = mmu_foreign_find(foreigndom, &b.fd);
+	int rc;
 
-	if (!rc && unlikely(owner)) {
-		rc = mmu_foreign_find(owner - 1, &b.d);
-		if (!rc && (b.d == &dom_io || b.d == &dom_xen))
-			rc = -XEN_EINVAL;
-		if (rc)
-			foreign_put(b.fd);
-	}
+	/* The upper half names the owner of the tables: only the caller. */
+	if ((u32)foreigndom >> 16)
+		return -XEN_EOPNOTSUPP;
+	rc = mmu_foreign_find(foreigndom, &b.fd);
 	return rc ? rc : mmu_batch_run(&b, reqs, count, done, foreigndom);
 }
 
@@ -483,32 +479,16 @@ static int change(struct vcpu *v, u64 at, bool is_machine,
 	return rc;
 }
 
-static long update_va(u64 va, u64 val, u64 flags, const struct domain *fd)
+long do_update_va_mapping(u64 va, u64 pte, u64 flags)
 {
-	int rc = change(current_vcpu(), va, false, fd, 0, 0, 0, val, SWAP), rc2;
+	struct vcpu *v = current_vcpu();
+	int rc = change(v, va, false, v->domain, 0, 0, 0, pte, SWAP), rc2;
 
 	if (likely(!(flags & UVMF_FLUSHTYPE_MASK)))
 		return rc;
 	rc2 = mmu_flush(flags & UVMF_TLB_FLUSH ? FLUSH_ALL : va,
 			flags & ~UVMF_FLUSHTYPE_MASK);
 	return rc ? rc : rc2;
-}
-
-long do_update_va_mapping(u64 va, u64 pte, u64 flags)
-{
-	return update_va(va, pte, flags, current_domain());
-}
-
-long do_update_va_mapping_otherdomain(u64 va, u64 pte, u64 flags, u64 domid)
-{
-	struct domain *fd;
-	long rc = mmu_foreign_find(domid, &fd);
-
-	if (rc)
-		return rc;
-	rc = update_va(va, pte, flags, fd);
-	foreign_put(fd);
-	return rc;
 }
 
 int mmu_emulated_write(struct vcpu *v, paddr_t pte_addr, u64 old, u64 new)

@@ -24,17 +24,10 @@ struct option {
 	bool bare;		/* may stand without "=value" */
 };
 
-/* The value ends at `end`, which is a NUL or one of the stops. */
+/* The value ends at a NUL or one of the stops. */
 static bool number(const char **s, const char *stops, u64 *v)
 {
-	const char *end;
-
-	if (!str_to_u64(*s, &end, v))
-		return false;
-	if (*end && !strchr(stops, *end))
-		return false;
-	*s = end;
-	return true;
+	return str_to_u64(*s, s, v) && (!**s || strchr(stops, **s));
 }
 
 static bool parse_u32(const char *s, void *to)
@@ -47,64 +40,61 @@ static bool parse_u32(const char *s, void *to)
 	return true;
 }
 
-/* Which of the words [s, s + n) is, or count: none. */
-static unsigned word_find(const char *s, size_t n, const char *const *words,
-			  unsigned count)
-{
-	unsigned i;
+struct word {
+	const char *text;
+	u8 value;
+};
 
-	for (i = 0; i < count; i++)
-		if (strlen(words[i]) == n && !strncmp(words[i], s, n))
-			break;
-	return i;
+/* Up to a slash it must be one of the words. */
+static bool pick(const char *s, const struct word *w, unsigned count, u8 *to)
+{
+	const char *slash = strchr(s, '/');
+	const size_t n = slash ? (size_t)(slash - s) : strlen(s);
+
+	for (; count; count--, w++)
+		if (strlen(w->text) == n && !strncmp(w->text, s, n)) {
+			*to = w->value;
+			return true;
+		}
+	return false;
 }
 
 static bool parse_bool(const char *s, void *to)
 {
-	static const char *const words[] = {
-		"0", "no", "off", "false", "1", "yes", "on", "true", "",
+	static const struct word words[] = {
+		{ "0", 0 }, { "no", 0 }, { "off", 0 }, { "false", 0 },
+		{ "1", 1 }, { "yes", 1 }, { "on", 1 }, { "true", 1 },
+		{ "", 1 },
 	};
-	unsigned i = word_find(s, strlen(s), words, ARRAY_SIZE(words));
 
-	if (i < ARRAY_SIZE(words))
-		*(bool *)to = i >= 4;
-	return i < ARRAY_SIZE(words);
+	return pick(s, words, ARRAY_SIZE(words), to);
 }
 
 static bool parse_not(const char *s, void *to)
 {
-	bool v;
+	bool ok = parse_bool(s, to);
 
-	if (!parse_bool(s, &v))
-		return false;
-	*(bool *)to = !v;
-	return true;
+	*(bool *)to = !*(bool *)to;
+	return ok;
 }
 
 /* SIZE[,max:SIZE]; a number without suffix is in KiB, as with Xen. */
 static bool parse_dom0_mem(const char *s, void *to)
 {
 	struct params *p = to;
-	u64 v, mem = p->dom0_mem, max = p->dom0_mem_max;
-	bool is_max;
-	const char *from;
+	u64 *size;
 
-	for (;;) {
-		is_max = !strncmp(s, "max:", 4);
-		if (is_max)
+	do {
+		size = &p->dom0_mem;
+		if (!strncmp(s, "max:", 4)) {
+			size = &p->dom0_mem_max;
 			s += 4;
-		from = s;
-		if (!number(&s, ",", &v))
+		}
+		if (!number(&s, ",", size))
 			return false;
-		if (s > from && s[-1] >= '0' && s[-1] <= '9')
-			v <<= 10;
-		*(is_max ? &max : &mem) = v;
-		if (!*s)
-			break;
-		s++;
-	}
-	p->dom0_mem = mem;
-	p->dom0_mem_max = max;
+		if (s[-1] >= '0' && s[-1] <= '9')
+			*size <<= 10;
+	} while (*s++);
 	return true;
 }
 
@@ -125,45 +115,33 @@ static bool parse_com1(const char *s, void *to)
 		if (*s == ',' && (s++, !number(&s, "", &irq)))
 			return false;
 	}
-	if (*s || baud > 115200 || port > 0xfff8 || irq > 15)
-		return false;
 	p->com1_baud = baud;
 	p->com1_port = port;
 	p->com1_irq = irq;
-	return true;
+	return !*s && baud <= 115200 && port <= 0xfff8 && irq <= 15;
 }
 
 static bool parse_console(const char *s, void *to)
 {
-	struct params *p = to;
+	static const struct word words[] = { { "com1", 1 }, { "none", 0 } };
 
-	if (strcmp(s, "com1") && strcmp(s, "none"))
-		return false;
-	p->console_com1 = !strcmp(s, "com1");
-	return true;
+	return pick(s, words, ARRAY_SIZE(words), to);
 }
 
-/* One of the names, or two with a slash: the first counts. */
 static bool parse_level(const char *s, void *to)
 {
-	static const char *const words[] = {
-		"none", "error", "warning", "info", "debug", "all",
+	static const struct word words[] = {
+		{ "none", LOG_ERR }, { "error", LOG_ERR },
+		{ "warning", LOG_WARN }, { "info", LOG_INFO },
+		{ "debug", LOG_DEBUG }, { "all", LOG_DEBUG },
 	};
-	static const u8 levels[] = {
-		LOG_ERR, LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_DEBUG,
-	};
-	const char *slash = strchr(s, '/');
-	unsigned i = word_find(s, slash ? (size_t)(slash - s) : strlen(s),
-			       words, ARRAY_SIZE(words));
 
-	if (i < ARRAY_SIZE(words))
-		*(u8 *)to = levels[i];
-	return i < ARRAY_SIZE(words);
+	return pick(s, words, ARRAY_SIZE(words), to);
 }
 
 static const struct option options[] = {
 	{ "com1", parse_com1, &params, false },
-	{ "console", parse_console, &params, false },
+	{ "console", parse_console, &params.console_com1, false },
 	{ "dom0_max_vcpus", parse_u32, &params.dom0_max_vcpus, false },
 	{ "dom0_mem", parse_dom0_mem, &params, false },
 	{ "guest_loglvl", parse_level, &params.guest_loglvl, false },
@@ -189,42 +167,38 @@ static const struct option *option_find(const char *name, size_t n)
 
 static void param_one(const char *word)
 {
+	static struct params before;
 	const char *eq = strchr(word, '=');
 	const size_t n = eq ? (size_t)(eq - word) : strlen(word);
 	const struct option *o = option_find(word, n);
 
-	if (!o)
+	before = params;
+	if (!o) {
 		log_warn("command line: unknown option \"%s\"", word);
-	else if (!eq && !o->bare)
+	} else if (!eq && !o->bare) {
 		log_warn("command line: \"%s\" needs a value", word);
-	else if (!o->parse(eq ? eq + 1 : "", o->to))
+	} else if (!o->parse(eq ? eq + 1 : "", o->to)) {
+		params = before;
 		log_warn("command line: \"%s\": the value is not understood",
 			 word);
+	}
 }
 
 void param_parse(const char *cmdline)
 {
-	char word[256];
-	size_t n;
+	static char line[sizeof(params.cmdline)];
+	char *word = line, *space;
 
-	str_copy(params.cmdline, cmdline, sizeof(params.cmdline));
-	if (strlen(cmdline) >= sizeof(params.cmdline))
+	if (strlen(cmdline) >= sizeof(line))
 		log_warn("command line: longer than %zu bytes, the rest is ignored",
-			 sizeof(params.cmdline) - 1);
-	cmdline = params.cmdline;
-	while (*cmdline) {
-		for (n = 0; cmdline[n] && cmdline[n] != ' '; n++)
-			;
-		if (n >= sizeof(word)) {
-			log_warn("command line: an option is longer than %zu bytes",
-				 sizeof(word) - 1);
-		} else if (n) {
-			memcpy(word, cmdline, n);
-			word[n] = 0;
+			 sizeof(line) - 1);
+	str_copy(params.cmdline, cmdline, sizeof(params.cmdline));
+	str_copy(line, cmdline, sizeof(line));
+	for (; word; word = space) {
+		space = strchr(word, ' ');
+		if (space)
+			*space++ = 0;
+		if (*word)
 			param_one(word);
-		}
-		cmdline += n;
-		while (*cmdline == ' ')
-			cmdline++;
 	}
 }

@@ -63,12 +63,6 @@ static long apic_read(struct physdev_apic *op)
 	       0 : -XEN_EINVAL;
 }
 
-/* Redirection entries are ours alone. */
-static long apic_write(void)
-{
-	return -XEN_EPERM;
-}
-
 /* Only a name; the real vector comes with the binding. */
 static long alloc_irq_vector(struct physdev_irq *op)
 {
@@ -171,14 +165,6 @@ static long unmap_pirq(struct physdev_unmap_pirq *op)
 	return 0;
 }
 
-static long get_free_pirq(struct physdev_get_free_pirq *op)
-{
-	const int pirq = free_pirq();
-
-	op->pirq = pirq;
-	return pirq < 0 ? pirq : 0;
-}
-
 /* We look at configuration space ourselves when we need to. */
 static long nothing(void)
 {
@@ -194,22 +180,14 @@ static const struct guest_op ops[] = {
 	IN(set_iopl, set_iopl, set_iopl),
 	IN(set_iobitmap, set_iobitmap, set_iobitmap),
 	INOUT(apic_read, apic_read, apic),
-	OP_BARE(PHYSDEVOP_apic_write, apic_write),
 	INOUT(alloc_irq_vector, alloc_irq_vector, irq),
-	OP_BARE(PHYSDEVOP_free_irq_vector, nothing),
 	IN(eoi, eoi, eoi),
 	INOUT(map_pirq, map_pirq, map_pirq),
 	IN(unmap_pirq, unmap_pirq, unmap_pirq),
-	OP_BARE(PHYSDEVOP_manage_pci_add, nothing),
-	OP_BARE(PHYSDEVOP_manage_pci_remove, nothing),
-	OP_BARE(PHYSDEVOP_manage_pci_add_ext, nothing),
 	IN(setup_gsi, setup_gsi, setup_gsi),
-	INOUT(get_free_pirq, get_free_pirq, get_free_pirq),
 	OP_BARE(PHYSDEVOP_pci_mmcfg_reserved, nothing),
 	OP_BARE(PHYSDEVOP_pci_device_add, nothing),
 	OP_BARE(PHYSDEVOP_pci_device_remove, nothing),
-	OP_BARE(PHYSDEVOP_prepare_msix, nothing),
-	OP_BARE(PHYSDEVOP_release_msix, nothing),
 };
 
 long do_physdev_op(u64 cmd, u64 arg)

@@ -81,9 +81,6 @@ static long run(struct xen_platform_op *op)
 	const struct xenpf_enter_acpi_sleep *s = &op->u.enter_acpi_sleep;
 
 	switch (op->cmd) {
-	case XENPF_settime32:
-		return set_time(op->u.settime32.secs, op->u.settime32.nsecs,
-				op->u.settime32.system_time);
 	case XENPF_settime64:
 		if (op->u.settime64.mbz)
 			return -XEN_EINVAL;

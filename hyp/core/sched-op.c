@@ -100,20 +100,13 @@ static long shutdown(const struct sched_shutdown *op)
 	return 0;
 }
 
-static long remote_shutdown(const struct sched_remote_shutdown *op)
+static long remote_shutdown(const struct sched_remote_shutdown *op, u64 gva,
+			    struct domain *d)
 {
-	struct domain *d;
-	int rc = code_ok(op->reason) ?
-		 domain_find_controlled(op->domain_id, &d) : -XEN_EINVAL;
-
-	if (rc)
-		return rc;
-	if (d == current_domain())
-		rc = -XEN_EINVAL;
-	else
-		domain_shutdown(d, op->reason);
-	domain_put(d);
-	return rc;
+	if (!code_ok(op->reason) || d == current_domain())
+		return -XEN_EINVAL;
+	domain_shutdown(d, op->reason);
+	return 0;
 }
 
 /* The guest says early what its shutdown will mean; with the real one we
@@ -155,8 +148,8 @@ static const struct guest_op ops[] = {
 	OP_BARE(SCHEDOP_block, block),
 	OP_IN(SCHEDOP_shutdown, shutdown, struct sched_shutdown),
 	OP_IN(SCHEDOP_poll, poll, struct sched_poll),
-	OP_IN(SCHEDOP_remote_shutdown, remote_shutdown,
-	      struct sched_remote_shutdown),
+	OP_IN_DOM(SCHEDOP_remote_shutdown, remote_shutdown,
+		  struct sched_remote_shutdown, domain_id),
 	OP_IN(SCHEDOP_shutdown_code, note_code, struct sched_shutdown),
 	OP_IN(SCHEDOP_watchdog, watchdog, struct sched_watchdog),
 };

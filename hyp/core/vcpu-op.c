@@ -113,15 +113,10 @@ static long register_time(const u64 *where, u64 gva, struct vcpu *v)
 	return registered(v, &v->time.time_area, *where, NULL);
 }
 
-static long set_periodic(const struct vcpu_set_periodic_timer *op, u64 gva,
-			 struct vcpu *v)
+/* Timers are one-shot: there is no tick to stop. */
+static long stop_periodic(void)
 {
-	return vtime_set_periodic(v, op->period_ns);
-}
-
-static long stop_periodic(void *arg, u64 gva, struct vcpu *v)
-{
-	return vtime_set_periodic(v, 0);
+	return 0;
 }
 
 static long set_singleshot(const struct vcpu_set_singleshot_timer *op,
@@ -146,8 +141,6 @@ static const struct guest_op ops[] = {
 	OP_IN(VCPUOP_register_vcpu_time_memory_area, register_time, u64),
 	OP_IN(VCPUOP_register_vcpu_info, register_info_op,
 	      struct vcpu_register_vcpu_info),
-	OP_IN(VCPUOP_set_periodic_timer, set_periodic,
-	      struct vcpu_set_periodic_timer),
 	OP_BARE(VCPUOP_stop_periodic_timer, stop_periodic),
 	OP_IN(VCPUOP_set_singleshot_timer, set_singleshot,
 	      struct vcpu_set_singleshot_timer),

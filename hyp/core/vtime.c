@@ -20,7 +20,6 @@
 #include <asm/pte.h>
 
 #define NSEC 1000000000ULL
-#define PERIOD_MIN 1000000ULL	/* ns: the shortest period a guest may ask */
 
 static u64 wallclock_at_boot;	/* ns since 1970 */
 
@@ -216,21 +215,6 @@ static void timer_fired(void *arg)
 	evtchn_vcpu_virq(arg, VIRQ_TIMER);
 }
 
-static void period_over(void *arg)
-{
-	struct vcpu *v = arg;
-	u64 next = v->time.periodic.deadline + v->time.period_ns;
-	u64 now = arch_now();
-
-	if (!v->time.period_ns)
-		return;
-	/* A guest that was kept from running gets one tick, not hundreds. */
-	if (next < now)
-		next = now + v->time.period_ns;
-	timer_set(&v->time.periodic, next);
-	evtchn_vcpu_virq(v, VIRQ_TIMER);
-}
-
 static void poll_over(void *arg)
 {
 	vcpu_unblock(arg);
@@ -254,18 +238,6 @@ long vtime_stop_singleshot(struct vcpu *v)
 	return 0;
 }
 
-long vtime_set_periodic(struct vcpu *v, u64 period_ns)
-{
-	if (period_ns && (period_ns < PERIOD_MIN || period_ns > ~0ULL / 4))
-		return -XEN_EINVAL;
-	v->time.period_ns = 0;
-	timer_cancel(&v->time.periodic);
-	v->time.period_ns = period_ns;
-	if (period_ns)
-		timer_set(&v->time.periodic, arch_now() + period_ns);
-	return 0;
-}
-
 long vtime_set_area(struct vcpu *v, struct guest_area *a, u64 gva)
 {
 	bool runstate = a == &v->time.runstate_area;
@@ -284,7 +256,6 @@ long vtime_set_area(struct vcpu *v, struct guest_area *a, u64 gva)
 void vtime_vcpu_init(struct vcpu *v)
 {
 	timer_init(&v->time.singleshot, timer_fired, v);
-	timer_init(&v->time.periodic, period_over, v);
 	timer_init(&v->time.poll, poll_over, v);
 	v->time.runstate.state = RUNSTATE_offline;
 	v->time.runstate.state_entry_time = arch_now();
@@ -292,9 +263,7 @@ void vtime_vcpu_init(struct vcpu *v)
 
 void vtime_vcpu_stop(struct vcpu *v)
 {
-	v->time.period_ns = 0;
 	timer_cancel(&v->time.singleshot);
-	timer_cancel(&v->time.periodic);
 	timer_cancel(&v->time.poll);
 }
 

@@ -6,6 +6,8 @@
  */
 #include <hyp/elf.h>
 
+#include <xen/elfnote.h>
+
 enum {
 	EHDR_BYTES = 64,
 	PHDR_BYTES = 56,
@@ -13,20 +15,6 @@ enum {
 	PT_LOAD = 1,
 	PT_NOTE = 4,
 	NOTE_HEAD_BYTES = 12,
-};
-
-/* Numbers of the Xen notes, as in xen/elfnote.h. */
-enum {
-	NOTE_ENTRY = 1,
-	NOTE_HYPERCALL_PAGE = 2,
-	NOTE_VIRT_BASE = 3,
-	NOTE_PADDR_OFFSET = 4,
-	NOTE_XEN_VERSION = 5,
-	NOTE_GUEST_OS = 6,
-	NOTE_LOADER = 8,
-	NOTE_INIT_P2M = 15,
-	NOTE_MOD_START_PFN = 16,
-	NOTE_SUPPORTED_FEATURES = 17,
 };
 
 /* No guest of ours has more than 1 TiB, so no kernel byte lies beyond it. */
@@ -44,14 +32,6 @@ static uint64_t get(const uint8_t *p, unsigned int bytes)
 	while (bytes--)
 		v = v << 8 | p[bytes];
 	return v;
-}
-
-static void clear(void *to, size_t n)
-{
-	volatile uint8_t *p = to;
-
-	while (n--)
-		*p++ = 0;
 }
 
 bool elf_is_elf(const void *bytes, uint64_t size)
@@ -126,7 +106,7 @@ const char *elf_parse_headers(const void *bytes, uint64_t n,
 	const char *bad = check_ehdr(p, n);
 	uint64_t phoff, phnum, i;
 
-	clear(e, sizeof(*e));
+	*e = (struct elf_image){ 0 };
 	if (bad)
 		return bad;
 	e->file_size = file_size;
@@ -177,16 +157,16 @@ static const struct {
 #define TEXT(note, field) \
 	{ note, sizeof(((struct elf_notes *)0)->field), \
 	  offsetof(struct elf_notes, field) }
-	NUMBER(NOTE_ENTRY, entry),
-	NUMBER(NOTE_HYPERCALL_PAGE, hypercall_page),
-	NUMBER(NOTE_VIRT_BASE, virt_base),
-	NUMBER(NOTE_PADDR_OFFSET, paddr_offset),
-	NUMBER(NOTE_INIT_P2M, init_p2m),
-	NUMBER(NOTE_MOD_START_PFN, mod_start_pfn),
-	NUMBER(NOTE_SUPPORTED_FEATURES, supported_features),
-	TEXT(NOTE_XEN_VERSION, xen_version),
-	TEXT(NOTE_GUEST_OS, guest_os),
-	TEXT(NOTE_LOADER, loader),
+	NUMBER(XEN_ELFNOTE_ENTRY, entry),
+	NUMBER(XEN_ELFNOTE_HYPERCALL_PAGE, hypercall_page),
+	NUMBER(XEN_ELFNOTE_VIRT_BASE, virt_base),
+	NUMBER(XEN_ELFNOTE_PADDR_OFFSET, paddr_offset),
+	NUMBER(XEN_ELFNOTE_INIT_P2M, init_p2m),
+	NUMBER(XEN_ELFNOTE_MOD_START_PFN, mod_start_pfn),
+	NUMBER(XEN_ELFNOTE_SUPPORTED_FEATURES, supported_features),
+	TEXT(XEN_ELFNOTE_XEN_VERSION, xen_version),
+	TEXT(XEN_ELFNOTE_GUEST_OS, guest_os),
+	TEXT(XEN_ELFNOTE_LOADER, loader),
 };
 
 static const char *take_note(uint32_t type, const uint8_t *desc, uint64_t n,
@@ -258,13 +238,13 @@ static const char *check_notes(struct elf_image *e)
 
 	if (!k->seen)
 		return "has no Xen notes, so it cannot start as a PV guest";
-	if (elf_has_note(e, NOTE_XEN_VERSION) &&
+	if (elf_has_note(e, XEN_ELFNOTE_XEN_VERSION) &&
 	    !begins(k->xen_version, "xen-3.0"))
 		return "was built for another Xen interface than xen-3.0";
-	if (!(elf_has_note(e, NOTE_LOADER) && begins(k->loader, "generic")) &&
+	if (!(elf_has_note(e, XEN_ELFNOTE_LOADER) && begins(k->loader, "generic")) &&
 	    !begins(k->guest_os, "linux"))
 		return "does not ask for the generic Xen loader";
-	if (!elf_has_note(e, NOTE_ENTRY))
+	if (!elf_has_note(e, XEN_ELFNOTE_ENTRY))
 		e->notes.entry = e->e_entry;
 	return NULL;
 }
@@ -332,7 +312,7 @@ const char *elf_finish(struct elf_image *e)
 		return "wants to run at addresses that no guest has";
 	if (!inside(e, e->notes.entry))
 		return "has an entry point outside of its segments";
-	if (elf_has_note(e, NOTE_HYPERCALL_PAGE) &&
+	if (elf_has_note(e, XEN_ELFNOTE_HYPERCALL_PAGE) &&
 	    (!inside(e, e->notes.hypercall_page) ||
 	     (e->notes.hypercall_page & 0xfff)))
 		return "has a hypercall page outside of its segments";

@@ -6,7 +6,7 @@
  */
 #include <hyp/pv-layout.h>
 
-#define NOTE_INIT_P2M	15
+#include <xen/elfnote.h>
 
 #define MAX_PAGES	(UINT64_C(1) << 28)	/* 1 TiB */
 #define SPARE_PAGES	128			/* 512 KiB after the stack */
@@ -107,7 +107,7 @@ static const char *choose_p2m(const struct elf_image *e, struct pv_layout *l)
 	uint64_t va = e->notes.init_p2m;
 	uint64_t bytes = l->nr_pages * sizeof(uint64_t) + PV_PAGE_SIZE;
 
-	l->p2m_outside = elf_has_note(e, NOTE_INIT_P2M) &&
+	l->p2m_outside = elf_has_note(e, XEN_ELFNOTE_INIT_P2M) &&
 			 va < l->virt_base && !(va & (PV_PAGE_SIZE - 1));
 	if (!l->p2m_outside)
 		return NULL;
@@ -117,15 +117,6 @@ static const char *choose_p2m(const struct elf_image *e, struct pv_layout *l)
 	if ((va + bytes) >> 39 >= l->virt_base >> 39)
 		return "wants its p2m list too close to itself";
 	return NULL;
-}
-
-static void clear(struct pv_layout *l)
-{
-	volatile uint8_t *p = (volatile uint8_t *)l;
-	size_t i;
-
-	for (i = 0; i < sizeof(*l); i++)
-		p[i] = 0;
 }
 
 /* Place everything; sizes are known to be sane.  False: no room for it. */
@@ -166,9 +157,9 @@ const char *pv_layout_plan(const struct elf_image *e,
 	const char *bad;
 
 	*needed = 0;
-	clear(l);
-	l->virt_base = e->notes.virt_base;
-	l->nr_pages = want->nr_pages;
+	*l = (struct pv_layout){
+		.virt_base = e->notes.virt_base, .nr_pages = want->nr_pages,
+	};
 	if (want->nr_pages > MAX_PAGES || want->start_info_pages > 256)
 		return "would get more memory than 1 TiB";
 	bad = choose_p2m(e, l);

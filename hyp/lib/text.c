@@ -11,31 +11,26 @@ void str_copy(char *to, const char *from, size_t size)
 }
 
 /* The value of digit c in this base, or -1. */
-static int digit(char c, unsigned base)
+static int digit(char c, int base)
 {
-	const char *all = "0123456789abcdef", *at;
+	int d = base;
 
-	at = c ? strchr(all, c >= 'A' && c <= 'F' ? c + 'a' - 'A' : c) : NULL;
-	return at && at < all + base ? at - all : -1;
-}
-
-/* log2 of what a size suffix stands for; 0: it is none. */
-static unsigned suffix_shift(char c)
-{
-	const char *all = "kKmMgGtT", *at = c ? strchr(all, c) : NULL;
-
-	return at ? 10 * ((at - all) / 2 + 1) : 0;
+	if (c >= '0' && c <= '9')
+		d = c - '0';
+	else if ((c | 32) >= 'a' && (c | 32) <= 'f')
+		d = (c | 32) - 'a' + 10;
+	return d < base ? d : -1;
 }
 
 bool str_to_u64(const char *s, const char **end, u64 *value)
 {
-	unsigned base = 10;
+	static const char suffix[] = "kKmMgGtT";
+	const char *unit;
+	unsigned base = 10, shift = 0;
 	u64 v = 0;
-	unsigned shift;
 	int d;
 
-	if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X') &&
-	    digit(s[2], 16) >= 0) {
+	if (s[0] == '0' && (s[1] | 32) == 'x' && digit(s[2], 16) >= 0) {
 		base = 16;
 		s += 2;
 	} else if (s[0] == '0' && digit(s[1], 8) >= 0) {
@@ -48,10 +43,14 @@ bool str_to_u64(const char *s, const char **end, u64 *value)
 			return false;
 		v = v * base + d;
 	}
-	shift = suffix_shift(*s);
+	unit = *s ? strchr(suffix, *s) : NULL;
+	if (unit) {
+		shift = 10 * ((unit - suffix) / 2 + 1);
+		s++;
+	}
 	if (v > ~0ULL >> shift)
 		return false;
-	*end = s + (shift > 0);
+	*end = s;
 	*value = v << shift;
 	return true;
 }

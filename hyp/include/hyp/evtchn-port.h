@@ -48,5 +48,5 @@ bool fifo_is_pending(const struct domain *d, u32 port);
 void fifo_unmask(struct domain *d, struct evtchn *ec, u32 port);
 long fifo_init_control(struct evtchn_init_control *op);
 long fifo_expand_array(const struct evtchn_expand_array *op);
-/* Back to 2-level; false: some port is open, close all first. */
-bool fifo_domain_exit(struct domain *d);
+/* Lets go of its pages.  No port is open any more, so nobody looks at them. */
+void fifo_domain_exit(struct domain *d);

@@ -24,8 +24,7 @@ struct domain_evtchn {
 	u32 max_port;		/* I: highest port number allowed */
 	u32 free_hint;		/* e: no free port below */
 	struct evtchn_fifo *fifo;	/* e: NULL while 2-level */
-	u32 active;		/* e: ports that are not free */
-	u32 close_next;		/* e: progress of close-all */
+	u32 close_next;		/* DOMCTL: the dying domain's next port to close */
 	u32 *pirq_port;		/* e: the hardware domain's port of each pirq, or NULL */
 };
 

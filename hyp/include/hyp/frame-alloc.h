@@ -30,9 +30,6 @@ void frame_free(mfn_t m, unsigned order);
 /* Frees n frames in a row, whatever sizes they came in. */
 void frame_free_run(mfn_t m, u64 n);
 
-/* n frames that were never added now belong to a domain; for the total. */
-void frame_alloc_adopt(u64 n);
-
 u64 frame_free_count(void);	/* free frames, claims not subtracted */
 u64 frame_total_count(void);	/* all frames ever added */
 u64 frame_claimed_count(void);	/* outstanding claims of all domains */

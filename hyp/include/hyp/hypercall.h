@@ -45,25 +45,34 @@ long hypercall_restart(unsigned nr, unsigned n, ...);
  * Most hypercalls have sub-operations, each with one struct of the guest's:
  * a table says who does it and how large the struct is.  It is copied in, the
  * function gets a pointer to our copy, which goes back to the guest when the
- * operation answers and did not fail.  A function names of the parameters
- * those that it needs: the copy, the guest's address of it, the vCPU meant.
+ * operation answers and did not fail.  Where the struct names a domain, that
+ * is found, and the caller must control it.  A function names of the
+ * parameters those that it needs: the copy, the guest's address of it, and
+ * who is meant: that domain, or else a vCPU.
  */
 struct guest_op {
-	long (*run)(void *arg, u64 gva, struct vcpu *v);
+	long (*run)(void *arg, u64 gva, void *who);
 	u8 size;
+	u8 domid;		/* where the struct has it, plus 1; 0: nowhere */
 	bool answers;
 };
 
 #define GUEST_OP_MAX	128	/* bytes of the largest struct */
-#define GUEST_OP_FN(fn)	(long (*)(void *, u64, struct vcpu *))(void *)(fn)
+#define GUEST_OP_FN(fn)	(long (*)(void *, u64, void *))(void *)(fn)
 /* The operation reads its struct; or it reads and answers; or has none. */
 #define OP_SIZE(type) \
 	sizeof(char[sizeof(type) <= GUEST_OP_MAX ? (int)sizeof(type) : -1])
-#define OP_IN(cmd, fn, type)	[cmd] = { GUEST_OP_FN(fn), OP_SIZE(type), false }
-#define OP_INOUT(cmd, fn, type)	[cmd] = { GUEST_OP_FN(fn), OP_SIZE(type), true }
-#define OP_BARE(cmd, fn)	[cmd] = { GUEST_OP_FN(fn), 0, false }
+#define OP_IN(cmd, fn, type)	[cmd] = { GUEST_OP_FN(fn), OP_SIZE(type), 0, false }
+#define OP_INOUT(cmd, fn, type)	[cmd] = { GUEST_OP_FN(fn), OP_SIZE(type), 0, true }
+#define OP_BARE(cmd, fn)	[cmd] = { GUEST_OP_FN(fn), 0, 0, false }
+/* The same where the struct's field names a domain. */
+#define OP_IN_DOM(cmd, fn, type, field) \
+	[cmd] = { GUEST_OP_FN(fn), OP_SIZE(type), offsetof(type, field) + 1, false }
+#define OP_INOUT_DOM(cmd, fn, type, field) \
+	[cmd] = { GUEST_OP_FN(fn), OP_SIZE(type), offsetof(type, field) + 1, true }
 
-/* -XEN_ENOSYS: not in the table; -XEN_EFAULT; or what the operation says. */
+/* -XEN_ENOSYS: not in the table; -XEN_EFAULT; the domain is not there or not
+ * the caller's; or what the operation says. */
 long guest_op_run(const struct guest_op *ops, u32 count, u64 cmd, u64 gva,
 		  struct vcpu *v);
 
@@ -88,7 +97,6 @@ long do_xen_version(u64 cmd, u64 arg);
 long do_console_io(u64 cmd, u64 count, u64 buf);
 long do_grant_table_op(u64 cmd, u64 uop, u64 count);
 long do_vm_assist(u64 cmd, u64 type);
-long do_update_va_mapping_otherdomain(u64 va, u64 pte, u64 flags, u64 domid);
 long do_iret(void);
 long do_vcpu_op(u64 cmd, u64 id, u64 arg);
 long do_set_segment_base(u64 which, u64 base);

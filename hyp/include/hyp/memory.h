@@ -32,8 +32,6 @@ mfn_t memory_alloc(struct domain *d, unsigned order, unsigned address_bits);
 /* The same, not zeroed: for the control domain at boot, before any guest
  * could have left something in memory. */
 mfn_t memory_alloc_dirty(struct domain *d, unsigned order);
-/* Frames that nobody had (a boot module) become d's; they are not scrubbed. */
-void memory_adopt(struct domain *d, mfn_t first, u64 n);
 
 /*
  * Exchange: takes frame m from d when nobody but d itself refers to it, so
@@ -42,8 +40,8 @@ void memory_adopt(struct domain *d, mfn_t first, u64 n);
 bool memory_steal(struct domain *d, mfn_t m);
 void memory_unsteal(struct domain *d, mfn_t m);
 void memory_free_stolen(struct domain *d, mfn_t m);
-/* n zeroed frames become d's, whatever its limit; false: d is dying. */
-bool memory_replace(struct domain *d, mfn_t first, u64 n);
+/* A zeroed frame becomes d's, whatever its limit; false: d is dying. */
+bool memory_replace(struct domain *d, mfn_t m);
 
 /* For page.c: the last reference on a page of d went. */
 void memory_forget(struct domain *d, struct page *p);

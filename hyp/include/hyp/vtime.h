@@ -21,8 +21,6 @@ struct guest_area {
 
 struct vcpu_time {
 	struct timer singleshot;
-	struct timer periodic;
-	u64 period_ns;		/* o: 0 none */
 	struct timer poll;	/* SCHEDOP_poll time-out */
 	struct vcpu_runstate_info runstate;	/* s */
 	struct guest_area runstate_area;	/* o */
@@ -57,6 +55,5 @@ void vtime_update_wallclock(struct domain *d);
 /* The handlers of vcpu_op and set_timer_op for the current vCPU. */
 long vtime_set_singleshot(struct vcpu *v, u64 deadline);
 long vtime_stop_singleshot(struct vcpu *v);
-long vtime_set_periodic(struct vcpu *v, u64 period_ns);
 /* a is one of v's two areas; gva 0 takes it back.  -XEN_EFAULT, -XEN_EINVAL. */
 long vtime_set_area(struct vcpu *v, struct guest_area *a, u64 gva);
