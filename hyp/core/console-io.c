@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * console_io: the control domain writes to and reads from the machine's
- * console.  What another guest writes goes to the log, line by line, as far
- * as guest_loglvl= and the rate limit let it.
+ * console.  The beginning of what another guest writes goes to the log, as
+ * far as guest_loglvl= and the rate limit let it.
  */
 #include <hyp/hypercall.h>
 
@@ -10,7 +10,6 @@
 #include <hyp/domain.h>
 
 #define CHUNK 128
-#define GUEST_WRITE_MAX 1024	/* bytes of a guest's write that count */
 
 static long write_console(u64 count, u64 from)
 {
@@ -49,35 +48,21 @@ static long read_console(u64 count, u64 to)
 	return done;
 }
 
-/* One line of a guest into the log, made printable. */
-static void log_line(struct domain *d, char *s, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (s[i] < ' ' || s[i] > '~')
-			s[i] = '.';
-	if (n)
-		log_guest(LOG_DEBUG, d, "%.*s", (int)n, s);
-}
-
+/* A line of a guest into the log, made printable. */
 static long log_guest_write(struct domain *d, u64 count, u64 from)
 {
 	char buf[CHUNK];
-	u64 left = MIN(count, (u64)GUEST_WRITE_MAX), n, i, start;
+	u64 n = MIN(count, (u64)sizeof(buf)), i;
 
-	for (; left; left -= n, from += n) {
-		n = MIN(left, (u64)sizeof(buf));
-		if (copy_from_guest(buf, from, n))
-			return -XEN_EFAULT;
-		for (i = start = 0; i < n; i++) {
-			if (buf[i] != '\n' && buf[i] != '\r')
-				continue;
-			log_line(d, buf + start, i - start);
-			start = i + 1;
-		}
-		log_line(d, buf + start, n - start);
-	}
+	if (copy_from_guest(buf, from, n))
+		return -XEN_EFAULT;
+	while (n && (buf[n - 1] == '\n' || buf[n - 1] == '\r'))
+		n--;
+	for (i = 0; i < n; i++)
+		if (buf[i] < ' ' || buf[i] > '~')
+			buf[i] = '.';
+	if (n)
+		log_guest(LOG_DEBUG, d, "%.*s", (int)n, buf);
 	return 0;
 }
 

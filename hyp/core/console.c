@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The serial console, shared by the hypervisor and the control domain.
+ * The serial console, shared by the hypervisor and the control domain, and
+ * the log of what the hypervisor said there.
  *
  * Output of both goes through one lock.  Input bytes come from the serial
  * interrupt on one CPU, wait in a ring, and are read by the control domain;
  * when the ring is full the newest byte is lost.
+ *
+ * The log is a ring that keeps the newest LOG_SIZE bytes.  log_in counts all
+ * bytes ever written; byte i of the log stands at log[i % LOG_SIZE] as long
+ * as log_in - i <= LOG_SIZE.
  */
 #include <hyp/printk.h>
 
-#include <hyp/arch.h>
-#include <hyp/evtchn.h>
-#include <hyp/lock.h>
+#include <hyp/domain.h>
 
 #define INPUT_SIZE 1024		/* a power of two */
+#define LOG_SIZE	(32 * 1024)
 
 static struct lock console_lock = LOCK_INIT(RANK_CONSOLE);
 static bool no_lock;		/* panic: whoever holds it will not return */
 static char last_char = '\n';	/* of all output: is a line open? */
+static char log[LOG_SIZE];
+static u32 log_in, log_cleared;
 
 /* One producer (the interrupt), consumers under the lock; both count up. */
 static char input[INPUT_SIZE];
@@ -60,21 +66,40 @@ void console_write(const char *s, size_t n)
 
 void console_write_line(const char *s, size_t n)
 {
+	size_t i;
+
 	console_take();
+	for (i = 0; i < n; i++)
+		log[log_in++ % LOG_SIZE] = s[i];
 	if (last_char != '\n')
 		put("\n", 1);
 	put(s, n);
 	console_drop();
 }
 
+size_t log_read(char *buf, size_t size, u32 *index, bool clear)
+{
+	size_t n = 0;
+	u32 at = *index;
+
+	lock(&console_lock);
+	/* An index from before what the ring still holds moves up. */
+	if ((s32)(at - log_cleared) < 0)
+		at = log_cleared;
+	if (log_in - at > LOG_SIZE)
+		at = log_in - LOG_SIZE;
+	while (at != log_in && n < size)
+		buf[n++] = log[at++ % LOG_SIZE];
+	if (clear)
+		log_cleared = log_in;
+	unlock(&console_lock);
+	*index = at;
+	return n;
+}
+
 void console_force(void)
 {
 	no_lock = true;
-}
-
-bool console_is_forced(void)
-{
-	return no_lock;
 }
 
 void console_input(char c)

@@ -368,12 +368,7 @@ void domain_init(void)
 
 /* ---- Unmaking ---- */
 
-enum teardown {
-	TEARDOWN_STOP, TEARDOWN_CHANNELS, TEARDOWN_GRANTS, TEARDOWN_TABLES,
-	TEARDOWN_MEMORY, TEARDOWN_DONE
-};
-
-static void stop_for_good(struct domain *d)
+static int stop_for_good(struct domain *d)
 {
 	u32 i;
 
@@ -387,6 +382,7 @@ static void stop_for_good(struct domain *d)
 	timer_cancel(&d->watchdog[0]);
 	timer_cancel(&d->watchdog[1]);
 	arch_unload_domain(d);
+	return 0;
 }
 
 /* Page tables, descriptor tables and other pages that vCPUs hold. */
@@ -409,45 +405,33 @@ static int drop_tables(struct domain *d)
 	return 0;
 }
 
-static int teardown_step(struct domain *d)
+/* Nothing is left but what others hold. */
+static int is_dead(struct domain *d)
 {
-	switch (d->teardown) {
-	case TEARDOWN_STOP:
-		stop_for_good(d);
-		return 0;
-	case TEARDOWN_CHANNELS:
-		return evtchn_domain_close(d);
-	case TEARDOWN_GRANTS:
-		return gnttab_domain_release(d);
-	case TEARDOWN_TABLES:
-		return drop_tables(d);
-	default:
-		return memory_relinquish(d);
-	}
-}
-
-int domain_kill(struct domain *d)
-{
-	int rc;
-
-	if (d->is_control || d == current_domain())
-		return -XEN_EINVAL;
-	while (d->teardown < TEARDOWN_DONE) {
-		rc = teardown_step(d);
-		if (rc)
-			return rc;
-		d->teardown++;
-	}
 	lock(&d->lock);
-	if (d->life == DOMAIN_DEAD) {
-		unlock(&d->lock);
-		return 0;
-	}
 	d->life = DOMAIN_DEAD;
 	unlock(&d->lock);
 	evtchn_global_virq(VIRQ_DOM_EXC);
 	/* The table's own. */
 	domain_put(d);
+	return 0;
+}
+
+int domain_kill(struct domain *d)
+{
+	static int (*const steps[])(struct domain *) = {
+		stop_for_good, evtchn_domain_close, gnttab_domain_release,
+		drop_tables, memory_relinquish, is_dead,
+	};
+	int rc;
+
+	if (d->is_control || d == current_domain())
+		return -XEN_EINVAL;
+	for (; d->teardown < ARRAY_SIZE(steps); d->teardown++) {
+		rc = steps[d->teardown](d);
+		if (rc)
+			return rc;
+	}
 	return 0;
 }
 

@@ -194,15 +194,13 @@ static int op_getvcpuinfo(struct domain *d, struct xen_domctl_getvcpuinfo *i)
 }
 
 /* One mask; what comes back to a setter is what of it counts. */
-static int affinity(struct vcpu *v, bool set, bool hard,
+static int affinity(struct vcpu *v, bool set, struct cpumask *ours,
 		    struct xenctl_bitmap *map)
 {
-	struct cpumask *ours = hard ? v->sched.affinity : v->sched.soft, m;
-	int rc = 0;
+	struct cpumask m;
+	int rc = set ? bitmap_read(map, m.bits, MAX_CPUS) : 0;
 
-	if (set)
-		rc = bitmap_read(map, m.bits, MAX_CPUS);
-	if (set && !rc && hard)
+	if (set && !rc && ours == &v->sched.affinity)
 		rc = sched_set_affinity(v, &m);
 	else if (set && !rc)
 		*ours = m;
@@ -225,9 +223,9 @@ static int op_vcpuaffinity(struct domain *d,
 				      XEN_VCPUAFFINITY_FORCE))
 		return -XEN_EINVAL;
 	if (a->flags & XEN_VCPUAFFINITY_HARD)
-		rc = affinity(v, set, true, &a->cpumap_hard);
+		rc = affinity(v, set, &v->sched.affinity, &a->cpumap_hard);
 	if (!rc && a->flags & XEN_VCPUAFFINITY_SOFT)
-		rc = affinity(v, set, false, &a->cpumap_soft);
+		rc = affinity(v, set, &v->sched.soft, &a->cpumap_soft);
 	return rc;
 }
 
@@ -273,10 +271,8 @@ static int op_scheduler(struct domain *d, struct xen_domctl_scheduler_op *s)
 /* ---- Looking ---- */
 
 static int op_getdomaininfo(struct domain *d,
-			    struct xen_domctl_getdomaininfo *info,
-			    struct xen_domctl *op)
+			    struct xen_domctl_getdomaininfo *info)
 {
-	op->domain = d->id;
 	domain_get_info(d, info);
 	return 0;
 }
@@ -456,21 +452,6 @@ static const struct {
 #undef OP
 };
 
-static int find_target(domid_t id, u8 how, struct domain **d)
-{
-	*d = NULL;
-	if (how & NEW)
-		return 0;
-	*d = how & NEXT && id < DOMID_FIRST_RESERVED ? domain_find_from(id) :
-						       domain_find(id);
-	if (!*d)
-		return -XEN_ESRCH;
-	if (priv_control(current_domain(), *d))
-		return 0;
-	domain_put(*d);
-	return -XEN_EPERM;
-}
-
 /* A domain that dies can be looked at, and killed further. */
 static bool too_late(const struct domain *d, const struct xen_domctl *op)
 {
@@ -481,10 +462,10 @@ static bool too_late(const struct domain *d, const struct xen_domctl *op)
 long do_domctl(u64 arg)
 {
 	static u64 said[2];
+	struct domain *d = NULL;
 	struct xen_domctl op;
-	struct domain *d;
+	long rc = 0;
 	u8 how;
-	long rc;
 
 	if (!priv_system(current_domain()))
 		return -XEN_EPERM;
@@ -496,7 +477,12 @@ long do_domctl(u64 arg)
 		return hypercall_missing("domctl", op.cmd, said);
 
 	how = ops[op.cmd].how;
-	rc = find_target(op.domain, how, &d);
+	if (how & NEXT && (d = domain_find_from(op.domain)) != NULL) {
+		op.domain = d->id;
+		domain_put(d);
+	}
+	if (!(how & NEW))
+		rc = domain_find_controlled(op.domain, &d);
 	if (rc)
 		return rc;
 	if (how & LOCKED)

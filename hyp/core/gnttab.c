@@ -267,12 +267,6 @@ static const struct guest_op ops[] = {
 
 /* ---- Batches ---- */
 
-union batch_op {
-	struct gnttab_map_grant_ref map;
-	struct gnttab_unmap_grant_ref unmap;
-	struct gnttab_copy copy;
-};
-
 struct domain *gnttab_batch_domain(struct gnttab_batch *b, u32 i, domid_t id)
 {
 	if (!b->known[i] || b->known[i]->id != id) {
@@ -283,38 +277,45 @@ struct domain *gnttab_batch_domain(struct gnttab_batch *b, u32 i, domid_t id)
 	return b->known[i];
 }
 
-static void do_one(u32 cmd, union batch_op *op, struct gnttab_batch *b)
-{
-	if (cmd == GNTTABOP_map_grant_ref)
-		gnttab_map(&op->map, b);
-	else if (cmd == GNTTABOP_unmap_grant_ref)
-		gnttab_unmap(&op->unmap, b);
-	else
-		gnttab_copy(&op->copy, b);
-}
+/* The operations that come in batches: each says itself how it fared. */
+static const struct batch_op {
+	void (*run)(void *op, struct gnttab_batch *b);
+	u8 size;
+} batch_ops[] = {
+#define BATCH(name, fn) \
+	[GNTTABOP_##name] = { (void (*)(void *, struct gnttab_batch *))(void *)(fn), \
+			      sizeof(struct gnttab_##name) }
+	BATCH(map_grant_ref, gnttab_map),
+	BATCH(unmap_grant_ref, gnttab_unmap),
+	BATCH(copy, gnttab_copy),
+#undef BATCH
+};
 
-/* An operation says itself that it failed; then the batch goes on. */
-static long run_batch(u32 cmd, u64 uop, u32 count, size_t size)
+/* One that failed does not end the batch. */
+static long run_batch(const struct batch_op *o, u32 cmd, u64 uop, u32 count)
 {
+	u64 op[sizeof(struct gnttab_copy) / sizeof(u64)];
 	struct gnttab_batch b;
-	union batch_op op;
 	long rc = 0;
 	u32 i;
 
+	/* Once for all of them: what follows is copied without a look. */
+	if (!guest_range_ok(uop, count, o->size))
+		return -XEN_EFAULT;
 	b.d = current_domain();
 	b.known[0] = b.known[1] = NULL;
 	b.nr_unmapped = 0;
-	for (i = 0; i < count && !rc; i++, uop += size) {
+	for (i = 0; i < count && !rc; i++, uop += o->size) {
 		/* To look at each of them costs more than it wins. */
 		if (i % 16 == 15 && hypercall_should_rest(16)) {
 			rc = -XEN_ERESTART;
 			break;
 		}
-		rc = copy_from_guest(&op, uop, size);
+		rc = arch_copy_from_guest(op, uop, o->size);
 		if (rc)
 			break;
-		do_one(cmd, &op, &b);
-		rc = copy_to_guest(uop, &op, size);
+		o->run(op, &b);
+		rc = arch_copy_to_guest(uop, op, o->size);
 	}
 	gnttab_unmap_end(&b);
 	if (b.known[0])
@@ -326,21 +327,15 @@ static long run_batch(u32 cmd, u64 uop, u32 count, size_t size)
 				 (u64)(count - i));
 }
 
-long do_grant_table_op(u64 cmd, u64 uop, u64 count)
+long do_grant_table_op(u64 ucmd, u64 uop, u64 count)
 {
-	switch ((u32)cmd) {
-	case GNTTABOP_map_grant_ref:
-		return run_batch(cmd, uop, count,
-				 sizeof(struct gnttab_map_grant_ref));
-	case GNTTABOP_unmap_grant_ref:
-		return run_batch(cmd, uop, count,
-				 sizeof(struct gnttab_unmap_grant_ref));
-	case GNTTABOP_copy:
-		return run_batch(cmd, uop, count, sizeof(struct gnttab_copy));
-	}
-	if ((u32)count != 1 && (u32)cmd < ARRAY_SIZE(ops) && ops[(u32)cmd].run)
+	const u32 cmd = ucmd;
+
+	if (cmd < ARRAY_SIZE(batch_ops) && batch_ops[cmd].run)
+		return run_batch(&batch_ops[cmd], cmd, uop, count);
+	if ((u32)count != 1 && cmd < ARRAY_SIZE(ops) && ops[cmd].run)
 		return -XEN_EINVAL;
-	return guest_op_run(ops, ARRAY_SIZE(ops), (u32)cmd, uop, NULL);
+	return guest_op_run(ops, ARRAY_SIZE(ops), cmd, uop, NULL);
 }
 
 /* ---- Life ---- */

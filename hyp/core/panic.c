@@ -93,17 +93,8 @@ void stack_show(u64 rip, u64 rbp)
 	}
 }
 
-static void __noreturn stop(void)
-{
-	if (params.noreboot) {
-		log_err("stopped (noreboot)");
-		arch_halt();
-	}
-	log_err("rebooting");
-	arch_reboot();
-}
-
-static void begin(const char *fmt, va_list ap)
+static void __noreturn stop(const struct regs *r, u64 rip, u64 rbp,
+			    const char *fmt, va_list ap)
 {
 	static u32 panicking;
 	char reason[160];
@@ -115,6 +106,16 @@ static void begin(const char *fmt, va_list ap)
 	smp_stop_others();
 	hyp_vsnprintf(reason, sizeof(reason), fmt, ap);
 	log_err("PANIC on CPU %u: %s", this_cpu()->id, reason);
+	if (r)
+		regs_show(r);
+	log_err("called from:");
+	stack_show(rip, rbp);
+	if (params.noreboot) {
+		log_err("stopped (noreboot)");
+		arch_halt();
+	}
+	log_err("rebooting");
+	arch_reboot();
 }
 
 void panic(const char *fmt, ...)
@@ -122,11 +123,7 @@ void panic(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	begin(fmt, ap);
-	va_end(ap);
-	log_err("called from:");
-	stack_show(0, (u64)__builtin_frame_address(0));
-	stop();
+	stop(NULL, 0, (u64)__builtin_frame_address(0), fmt, ap);
 }
 
 void panic_at(const struct regs *r, const char *fmt, ...)
@@ -134,10 +131,5 @@ void panic_at(const struct regs *r, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	begin(fmt, ap);
-	va_end(ap);
-	regs_show(r);
-	log_err("called from:");
-	stack_show(r->rip, r->rbp);
-	stop();
+	stop(r, r->rip, r->rbp, fmt, ap);
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log: a ring that keeps the newest LOG_SIZE bytes, and the console.
- *
- * log_in counts all bytes ever written; byte i of the log stands at
- * ring[i % LOG_SIZE] as long as log_in - i <= LOG_SIZE.
+ * Lines of the log: their level, whom they are about, and how many a guest
+ * may provoke.  console.c keeps them and shows them.
  */
 #include <hyp/printk.h>
 
@@ -11,27 +9,9 @@
 #include <hyp/lib.h>
 #include <hyp/param.h>
 
-#define LOG_SIZE	(32 * 1024)
 #define LINE_MAX	512
 #define GUEST_BURST	50	/* lines about guests at once ... */
 #define GUEST_PERIOD	100000000ULL	/* ... and one more each 0.1 s */
-
-static struct lock log_lock = LOCK_INIT(RANK_CONSOLE);
-static char ring[LOG_SIZE];
-static u32 log_in, log_cleared;
-
-static void log_append(const char *s, size_t n)
-{
-	const bool locked = !console_is_forced();
-	size_t i;
-
-	if (locked)
-		lock(&log_lock);
-	for (i = 0; i < n; i++)
-		ring[log_in++ % LOG_SIZE] = s[i];
-	if (locked)
-		unlock(&log_lock);
-}
 
 static void log_line(enum log_level level, const char *about, const char *fmt,
 		     va_list ap)
@@ -47,7 +27,6 @@ static void log_line(enum log_level level, const char *about, const char *fmt,
 	hyp_vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);
 	n = strlen(line);
 	line[n++] = '\n';
-	log_append(line, n);
 	console_write_line(line, n);
 }
 
@@ -65,26 +44,19 @@ void log_printf(enum log_level level, const char *fmt, ...)
 /* Guests may provoke lines: a burst, then a trickle. */
 static bool guest_line_allowed(u32 *missed)
 {
-	static u64 refilled;
-	static u32 tokens = GUEST_BURST, lost;
+	static struct lock guest_lock = LOCK_INIT(RANK_CONSOLE);
+	static u64 paid_until;	/* each line costs a period */
+	static u32 lost;
 	const u64 now = arch_now();
 	bool ok;
 
-	lock(&log_lock);
-	if (now - refilled >= GUEST_PERIOD) {
-		tokens = MIN(tokens + (now - refilled) / GUEST_PERIOD,
-			     (u64)GUEST_BURST);
-		refilled = now;
-	}
-	ok = tokens > 0;
+	lock(&guest_lock);
+	ok = paid_until < now + GUEST_BURST * GUEST_PERIOD;
+	if (ok)
+		paid_until = MAX(paid_until, now) + GUEST_PERIOD;
 	*missed = ok ? lost : 0;
-	if (ok) {
-		tokens--;
-		lost = 0;
-	} else {
-		lost++;
-	}
-	unlock(&log_lock);
+	lost = ok ? 0 : lost + 1;
+	unlock(&guest_lock);
 	return ok;
 }
 
@@ -103,24 +75,4 @@ void log_guest(enum log_level level, const struct domain *d,
 	va_start(ap, fmt);
 	log_line(level, about, fmt, ap);
 	va_end(ap);
-}
-
-size_t log_read(char *buf, size_t size, u32 *index, bool clear)
-{
-	size_t n = 0;
-	u32 at = *index;
-
-	lock(&log_lock);
-	/* An index from before what the ring still holds moves up. */
-	if ((s32)(at - log_cleared) < 0)
-		at = log_cleared;
-	if (log_in - at > LOG_SIZE)
-		at = log_in - LOG_SIZE;
-	while (at != log_in && n < size)
-		buf[n++] = ring[at++ % LOG_SIZE];
-	if (clear)
-		log_cleared = log_in;
-	unlock(&log_lock);
-	*index = at;
-	return n;
 }

@@ -23,6 +23,7 @@
 #include <hyp/printk.h>
 #include <hyp/domain.h>
 #include <hyp/frame-alloc.h>
+#include <hyp/lib.h>
 
 #define MS 1000000ULL
 #define SLICE	(6 * MS)	/* longest run while others wait   */
@@ -151,7 +152,7 @@ static struct cpu *lock_queue_of(struct vcpu *v)
 static bool may_run_on(const struct vcpu *v, const struct cpu *c)
 {
 	return likely(!v->sched.pinned) ||
-	       cpumask_test(v->sched.affinity, c->id);
+	       cpumask_test(&v->sched.affinity, c->id);
 }
 
 /* ---- Waking ---- */
@@ -274,7 +275,7 @@ int sched_set_affinity(struct vcpu *v, const struct cpumask *m)
 		return -XEN_EINVAL;
 
 	c = lock_queue_of(v);
-	*s->affinity = *m;
+	s->affinity = *m;
 	s->pinned = !all;
 	running = s->running;
 	if (!list_empty(&s->link) && !may_run_on(v, c))
@@ -597,26 +598,14 @@ void sched_cpu_init(struct cpu *c)
 	slice_timer[c->id].cpu = c;
 }
 
-int sched_vcpu_init(struct vcpu *v)
+void sched_vcpu_init(struct vcpu *v)
 {
 	struct vcpu_sched *s = &v->sched;
-	unsigned i;
 
-	s->affinity = heap_alloc(2 * sizeof(struct cpumask));
-	if (!s->affinity)
-		return -XEN_ENOMEM;
-	s->soft = s->affinity + 1;
-	for (i = 0; i < MAX_CPUS / 64; i++)
-		s->affinity->bits[i] = s->soft->bits[i] = ~0ULL;
+	memset(&s->affinity, 0xff, sizeof(s->affinity));
+	s->soft = s->affinity;
 	list_init(&s->link);
 	s->cpu = cpu_get(v->id % cpu_count);
 	s->weight = v->domain->weight;
 	s->vruntime = READ_ONCE(vclock);
-	return 0;
-}
-
-void sched_vcpu_exit(struct vcpu *v)
-{
-	heap_free(v->sched.affinity);
-	v->sched.affinity = NULL;
 }

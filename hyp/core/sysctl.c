@@ -112,8 +112,7 @@ static int op_debug_keys(struct xen_sysctl_debug_keys *k)
 		if (key == 'q')
 			count_domains(true);
 		else
-			log_info("debug key %c: only q (domains)",
-				 key > ' ' && key < 127 ? key : '?');
+			log_info("debug keys: only q (domains)");
 	}
 	return 0;
 }
@@ -161,23 +160,21 @@ static int op_cputopoinfo(struct xen_sysctl_cputopoinfo *t)
 
 static int op_numainfo(struct xen_sysctl_numainfo *t)
 {
-	struct xen_sysctl_meminfo mem = {
+	const struct xen_sysctl_meminfo mem = {
 		frame_total_count() << PAGE_SHIFT,
 		frame_free_count() << PAGE_SHIFT,
 	};
 	const u32 distance = 10;	/* what ACPI says of a node to itself */
-	bool ask = !t->meminfo.p && !t->distance.p;
+	const bool ask = !t->meminfo.p && !t->distance.p;
 
-	if (!ask && t->num_nodes) {
-		if (t->meminfo.p &&
-		    copy_to_guest((u64)t->meminfo.p, &mem, sizeof(mem)))
-			return -XEN_EFAULT;
-		if (t->distance.p && copy_to_guest((u64)t->distance.p,
-						   &distance, sizeof(distance)))
-			return -XEN_EFAULT;
-	}
-	if (ask || t->num_nodes)
-		t->num_nodes = 1;
+	if (!ask && !t->num_nodes)
+		return 0;
+	t->num_nodes = 1;
+	if ((t->meminfo.p &&
+	     copy_to_guest((u64)t->meminfo.p, &mem, sizeof(mem))) ||
+	    (t->distance.p && copy_to_guest((u64)t->distance.p, &distance,
+					    sizeof(distance))))
+		return -XEN_EFAULT;
 	return 0;
 }
 
@@ -224,28 +221,23 @@ static int op_scheduler(struct xen_sysctl_scheduler_op *s)
 
 static int op_featureset(struct xen_sysctl_cpu_featureset *f)
 {
-	u32 words[CPU_FEATURE_WORDS], n;
+	const u32 room = f->features.p ? f->nr_features : 0;
+	u32 words[CPU_FEATURE_WORDS], n = MIN(room, (u32)CPU_FEATURE_WORDS);
 
 	if (f->index > XEN_SYSCTL_cpu_featureset_hvm_max)
 		return -XEN_EINVAL;
 	if (f->index == XEN_SYSCTL_cpu_featureset_hvm ||
 	    f->index == XEN_SYSCTL_cpu_featureset_hvm_max)
 		return -XEN_EOPNOTSUPP;
-	if (!f->features.p) {
-		f->nr_features = CPU_FEATURE_WORDS;
-		return 0;
-	}
-	n = MIN(f->nr_features, (u32)CPU_FEATURE_WORDS);
 	cpu_policy_features(words);
 	if (copy_to_guest((u64)f->features.p, words, n * sizeof(words[0])))
 		return -XEN_EFAULT;
-	f->nr_features = n;
-	return n < CPU_FEATURE_WORDS ? -XEN_ENOBUFS : 0;
+	f->nr_features = f->features.p ? n : CPU_FEATURE_WORDS;
+	return f->nr_features < CPU_FEATURE_WORDS ? -XEN_ENOBUFS : 0;
 }
 
 static int op_cpu_policy(struct xen_sysctl_cpu_policy *p)
 {
-
 	if (p->_rsvd || p->index > XEN_SYSCTL_cpu_policy_hvm_default)
 		return -XEN_EINVAL;
 	if (p->index == XEN_SYSCTL_cpu_policy_hvm_max ||

@@ -136,11 +136,9 @@ int vcpu_create(struct domain *d, u32 id)
 	v->info->evtchn_upcall_mask = 1;
 	v->mmu.kernel = v->mmu.user = MFN_NONE;
 	vtime_vcpu_init(v);
-	rc = sched_vcpu_init(v);
-	if (!rc)
-		rc = arch_vcpu_init(v);
+	sched_vcpu_init(v);
+	rc = arch_vcpu_init(v);
 	if (rc) {
-		sched_vcpu_exit(v);
 		heap_free(v);
 		return rc;
 	}
@@ -182,6 +180,5 @@ void vcpu_free(struct vcpu *v)
 {
 	vtime_vcpu_stop(v);
 	vcpu_drop_pages(v);
-	sched_vcpu_exit(v);
 	heap_free(v);
 }

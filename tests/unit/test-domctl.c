@@ -237,7 +237,7 @@ static void affinity_is_read_and_written_in_its_bits(void)
 	a->cpumap_hard.nr_bits = 4;
 	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_setvcpuaffinity, b->id), 0);
 	CU_ASSERT(b->vcpu[0]->sched.pinned);
-	CU_ASSERT_EQUAL(b->vcpu[0]->sched.affinity->bits[0], 2);
+	CU_ASSERT_EQUAL(b->vcpu[0]->sched.affinity.bits[0], 2);
 	a->cpumap_hard.nr_bits = 17;
 	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_getvcpuaffinity, b->id), 0);
 	CU_ASSERT_EQUAL(map[0], 2);

@@ -16,12 +16,6 @@
 
 #include <asm/arch-cpu.h>
 
-#define MAX_CPUS 128
-
-struct cpumask {
-	u64 bits[MAX_CPUS / 64];
-};
-
 enum cpu_work_bit {
 	WORK_RESCHED = 1,	/* run the scheduler                   */
 	WORK_TIMER = 2,		/* timers may have expired             */

@@ -59,7 +59,7 @@ struct domain {
 	u32 weight, cap;		/* DOMCTL: scheduler_op */
 	struct timer watchdog[2];	/* SCHEDOP_watchdog */
 	u32 watchdogs;			/* d: mask of those in use */
-	int teardown;			/* DOMCTL: progress of destroy */
+	u32 teardown;			/* DOMCTL: steps of destroy that are done */
 	struct timer reaper;		/* frees it when nobody holds it */
 };
 
@@ -70,7 +70,6 @@ struct vcpu {
 	u32 claimed;			/* a: somebody initialises it */
 	bool initialised;		/* a: has a context */
 	bool down;			/* a: VCPUOP_down, or not yet up */
-	u32 control_pauses;		/* DOMCTL */
 	bool blocked;			/* a: waits for an event */
 	struct vcpu_info *info;		/* o: where events are flagged; never NULL */
 	struct page *info_page;		/* d: registered page, else NULL */

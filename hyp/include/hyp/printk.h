@@ -33,7 +33,8 @@ size_t log_read(char *buf, size_t size, u32 *index, bool clear);
 
 /* Writes raw bytes of the control domain; a bare newline gets its return. */
 void console_write(const char *s, size_t n);
-/* The hypervisor's own output: begins a fresh line if a guest's is open. */
+/* The hypervisor's own output, which the log keeps: begins a fresh line if a
+ * guest's is open. */
 void console_write_line(const char *s, size_t n);
 /* Takes up to n bytes of input; returns how many.  Control domain only. */
 size_t console_read(char *buf, size_t n);
@@ -41,7 +42,6 @@ size_t console_read(char *buf, size_t n);
 void console_work(void);
 /* After a panic: the console and the log take no lock any more. */
 void console_force(void);
-bool console_is_forced(void);
 
 /* Stops the machine with a reason, registers and a stack trace. */
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;

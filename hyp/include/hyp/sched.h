@@ -12,9 +12,13 @@
 #include <hyp/lock.h>
 #include <hyp/types.h>
 
-struct cpumask;
 
+#define MAX_CPUS 128
 #define SCHED_WEIGHT_DEFAULT 256
+
+struct cpumask {
+	u64 bits[MAX_CPUS / 64];
+};
 
 struct runqueue {
 	struct lock lock;	/* RANK_RUNQ */
@@ -40,14 +44,13 @@ struct vcpu_sched {
 	bool running;		/* s, read anywhere */
 	bool yielded;		/* o */
 	bool pinned;		/* s: affinity counts */
-	struct cpumask *affinity; /* I: the CPUs it may run on; two masks, */
-	struct cpumask *soft;	/* I: the ones it would like; never NULL */
+	struct cpumask affinity; /* s: the CPUs it may run on */
+	struct cpumask soft;	/* DOMCTL: those it would like: remembered */
 };
 
 /* The boot CPU first. */
 void sched_cpu_init(struct cpu *c);
-int sched_vcpu_init(struct vcpu *v);
-void sched_vcpu_exit(struct vcpu *v);
+void sched_vcpu_init(struct vcpu *v);
 
 /* v may have become runnable: queue it and make a CPU look.  Any CPU. */
 void sched_wake(struct vcpu *v);
