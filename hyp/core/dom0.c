@@ -275,7 +275,7 @@ static void pin_tables(const struct plan *p, struct domain *d)
 	if (rc)
 		panic("the control domain's own page tables break a rule: error %d",
 		      -rc);
-	atomic_or64(&l4->type, PGT_PINNED);
+	atomic_fetch_or(&l4->type, PGT_PINNED);
 	unlock(&d->mmu.lock);
 }
 

@@ -299,7 +299,7 @@ static void set_fields(struct domain *d, const struct domain_params *p)
 	timer_init(&d->reaper, reap, d);
 	timer_init(&d->watchdog[0], watchdog_bites, d);
 	timer_init(&d->watchdog[1], watchdog_bites, d);
-	mmu_domain_init(d);
+	lock_init(&d->mmu.lock, RANK_MMU, d->id);
 }
 
 static int fill_domain(struct domain *d, const struct domain_params *p)
@@ -357,7 +357,7 @@ static void pseudo_init(struct domain *d, domid_t id)
 	d->id = id;
 	d->refs = 1;
 	lock_init(&d->lock, RANK_DOMAIN, id);
-	mmu_domain_init(d);
+	lock_init(&d->mmu.lock, RANK_MMU, d->id);
 }
 
 void domain_init(void)

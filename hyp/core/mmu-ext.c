@@ -22,7 +22,7 @@ static int pin(struct domain *d, mfn_t m, enum page_kind kind)
 		return -XEN_EINVAL;
 	rc = mmu_table_get(d, m, kind);
 	if (!rc)
-		atomic_or64(&page_of(m)->type, PGT_PINNED);
+		atomic_fetch_or(&page_of(m)->type, PGT_PINNED);
 	return rc;
 }
 

@@ -19,11 +19,6 @@
 #include <hyp/mmu-batch.h>
 #include <hyp/pt-entry.h>
 
-void mmu_domain_init(struct domain *d)
-{
-	lock_init(&d->mmu.lock, RANK_MMU, d->id);
-}
-
 int pt_device_get(const struct domain *d, const struct domain *fd, u64 *e)
 {
 	mfn_t m = pte_mfn(*e);

@@ -390,26 +390,16 @@ static void slice_over(void *arg)
 	cpu_post_work(arg, WORK_RESCHED);
 }
 
-/* While others wait, the current one runs for a slice.  No lock. */
-static void arm_slice(struct cpu *c, u64 end)
-{
-	struct timer *t = &slice_timer[c->id];
-
-	if (!t->set || t->deadline > end)
-		timer_set(t, end);
-}
-
 /* next becomes c's current, or with NULL c becomes idle.  Lock: s. */
 static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next,
 		      u64 now)
 {
 	if (prev)
 		vtime_publish_runstate(prev);
-	if (next && c->rq.idle) {
-		c->rq.idle = false;
-		cpumask_clear(&idle_cpus, c->id);
-	}
 	if (next) {
+		if (c->rq.idle)
+			cpumask_clear(&idle_cpus, c->id);
+		c->rq.idle = false;
 		next->sched.running = true;
 		next->sched.started = now;
 		next->sched.slice_end = now + SLICE;
@@ -440,11 +430,7 @@ static void idle_until_work(struct cpu *c)
 		/* A waker may have claimed us and then not needed us. */
 		if (!cpumask_test(&idle_cpus, c->id))
 			cpumask_set(&idle_cpus, c->id);
-		work = atomic_xchg(&c->work, 0);
-		if (work & WORK_TIMER)
-			timer_run();
-		if (work & WORK_CONSOLE)
-			console_work();
+		work = cpu_work_once(c);
 		if (READ_ONCE(c->rq.count))
 			break;
 		if (READ_ONCE(waiting) && pull(c, NOBODY))
@@ -549,6 +535,7 @@ static bool reschedule(struct cpu *c, struct vcpu *prev, u64 now)
 void sched_run(void)
 {
 	struct cpu *c = this_cpu();
+	struct timer *slice = &slice_timer[c->id];
 	struct vcpu *prev = c->current;
 	struct domain *d = prev ? prev->domain : NULL;
 	u64 now = arch_now(), end = 0;
@@ -571,8 +558,9 @@ void sched_run(void)
 		offer(c, now);
 	}
 	unlock(&c->rq.lock);
-	if (end)
-		arm_slice(c, end);
+	/* While others wait, the current one runs for a slice. */
+	if (end && (!slice->set || slice->deadline > end))
+		timer_set(slice, end);
 	if (c->current != prev || c->current->sched.started != now)
 		vtime_switched_in(c->current);
 }

@@ -16,20 +16,24 @@ void cpu_post_work(struct cpu *c, enum cpu_work_bit bit)
 		arch_kick_cpu(c);
 }
 
+u32 cpu_work_once(struct cpu *c)
+{
+	const u32 work = atomic_xchg(&c->work, 0);
+
+	if (work & WORK_TIMER)
+		timer_run();
+	if (work & WORK_NMI)
+		log_warn("CPU %u: NMI without a known reason", c->id);
+	if (work & WORK_CONSOLE)
+		console_work();
+	return work;
+}
+
 void cpu_work(void)
 {
 	struct cpu *c = this_cpu();
-	u32 work;
 
-	while ((work = READ_ONCE(c->work)) != 0) {
-		atomic_fetch_and(&c->work, ~work);
-		if (work & WORK_TIMER)
-			timer_run();
-		if (work & WORK_NMI)
-			log_warn("CPU %u: NMI without a known reason", c->id);
-		if (work & WORK_CONSOLE)
-			console_work();
-		if (work & WORK_RESCHED)
+	while (READ_ONCE(c->work))
+		if (cpu_work_once(c) & WORK_RESCHED)
 			sched_run();
-	}
 }

@@ -71,13 +71,6 @@ size_t strnlen(const char *s, size_t max)
 	return n;
 }
 
-int strcmp(const char *a, const char *b)
-{
-	while (*a && *a == *b)
-		a++, b++;
-	return (u8)*a - (u8)*b;
-}
-
 int strncmp(const char *a, const char *b, size_t n)
 {
 	for (; n; n--, a++, b++)

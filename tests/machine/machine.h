@@ -53,4 +53,10 @@ extern struct machine_log {
 extern bool machine_panic_expected;
 extern void *machine_panic_jmp[5];
 
+/* What the M2P says of frame m. */
+static inline pfn_t m2p_get(mfn_t m)
+{
+	return m2p_table()[m];
+}
+
 #endif

@@ -21,16 +21,6 @@
 				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
 #define memory_barrier()	__atomic_thread_fence(__ATOMIC_SEQ_CST)
 
-static inline void atomic_or64(u64 *p, u64 v)
-{
-	__atomic_or_fetch(p, v, __ATOMIC_SEQ_CST);
-}
-
-static inline void atomic_and64(u64 *p, u64 v)
-{
-	__atomic_and_fetch(p, v, __ATOMIC_SEQ_CST);
-}
-
 /* Bit operations on arrays of 64-bit words, as the ABI's bitmaps are. */
 static inline bool bit_test(const u64 *map, unsigned bit)
 {

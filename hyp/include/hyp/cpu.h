@@ -52,20 +52,22 @@ struct cpu *cpu_get(unsigned id);	/* NULL when there is no such CPU */
 
 /* Asks c to look at bit.  Any CPU, no lock needed. */
 void cpu_post_work(struct cpu *c, enum cpu_work_bit bit);
+/* On c: does what waits, but for the scheduler; returns the bits there were. */
+u32 cpu_work_once(struct cpu *c);
 
 static inline void cpumask_set(struct cpumask *m, unsigned cpu)
 {
-	atomic_or64(&m->bits[cpu / 64], BIT(cpu % 64));
+	atomic_fetch_or(&m->bits[cpu / 64], BIT(cpu % 64));
 }
 
 static inline void cpumask_clear(struct cpumask *m, unsigned cpu)
 {
-	atomic_and64(&m->bits[cpu / 64], ~BIT(cpu % 64));
+	atomic_fetch_and(&m->bits[cpu / 64], ~BIT(cpu % 64));
 }
 
 static inline bool cpumask_test(const struct cpumask *m, unsigned cpu)
 {
-	return READ_ONCE(m->bits[cpu / 64]) & BIT(cpu % 64);
+	return bit_test(m->bits, cpu);
 }
 
 #include <asm/this-cpu.h>		/* struct cpu *this_cpu(void) */

@@ -52,11 +52,6 @@ static inline void m2p_set(mfn_t m, pfn_t pfn)
 	WRITE_ONCE(m2p_table()[m], pfn);
 }
 
-static inline pfn_t m2p_get(mfn_t m)
-{
-	return READ_ONCE(m2p_table()[m]);
-}
-
 /* Where piece i (2 MiB) of the M2P lies; 0: a hole. */
 mfn_t m2p_piece(unsigned i);
 /* Boot: the control domain may map the M2P's own frames read-only. */

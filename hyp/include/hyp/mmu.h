@@ -38,8 +38,6 @@ struct vcpu_mmu {
 	mfn_t user;
 };
 
-void mmu_domain_init(struct domain *d);
-
 /*
  * Takes d's mmu.lock and finishes what was half done.  -XEN_ERESTART: not
  * finished, the lock is free again; rest and come back.
