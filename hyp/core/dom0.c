@@ -30,7 +30,6 @@ struct plan {
 	struct elf_image elf;
 	struct pv_layout layout;
 	u64 *p2m;		/* nr_pages machine frames */
-	unsigned p2m_order;
 };
 
 /* ---- Reading the kernel ---- */
@@ -112,19 +111,6 @@ static void plan_layout(struct plan *p)
 	if (wrong)
 		panic("the control domain's kernel (first module2 line) %s",
 		      wrong);
-}
-
-static u64 *alloc_p2m(struct plan *p)
-{
-	const u64 bytes = p->layout.nr_pages * sizeof(u64);
-	mfn_t m;
-
-	while ((PAGE_SIZE << p->p2m_order) < bytes)
-		p->p2m_order++;
-	m = frame_alloc(p->p2m_order, 0, 0);
-	if (m == MFN_NONE)
-		panic("no memory for the control domain's frame list");
-	return frame_to_virt(m);
 }
 
 /* Takes frames for all pfns in the largest pieces there are. */
@@ -265,18 +251,16 @@ static void write_start_info(const struct plan *p, const struct domain *d)
 
 static void pin_tables(const struct plan *p, struct domain *d)
 {
-	struct page *l4 = page_get(p->p2m[p->layout.tables.pfn], d);
 	int rc;
 
 	lock(&d->mmu.lock);
 	do
-		rc = page_type_get(l4, PGT_L4);
+		rc = mmu_pin(d, p->p2m[p->layout.tables.pfn], PGT_L4);
 	while (rc == -XEN_ERESTART);
+	unlock(&d->mmu.lock);
 	if (rc)
 		panic("the control domain's own page tables break a rule: error %d",
 		      -rc);
-	atomic_fetch_or(&l4->type, PGT_PINNED);
-	unlock(&d->mmu.lock);
 }
 
 static void set_context(const struct plan *p, struct vcpu *v)
@@ -335,7 +319,9 @@ void dom0_build(void)
 	read_kernel(&plan);
 	d = create();
 	plan_layout(&plan);
-	plan.p2m = alloc_p2m(&plan);
+	plan.p2m = heap_alloc(plan.layout.nr_pages * sizeof(u64));
+	if (!plan.p2m)
+		panic("no memory for the control domain's frame list");
 	take_memory(&plan, d);
 	clear_what_counts(&plan);
 	load_modules(&plan);
@@ -343,7 +329,7 @@ void dom0_build(void)
 	write_start_info(&plan, d);
 	pin_tables(&plan, d);
 	set_context(&plan, d->vcpu[0]);
-	frame_free(virt_to_frame(plan.p2m), plan.p2m_order);
+	heap_free(plan.p2m);
 	dom0 = d;
 	log_info("control domain: %lluM, %u vCPUs, kernel at 0x%llx, entry 0x%llx",
 		 (unsigned long long)(plan.layout.nr_pages >> 8), d->max_vcpus,

@@ -407,7 +407,7 @@ static int op_set_cpu_policy(struct domain *d, struct xen_domctl_cpu_policy *p)
 
 enum how {
 	LOCKED = 1,	/* under domctl_lock */
-	ANSWERS = 2,	/* the structure goes back to the caller */
+	TELLS = 2,	/* the structure goes back to the caller */
 	NEW = 4,	/* names no domain yet */
 	NEXT = 8,	/* or the next one after it */
 };
@@ -419,37 +419,37 @@ static const struct {
 	op_fn fn;
 	u8 how;
 } ops[] = {
-#define OP(name, function, how) \
+#define DOMCTL(name, function, how) \
 	[XEN_DOMCTL_##name] = { (op_fn)(void *)(function), how }
-	OP(createdomain, op_create, LOCKED | ANSWERS | NEW),
-	OP(destroydomain, domain_kill, LOCKED),
-	OP(pausedomain, op_pause, LOCKED),
-	OP(unpausedomain, op_unpause, LOCKED),
-	OP(getdomaininfo, op_getdomaininfo, ANSWERS | NEXT),
-	OP(setvcpuaffinity, op_vcpuaffinity, LOCKED | ANSWERS),
-	OP(max_mem, op_max_mem, LOCKED),
-	OP(setvcpucontext, op_vcpucontext, LOCKED),
-	OP(getvcpucontext, op_vcpucontext, LOCKED),
-	OP(getvcpuinfo, op_getvcpuinfo, ANSWERS),
-	OP(max_vcpus, op_max_vcpus, LOCKED),
-	OP(scheduler_op, op_scheduler, LOCKED | ANSWERS),
-	OP(setdomainhandle, op_sethandle, LOCKED),
-	OP(hypercall_init, op_hypercall_init, LOCKED),
-	OP(settimeoffset, op_settimeoffset, LOCKED),
-	OP(getvcpuaffinity, op_vcpuaffinity, LOCKED | ANSWERS),
-	OP(resumedomain, op_resume, LOCKED),
-	OP(subscribe, op_subscribe, LOCKED),
-	OP(set_address_size, op_address_size, 0),
-	OP(get_address_size, op_address_size, ANSWERS),
-	OP(gettscinfo, op_gettscinfo, ANSWERS),
-	OP(settscinfo, op_settscinfo, LOCKED),
-	OP(getpageframeinfo3, op_getpageframeinfo3, 0),
-	OP(set_virq_handler, op_set_virq_handler, LOCKED),
-	OP(setnodeaffinity, op_nodeaffinity, LOCKED),
-	OP(getnodeaffinity, op_nodeaffinity, ANSWERS),
-	OP(get_cpu_policy, op_get_cpu_policy, ANSWERS),
-	OP(set_cpu_policy, op_set_cpu_policy, LOCKED | ANSWERS),
-#undef OP
+	DOMCTL(createdomain, op_create, LOCKED | TELLS | NEW),
+	DOMCTL(destroydomain, domain_kill, LOCKED),
+	DOMCTL(pausedomain, op_pause, LOCKED),
+	DOMCTL(unpausedomain, op_unpause, LOCKED),
+	DOMCTL(getdomaininfo, op_getdomaininfo, TELLS | NEXT),
+	DOMCTL(setvcpuaffinity, op_vcpuaffinity, LOCKED | TELLS),
+	DOMCTL(max_mem, op_max_mem, LOCKED),
+	DOMCTL(setvcpucontext, op_vcpucontext, LOCKED),
+	DOMCTL(getvcpucontext, op_vcpucontext, LOCKED),
+	DOMCTL(getvcpuinfo, op_getvcpuinfo, TELLS),
+	DOMCTL(max_vcpus, op_max_vcpus, LOCKED),
+	DOMCTL(scheduler_op, op_scheduler, LOCKED | TELLS),
+	DOMCTL(setdomainhandle, op_sethandle, LOCKED),
+	DOMCTL(hypercall_init, op_hypercall_init, LOCKED),
+	DOMCTL(settimeoffset, op_settimeoffset, LOCKED),
+	DOMCTL(getvcpuaffinity, op_vcpuaffinity, LOCKED | TELLS),
+	DOMCTL(resumedomain, op_resume, LOCKED),
+	DOMCTL(subscribe, op_subscribe, LOCKED),
+	DOMCTL(set_address_size, op_address_size, 0),
+	DOMCTL(get_address_size, op_address_size, TELLS),
+	DOMCTL(gettscinfo, op_gettscinfo, TELLS),
+	DOMCTL(settscinfo, op_settscinfo, LOCKED),
+	DOMCTL(getpageframeinfo3, op_getpageframeinfo3, 0),
+	DOMCTL(set_virq_handler, op_set_virq_handler, LOCKED),
+	DOMCTL(setnodeaffinity, op_nodeaffinity, LOCKED),
+	DOMCTL(getnodeaffinity, op_nodeaffinity, TELLS),
+	DOMCTL(get_cpu_policy, op_get_cpu_policy, TELLS),
+	DOMCTL(set_cpu_policy, op_set_cpu_policy, LOCKED | TELLS),
+#undef DOMCTL
 };
 
 /* A domain that dies can be looked at, and killed further. */
@@ -495,7 +495,7 @@ long do_domctl(u64 arg)
 
 	if (rc == -XEN_ERESTART)
 		return hypercall_restart(__HYPERVISOR_domctl, 1, arg);
-	if ((how & ANSWERS) && copy_to_guest(arg, &op, sizeof(op)))
+	if ((how & TELLS) && copy_to_guest(arg, &op, sizeof(op)))
 		return -XEN_EFAULT;
 	return rc;
 }

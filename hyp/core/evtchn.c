@@ -83,24 +83,16 @@ static void clear_pending(struct domain *d, struct evtchn *ec, u32 port)
 		bit_test_and_clear((u64 *)d->shared->evtchn_pending, port);
 }
 
-bool evtchn_is_pending(struct domain *d, u32 port)
+int evtchn_is_pending(struct domain *d, u32 port)
 {
-	bool pending = false;
+	int pending = -XEN_EINVAL;
 
 	lock(&d->evtchn.lock);
-	if (!evtchn_at(d, port))
-		;
-	else if (d->evtchn.fifo)
-		pending = fifo_is_pending(d, port);
-	else if (port < EVTCHN_2L_NR_CHANNELS)
-		pending = bit_test((u64 *)d->shared->evtchn_pending, port);
+	if (port && evtchn_at(d, port))
+		pending = d->evtchn.fifo ? fifo_is_pending(d, port) :
+			  bit_test((u64 *)d->shared->evtchn_pending, port);
 	unlock(&d->evtchn.lock);
 	return pending;
-}
-
-bool evtchn_port_ok(struct domain *d, u32 port)
-{
-	return port && evtchn_at(d, port);
 }
 
 /* ---- Ports ---- */
@@ -170,15 +162,9 @@ static struct evtchn *port_in_use(struct domain *d, u32 port)
 {
 	struct evtchn *ec = evtchn_at(d, port);
 
-	if (!ec || ec->kind == PORT_FREE || ec->kind == PORT_RESERVED)
+	if (!ec || ec->kind == PORT_FREE)
 		return NULL;
 	return ec;
-}
-
-static bool virq_is_global(u32 virq)
-{
-	return virq != VIRQ_TIMER && virq != VIRQ_DEBUG &&
-	       virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
 }
 
 /* ---- Closing ---- */
@@ -238,21 +224,20 @@ static long port_close(struct domain *d, u32 port)
 	return rc;
 }
 
-/* ---- The operations ---- */
+/* ---- The operations; most run under the domain's lock, see the table ---- */
 
 static long op_alloc_unbound(struct evtchn_alloc_unbound *op, u64 gva,
 			     struct domain *d)
 {
 	struct evtchn *ec = NULL;
 
-	lock(&d->evtchn.lock);
 	if (d->life == DOMAIN_ALIVE)
 		ec = port_take(d, PORT_UNBOUND, 0, 0, &op->port);
-	if (ec)
-		ec->remote_id = op->remote_dom == DOMID_SELF ?
-				current_domain()->id : op->remote_dom;
-	unlock(&d->evtchn.lock);
-	return ec ? 0 : -XEN_ENOSPC;
+	if (!ec)
+		return -XEN_ENOSPC;
+	ec->remote_id = op->remote_dom == DOMID_SELF ?
+			current_domain()->id : op->remote_dom;
+	return 0;
 }
 
 /* Binds a port of d to an unbound one of rd that waits for d.  Both locked. */
@@ -291,77 +276,59 @@ static long op_bind_interdomain(struct evtchn_bind_interdomain *op)
 	return rc;
 }
 
-static long op_bind_virq(struct evtchn_bind_virq *op)
+static long op_bind_virq(struct evtchn_bind_virq *op, u64 gva,
+			 struct vcpu *self)
 {
-	struct domain *d = current_domain();
-	struct vcpu *v = domain_vcpu(d, op->vcpu);
-	long rc = 0;
+	struct vcpu *v = domain_vcpu(self->domain, op->vcpu);
 
 	if (op->virq >= NR_VIRQS || (virq_is_global(op->virq) && op->vcpu))
 		return -XEN_EINVAL;
 	if (!v)
 		return -XEN_ENOENT;
-	lock(&d->evtchn.lock);
 	if (v->evtchn.virq_port[op->virq])
-		rc = -XEN_EEXIST;
-	else if (!port_take(d, PORT_VIRQ, op->virq, op->vcpu, &op->port))
-		rc = -XEN_ENOSPC;
-	else
-		v->evtchn.virq_port[op->virq] = op->port;
-	unlock(&d->evtchn.lock);
-	return rc;
+		return -XEN_EEXIST;
+	if (!port_take(v->domain, PORT_VIRQ, op->virq, op->vcpu, &op->port))
+		return -XEN_ENOSPC;
+	v->evtchn.virq_port[op->virq] = op->port;
+	return 0;
 }
 
-static long op_bind_ipi(struct evtchn_bind_ipi *op)
+static long op_bind_ipi(struct evtchn_bind_ipi *op, u64 gva, struct vcpu *v)
 {
-	struct domain *d = current_domain();
-	bool ok;
+	struct domain *d = v->domain;
 
 	if (!domain_vcpu(d, op->vcpu))
 		return -XEN_ENOENT;
-	lock(&d->evtchn.lock);
-	ok = port_take(d, PORT_IPI, 0, op->vcpu, &op->port);
-	unlock(&d->evtchn.lock);
-	return ok ? 0 : -XEN_ENOSPC;
+	return port_take(d, PORT_IPI, 0, op->vcpu, &op->port) ? 0 :
+							-XEN_ENOSPC;
 }
 
-/* Lock: e. */
-static long bind_pirq(struct domain *d, struct evtchn_bind_pirq *op)
+static long op_bind_pirq(struct evtchn_bind_pirq *op, u64 gva, struct vcpu *v)
 {
+	struct domain *d = v->domain;
+	u32 **ports = &d->evtchn.pirq_port;
 	struct evtchn *ec;
-	long rc;
-
-	if (!d->evtchn.pirq_port)
-		d->evtchn.pirq_port =
-			heap_alloc(PIRQ_MAX * sizeof(*d->evtchn.pirq_port));
-	if (!d->evtchn.pirq_port)
-		return -XEN_ENOMEM;
-	if (d->evtchn.pirq_port[op->pirq])
-		return -XEN_EEXIST;
-	ec = port_take(d, PORT_PIRQ, op->pirq, 0, &op->port);
-	if (!ec)
-		return -XEN_ENOSPC;
-	d->evtchn.pirq_port[op->pirq] = op->port;
-	rc = arch_pirq_bind(op->pirq, op->flags & BIND_PIRQ__WILL_SHARE);
-	if (rc) {
-		d->evtchn.pirq_port[op->pirq] = 0;
-		port_free(d, ec, op->port);
-	}
-	return rc;
-}
-
-static long op_bind_pirq(struct evtchn_bind_pirq *op)
-{
-	struct domain *d = current_domain();
 	long rc;
 
 	if (!priv_hardware(d))
 		return -XEN_EPERM;
 	if (op->pirq >= PIRQ_MAX || (op->flags & ~BIND_PIRQ__WILL_SHARE))
 		return -XEN_EINVAL;
-	lock(&d->evtchn.lock);
-	rc = bind_pirq(d, op);
-	unlock(&d->evtchn.lock);
+	if (!*ports)
+		*ports = heap_alloc(PIRQ_MAX * sizeof(**ports));
+	if (!*ports)
+		return -XEN_ENOMEM;
+	if ((*ports)[op->pirq])
+		return -XEN_EEXIST;
+	ec = port_take(d, PORT_PIRQ, op->pirq, 0, &op->port);
+	if (!ec)
+		return -XEN_ENOSPC;
+	(*ports)[op->pirq] = op->port;
+	rc = arch_pirq_bind(op->pirq, op->flags & BIND_PIRQ__WILL_SHARE);
+	if (rc) {
+		(*ports)[op->pirq] = 0;
+		port_free(d, ec, op->port);
+	}
 	return rc;
 }
 
@@ -370,45 +337,49 @@ static long op_close(const struct evtchn_close *op)
 	return port_close(current_domain(), op->port);
 }
 
+/* Lock: e. */
 static long send(struct domain *d, u32 port)
 {
-	struct evtchn *ec;
-	long rc = 0;
+	const struct evtchn *ec = evtchn_at(d, port);
 
-	lock(&d->evtchn.lock);
-	ec = evtchn_at(d, port);
 	if (ec && ec->kind == PORT_INTERDOMAIN)
 		evtchn_set_pending(ec->remote, ec->source);
 	else if (ec && ec->kind == PORT_IPI)
 		evtchn_set_pending(d, port);
 	else if (!ec || ec->kind != PORT_UNBOUND)
-		rc = -XEN_EINVAL;	/* nobody listens is not an error */
-	unlock(&d->evtchn.lock);
-	return rc;
+		return -XEN_EINVAL;	/* nobody listens is not an error */
+	return 0;
 }
 
 bool evtchn_notify(struct domain *d, u32 port)
 {
-	return port && !send(d, port);
+	long rc;
+
+	lock(&d->evtchn.lock);
+	rc = send(d, port);
+	unlock(&d->evtchn.lock);
+	return !rc;
 }
 
-static long op_send(const struct evtchn_send *op)
+static long op_send(const struct evtchn_send *op, u64 gva, struct vcpu *v)
 {
-	return send(current_domain(), op->port);
+	return send(v->domain, op->port);
 }
 
-static void fill_status(const struct evtchn *ec, struct evtchn_status *op)
+static long op_status(struct evtchn_status *op, u64 gva, struct domain *d)
 {
 	static const u8 status[] = {
 		[PORT_FREE] = EVTCHNSTAT_closed,
-		[PORT_RESERVED] = EVTCHNSTAT_closed,
 		[PORT_UNBOUND] = EVTCHNSTAT_unbound,
 		[PORT_INTERDOMAIN] = EVTCHNSTAT_interdomain,
 		[PORT_VIRQ] = EVTCHNSTAT_virq,
 		[PORT_IPI] = EVTCHNSTAT_ipi,
 		[PORT_PIRQ] = EVTCHNSTAT_pirq,
 	};
+	const struct evtchn *ec = evtchn_at(d, op->port);
 
+	if (!ec)
+		return -XEN_EINVAL;
 	op->status = status[ec->kind];
 	op->vcpu = ec->vcpu;
 	if (ec->kind == PORT_UNBOUND) {
@@ -421,91 +392,71 @@ static void fill_status(const struct evtchn *ec, struct evtchn_status *op)
 	} else if (ec->kind == PORT_VIRQ) {
 		op->u.virq = ec->source;
 	}
+	return 0;
 }
 
-static long op_status(struct evtchn_status *op, u64 gva, struct domain *d)
+static long op_bind_vcpu(const struct evtchn_bind_vcpu *op, u64 gva,
+			 struct vcpu *v)
 {
-	struct evtchn *ec;
+	struct evtchn *ec = port_in_use(v->domain, op->port);
 
-	lock(&d->evtchn.lock);
-	ec = evtchn_at(d, op->port);
-	if (ec)
-		fill_status(ec, op);
-	unlock(&d->evtchn.lock);
-	return ec ? 0 : -XEN_EINVAL;
-}
-
-static long op_bind_vcpu(const struct evtchn_bind_vcpu *op)
-{
-	struct domain *d = current_domain();
-	struct evtchn *ec;
-	long rc = 0;
-
-	if (!domain_vcpu(d, op->vcpu))
+	if (!domain_vcpu(v->domain, op->vcpu))
 		return -XEN_ENOENT;
-	lock(&d->evtchn.lock);
-	ec = port_in_use(d, op->port);
 	if (!ec || ec->kind == PORT_IPI ||
 	    (ec->kind == PORT_VIRQ && !virq_is_global(ec->source)))
-		rc = -XEN_EINVAL;
-	else
-		WRITE_ONCE(ec->vcpu, op->vcpu);
-	unlock(&d->evtchn.lock);
-	return rc;
+		return -XEN_EINVAL;
+	WRITE_ONCE(ec->vcpu, op->vcpu);
+	return 0;
 }
 
-static long op_unmask(const struct evtchn_unmask *op)
+static long op_unmask(const struct evtchn_unmask *op, u64 gva, struct vcpu *v)
 {
-	struct domain *d = current_domain();
-	struct evtchn *ec;
+	struct domain *d = v->domain;
+	struct evtchn *ec = port_in_use(d, op->port);
 
-	lock(&d->evtchn.lock);
-	ec = port_in_use(d, op->port);
-	if (ec && d->evtchn.fifo)
+	if (!ec)
+		return -XEN_EINVAL;
+	if (d->evtchn.fifo)
 		fifo_unmask(d, ec, op->port);
-	else if (ec &&
-		 bit_test_and_clear((u64 *)d->shared->evtchn_mask, op->port) &&
+	else if (bit_test_and_clear((u64 *)d->shared->evtchn_mask, op->port) &&
 		 bit_test((u64 *)d->shared->evtchn_pending, op->port))
 		level2_raise(d, ec, op->port);
-	unlock(&d->evtchn.lock);
-	return ec ? 0 : -XEN_EINVAL;
+	return 0;
 }
 
-static long op_set_priority(const struct evtchn_set_priority *op)
+static long op_set_priority(const struct evtchn_set_priority *op, u64 gva,
+			    struct vcpu *v)
 {
-	struct domain *d = current_domain();
-	struct evtchn *ec;
-	long rc = -XEN_EINVAL;
+	struct evtchn *ec = port_in_use(v->domain, op->port);
 
-	lock(&d->evtchn.lock);
-	ec = port_in_use(d, op->port);
-	if (ec && op->priority <= EVTCHN_FIFO_PRIORITY_MIN)
-		rc = d->evtchn.fifo ? 0 : -XEN_ENOSYS;
-	if (!rc)
-		WRITE_ONCE(ec->priority, op->priority);
-	unlock(&d->evtchn.lock);
-	return rc;
+	if (!ec || op->priority > EVTCHN_FIFO_PRIORITY_MIN)
+		return -XEN_EINVAL;
+	if (!v->domain->evtchn.fifo)
+		return -XEN_ENOSYS;
+	WRITE_ONCE(ec->priority, op->priority);
+	return 0;
 }
 
-#define IN(name, fn)	OP_IN(EVTCHNOP_##name, fn, struct evtchn_##name)
-#define INOUT(name, fn)	OP_INOUT(EVTCHNOP_##name, fn, struct evtchn_##name)
-#define INOUT_DOM(name, fn) \
-	OP_INOUT_DOM(EVTCHNOP_##name, fn, struct evtchn_##name, dom)
+#define PORT_OP(name, fn, ...) \
+	OP(EVTCHNOP_##name, fn, struct evtchn_##name, ##__VA_ARGS__)
+#define LOCKED	HOLDS(evtchn.lock)
 
 static const struct guest_op ops[] = {
-	IN(send, op_send),
-	IN(unmask, op_unmask),
-	INOUT_DOM(alloc_unbound, op_alloc_unbound),
-	INOUT(bind_interdomain, op_bind_interdomain),
-	INOUT(bind_virq, op_bind_virq),
-	INOUT(bind_ipi, op_bind_ipi),
-	INOUT(bind_pirq, op_bind_pirq),
-	IN(close, op_close),
-	INOUT_DOM(status, op_status),
-	IN(bind_vcpu, op_bind_vcpu),
-	INOUT(init_control, fifo_init_control),
-	IN(expand_array, fifo_expand_array),
-	IN(set_priority, op_set_priority),
+	PORT_OP(send, op_send, LOCKED),
+	PORT_OP(unmask, op_unmask, LOCKED),
+	PORT_OP(alloc_unbound, op_alloc_unbound, LOCKED, ANSWERS,
+		ABOUT(struct evtchn_alloc_unbound, dom)),
+	PORT_OP(bind_interdomain, op_bind_interdomain, ANSWERS),
+	PORT_OP(bind_virq, op_bind_virq, LOCKED, ANSWERS),
+	PORT_OP(bind_ipi, op_bind_ipi, LOCKED, ANSWERS),
+	PORT_OP(bind_pirq, op_bind_pirq, LOCKED, ANSWERS),
+	PORT_OP(close, op_close),
+	PORT_OP(status, op_status, LOCKED, ANSWERS,
+		ABOUT(struct evtchn_status, dom)),
+	PORT_OP(bind_vcpu, op_bind_vcpu, LOCKED),
+	PORT_OP(init_control, fifo_init_control, ANSWERS),
+	PORT_OP(expand_array, fifo_expand_array),
+	PORT_OP(set_priority, op_set_priority, LOCKED),
 };
 
 long do_event_channel_op(u64 cmd, u64 arg)
@@ -526,7 +477,7 @@ int evtchn_domain_init(struct domain *d, u32 max_port)
 	d->evtchn.bucket = heap_alloc(buckets * sizeof(*d->evtchn.bucket));
 	if (!d->evtchn.bucket || !grow(d))
 		return -XEN_ENOMEM;	/* evtchn_domain_exit() comes in any case */
-	evtchn_at(d, 0)->kind = PORT_RESERVED;
+	/* Port 0 is never one. */
 	d->evtchn.free_hint = 1;
 	return 0;
 }

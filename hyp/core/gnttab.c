@@ -259,10 +259,11 @@ static long op_set_version(const struct gnttab_set_version *op, u64 gva)
 }
 
 static const struct guest_op ops[] = {
-	OP_INOUT(GNTTABOP_setup_table, op_setup_table,
-		 struct gnttab_setup_table),
-	OP_INOUT(GNTTABOP_query_size, op_query_size, struct gnttab_query_size),
-	OP_IN(GNTTABOP_set_version, op_set_version, struct gnttab_set_version),
+	OP(GNTTABOP_setup_table, op_setup_table, struct gnttab_setup_table,
+	   ANSWERS),
+	OP(GNTTABOP_query_size, op_query_size, struct gnttab_query_size,
+	   ANSWERS),
+	OP(GNTTABOP_set_version, op_set_version, struct gnttab_set_version),
 };
 
 /* ---- Batches ---- */

@@ -105,23 +105,28 @@ long guest_op_run(const struct guest_op *ops, u32 count, u64 cmd, u64 gva,
 {
 	const struct guest_op *op = &ops[cmd];
 	u64 arg[GUEST_OP_MAX / sizeof(u64)];
-	struct domain *d;
+	struct domain *d = current_domain();
+	struct lock *held;
 	long rc;
 
 	if (cmd >= count || !op->run)
 		return -XEN_ENOSYS;
 	if (op->size && copy_from_guest(arg, gva, op->size))
 		return -XEN_EFAULT;
-	if (likely(!op->domid)) {
-		rc = op->run(arg, gva, v);
-	} else {
+	if (op->domid) {
 		rc = domain_find_controlled(*(domid_t *)((char *)arg +
 							 op->domid - 1), &d);
 		if (rc)
 			return rc;
-		rc = op->run(arg, gva, d);
-		domain_put(d);
 	}
+	held = op->lock ? (struct lock *)((char *)d + op->lock) : NULL;
+	if (held)
+		lock(held);
+	rc = op->run(arg, gva, op->domid ? (void *)d : v);
+	if (held)
+		unlock(held);
+	if (op->domid)
+		domain_put(d);
 	if (rc >= 0 && op->answers && copy_to_guest(gva, arg, op->size))
 		return -XEN_EFAULT;
 	return rc;

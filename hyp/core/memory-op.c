@@ -284,37 +284,32 @@ static long set_memory_map(const struct xen_foreign_memory_map *m, u64 gva,
 			   struct domain *d)
 {
 	const u32 n = m->map.nr_entries;
-	struct e820entry *e, *old = NULL;
-	long rc;
+	struct e820entry *e;
 
 	if (n > E820_ENTRIES_MAX)
 		return -XEN_EINVAL;
 	e = heap_alloc(MAX(n, 1u) * sizeof(*e));
-	rc = e ? copy_from_guest(e, (u64)m->map.buffer.p, n * sizeof(*e)) :
-		 -XEN_ENOMEM;
-	if (!rc) {
-		lock(&d->lock);
-		old = d->mem.e820;
-		d->mem.e820 = e;
-		d->mem.e820_count = n;
-		unlock(&d->lock);
+	if (!e)
+		return -XEN_ENOMEM;
+	if (copy_from_guest(e, (u64)m->map.buffer.p, n * sizeof(*e))) {
+		heap_free(e);
+		return -XEN_EFAULT;
 	}
-	heap_free(rc ? e : old);
-	return rc;
+	heap_free(d->mem.e820);
+	d->mem.e820 = e;
+	d->mem.e820_count = n;
+	return 0;
 }
 
-static long memory_map(struct xen_memory_map *m)
+static long memory_map(struct xen_memory_map *m, u64 gva, struct vcpu *v)
 {
-	struct domain *d = current_domain();
-	long rc;
+	const struct domain_mem *mem = &v->domain->mem;
 
-	lock(&d->lock);
-	m->nr_entries = MIN(m->nr_entries, d->mem.e820_count);
-	rc = d->mem.e820 ? copy_to_guest((u64)m->buffer.p, d->mem.e820,
-				m->nr_entries * sizeof(struct e820entry)) :
-			   -XEN_ENOSYS;
-	unlock(&d->lock);
-	return rc;
+	if (!mem->e820)
+		return -XEN_ENOSYS;
+	m->nr_entries = MIN(m->nr_entries, mem->e820_count);
+	return copy_to_guest((u64)m->buffer.p, mem->e820,
+			     m->nr_entries * sizeof(struct e820entry));
 }
 
 /* The firmware's map: it gives the control domain's memory its shape. */
@@ -408,26 +403,26 @@ static long maximum_ram_page(void)
 	return page_mfn_end - 1;
 }
 
+#define BARE(name)		OP_BARE(XENMEM_##name, name)
+#define MEM_OP(name, type, ...)	OP(XENMEM_##name, name, struct type, ##__VA_ARGS__)
+
 static const struct guest_op ops[] = {
-	OP_BARE(XENMEM_maximum_ram_page, maximum_ram_page),
-	OP_IN_DOM(XENMEM_current_reservation, current_reservation, struct question, domid),
-	OP_IN_DOM(XENMEM_maximum_reservation, maximum_reservation, struct question, domid),
-	OP_IN_DOM(XENMEM_maximum_gpfn, maximum_gpfn, struct question, domid),
-	OP_INOUT_DOM(XENMEM_exchange, exchange,
-		struct xen_memory_exchange, in.domid),
-	OP_IN_DOM(XENMEM_claim_pages, claim_pages,
-		struct xen_memory_reservation, domid),
-	OP_IN_DOM(XENMEM_set_memory_map, set_memory_map,
-		struct xen_foreign_memory_map, domid),
-	OP_INOUT(XENMEM_memory_map, memory_map, struct xen_memory_map),
-	OP_INOUT(XENMEM_machine_memory_map, machine_memory_map,
-		 struct xen_memory_map),
-	OP_INOUT(XENMEM_machphys_mapping, machphys_mapping,
-		 struct xen_machphys_mapping),
-	OP_INOUT(XENMEM_machphys_mfn_list, machphys_mfn_list,
-		 struct xen_machphys_mfn_list),
-	OP_INOUT_DOM(XENMEM_acquire_resource, acquire_resource,
-		struct xen_mem_acquire_resource, domid),
+	BARE(maximum_ram_page),
+	MEM_OP(current_reservation, question, ABOUT(struct question, domid)),
+	MEM_OP(maximum_reservation, question, ABOUT(struct question, domid)),
+	MEM_OP(maximum_gpfn, question, ABOUT(struct question, domid)),
+	MEM_OP(exchange, xen_memory_exchange, ANSWERS,
+	       ABOUT(struct xen_memory_exchange, in.domid)),
+	MEM_OP(claim_pages, xen_memory_reservation,
+	       ABOUT(struct xen_memory_reservation, domid)),
+	MEM_OP(set_memory_map, xen_foreign_memory_map, HOLDS(lock),
+	       ABOUT(struct xen_foreign_memory_map, domid)),
+	MEM_OP(memory_map, xen_memory_map, HOLDS(lock), ANSWERS),
+	MEM_OP(machine_memory_map, xen_memory_map, ANSWERS),
+	MEM_OP(machphys_mapping, xen_machphys_mapping, ANSWERS),
+	MEM_OP(machphys_mfn_list, xen_machphys_mfn_list, ANSWERS),
+	MEM_OP(acquire_resource, xen_mem_acquire_resource, ANSWERS,
+	       ABOUT(struct xen_mem_acquire_resource, domid)),
 };
 
 long do_memory_op(u64 cmd, u64 arg)

@@ -13,7 +13,7 @@
 
 /* ---- Pins ---- */
 
-static int pin(struct domain *d, mfn_t m, enum page_kind kind)
+int mmu_pin(struct domain *d, mfn_t m, enum page_kind kind)
 {
 	int rc;
 
@@ -109,7 +109,7 @@ static int ext_one(struct vcpu *v, struct domain *d,
 		return -XEN_EPERM;
 	switch (op->cmd) {
 	case MMUEXT_PIN_L1_TABLE ... MMUEXT_PIN_L4_TABLE:
-		return pin(d, m, op->cmd - MMUEXT_PIN_L1_TABLE + PGT_L1);
+		return mmu_pin(d, m, op->cmd - MMUEXT_PIN_L1_TABLE + PGT_L1);
 	case MMUEXT_UNPIN_TABLE:
 		return unpin(d, m);
 	case MMUEXT_NEW_BASEPTR:

@@ -171,9 +171,9 @@ static long nothing(void)
 	return 0;
 }
 
-#define IN(name, fn, arg)	OP_IN(PHYSDEVOP_##name, fn, struct physdev_##arg)
+#define IN(name, fn, arg)	OP(PHYSDEVOP_##name, fn, struct physdev_##arg)
 #define INOUT(name, fn, arg) \
-	OP_INOUT(PHYSDEVOP_##name, fn, struct physdev_##arg)
+	OP(PHYSDEVOP_##name, fn, struct physdev_##arg, ANSWERS)
 
 static const struct guest_op ops[] = {
 	INOUT(irq_status_query, irq_status_query, irq_status_query),

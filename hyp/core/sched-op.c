@@ -38,28 +38,27 @@ static long block(void *arg, u64 gva, struct vcpu *v)
 	return 0;
 }
 
-static bool any_pending(struct domain *d, const u32 *ports, u32 n)
+/* 1: one of them is pending; 0; -XEN_EINVAL: one is no port. */
+static int any_pending(struct domain *d, const u32 *ports, u32 n)
 {
+	int rc = 0;
 	u32 i;
 
-	for (i = 0; i < n; i++)
-		if (evtchn_is_pending(d, ports[i]))
-			return true;
-	return false;
+	for (i = 0; i < n && !rc; i++)
+		rc = evtchn_is_pending(d, ports[i]);
+	return rc;
 }
 
 static long poll(const struct sched_poll *op, u64 gva, struct vcpu *v)
 {
-	u32 ports[POLL_PORTS_MAX], i;
+	u32 ports[POLL_PORTS_MAX];
+	int rc;
 
 	if (op->nr_ports > POLL_PORTS_MAX)
 		return -XEN_EINVAL;
 	if (copy_from_guest(ports, (u64)op->ports.p,
 			    op->nr_ports * sizeof(ports[0])))
 		return -XEN_EFAULT;
-	for (i = 0; i < op->nr_ports; i++)
-		if (!evtchn_port_ok(v->domain, ports[i]))
-			return -XEN_EINVAL;
 
 	/*
 	 * First say that we wait, then look: see vcpu_kick().  blocked comes
@@ -70,10 +69,11 @@ static long poll(const struct sched_poll *op, u64 gva, struct vcpu *v)
 	memory_barrier();
 	WRITE_ONCE(v->evtchn.poll_port, op->nr_ports == 1 ? ports[0] : ~0U);
 	memory_barrier();
-	if (event_waits(v) || any_pending(v->domain, ports, op->nr_ports)) {
+	rc = any_pending(v->domain, ports, op->nr_ports);
+	if (rc || event_waits(v)) {
 		WRITE_ONCE(v->evtchn.poll_port, 0);
 		WRITE_ONCE(v->blocked, false);
-		return 0;
+		return MIN(rc, 0);
 	}
 	if (op->timeout)
 		timer_set(&v->time.poll, op->timeout);
@@ -146,12 +146,13 @@ static long watchdog(const struct sched_watchdog *op)
 static const struct guest_op ops[] = {
 	OP_BARE(SCHEDOP_yield, yield),
 	OP_BARE(SCHEDOP_block, block),
-	OP_IN(SCHEDOP_shutdown, shutdown, struct sched_shutdown),
-	OP_IN(SCHEDOP_poll, poll, struct sched_poll),
-	OP_IN_DOM(SCHEDOP_remote_shutdown, remote_shutdown,
-		  struct sched_remote_shutdown, domain_id),
-	OP_IN(SCHEDOP_shutdown_code, note_code, struct sched_shutdown),
-	OP_IN(SCHEDOP_watchdog, watchdog, struct sched_watchdog),
+	OP(SCHEDOP_shutdown, shutdown, struct sched_shutdown),
+	OP(SCHEDOP_poll, poll, struct sched_poll),
+	OP(SCHEDOP_remote_shutdown, remote_shutdown,
+	   struct sched_remote_shutdown,
+	   ABOUT(struct sched_remote_shutdown, domain_id)),
+	OP(SCHEDOP_shutdown_code, note_code, struct sched_shutdown),
+	OP(SCHEDOP_watchdog, watchdog, struct sched_watchdog),
 };
 
 long do_sched_op(u64 cmd, u64 arg)

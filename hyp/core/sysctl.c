@@ -249,21 +249,21 @@ static int op_cpu_policy(struct xen_sysctl_cpu_policy *p)
 
 /* Each gets its own struct of the union, and fills in the answer. */
 static int (*const ops[])(void *arg) = {
-#define OP(name, fn)	[XEN_SYSCTL_##name] = (int (*)(void *))(void *)(fn)
-	OP(readconsole, op_readconsole),
-	OP(physinfo, op_physinfo),
-	OP(sched_id, op_sched_id),
-	OP(getdomaininfolist, op_getdomaininfolist),
-	OP(debug_keys, op_debug_keys),
-	OP(getcpuinfo, op_getcpuinfo),
-	OP(availheap, op_availheap),
-	OP(cputopoinfo, op_cputopoinfo),
-	OP(numainfo, op_numainfo),
-	OP(cpupool_op, op_cpupool),
-	OP(scheduler_op, op_scheduler),
-	OP(get_cpu_featureset, op_featureset),
-	OP(get_cpu_policy, op_cpu_policy),
-#undef OP
+#define SYSCTL(name, fn)	[XEN_SYSCTL_##name] = (int (*)(void *))(void *)(fn)
+	SYSCTL(readconsole, op_readconsole),
+	SYSCTL(physinfo, op_physinfo),
+	SYSCTL(sched_id, op_sched_id),
+	SYSCTL(getdomaininfolist, op_getdomaininfolist),
+	SYSCTL(debug_keys, op_debug_keys),
+	SYSCTL(getcpuinfo, op_getcpuinfo),
+	SYSCTL(availheap, op_availheap),
+	SYSCTL(cputopoinfo, op_cputopoinfo),
+	SYSCTL(numainfo, op_numainfo),
+	SYSCTL(cpupool_op, op_cpupool),
+	SYSCTL(scheduler_op, op_scheduler),
+	SYSCTL(get_cpu_featureset, op_featureset),
+	SYSCTL(get_cpu_policy, op_cpu_policy),
+#undef SYSCTL
 };
 
 long do_sysctl(u64 arg)

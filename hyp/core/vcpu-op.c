@@ -131,20 +131,21 @@ static long stop_singleshot(void *arg, u64 gva, struct vcpu *v)
 	return v == current_vcpu() ? vtime_stop_singleshot(v) : -XEN_EINVAL;
 }
 
+#define BARE(name, fn)		OP_BARE(VCPUOP_##name, fn)
+#define IN(name, fn, type)	OP(VCPUOP_##name, fn, type)
+
 static const struct guest_op ops[] = {
-	OP_BARE(VCPUOP_initialise, initialise),
-	OP_BARE(VCPUOP_up, up),
-	OP_BARE(VCPUOP_down, down),
-	OP_BARE(VCPUOP_is_up, is_up),
-	OP_BARE(VCPUOP_get_runstate_info, get_runstate),
-	OP_IN(VCPUOP_register_runstate_memory_area, register_runstate, u64),
-	OP_IN(VCPUOP_register_vcpu_time_memory_area, register_time, u64),
-	OP_IN(VCPUOP_register_vcpu_info, register_info_op,
-	      struct vcpu_register_vcpu_info),
-	OP_BARE(VCPUOP_stop_periodic_timer, stop_periodic),
-	OP_IN(VCPUOP_set_singleshot_timer, set_singleshot,
-	      struct vcpu_set_singleshot_timer),
-	OP_BARE(VCPUOP_stop_singleshot_timer, stop_singleshot),
+	BARE(initialise, initialise),
+	BARE(up, up),
+	BARE(down, down),
+	BARE(is_up, is_up),
+	BARE(get_runstate_info, get_runstate),
+	IN(register_runstate_memory_area, register_runstate, u64),
+	IN(register_vcpu_time_memory_area, register_time, u64),
+	IN(register_vcpu_info, register_info_op, struct vcpu_register_vcpu_info),
+	BARE(stop_periodic_timer, stop_periodic),
+	IN(set_singleshot_timer, set_singleshot, struct vcpu_set_singleshot_timer),
+	BARE(stop_singleshot_timer, stop_singleshot),
 };
 
 long do_vcpu_op(u64 cmd, u64 id, u64 arg)

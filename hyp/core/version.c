@@ -57,20 +57,9 @@ static long features(const struct domain *d, u64 arg)
 	return copy_to_guest(arg, &f, sizeof(f));
 }
 
-static long platform_parameters(u64 arg)
-{
-	const struct xen_platform_parameters p = { HYP_START };
-
-	return copy_to_guest(arg, &p, sizeof(p));
-}
-
-static long guest_handle(const struct domain *d, u64 arg)
-{
-	return copy_to_guest(arg, d->handle, sizeof(d->handle));
-}
-
 long do_xen_version(u64 cmd, u64 arg)
 {
+	const struct xen_platform_parameters platform = { HYP_START };
 	const struct domain *d = current_domain();
 
 	switch (cmd) {
@@ -86,13 +75,13 @@ long do_xen_version(u64 cmd, u64 arg)
 	case XENVER_changeset:
 		return put_text(arg, "", XEN_CHANGESET_INFO_LEN);
 	case XENVER_platform_parameters:
-		return platform_parameters(arg);
+		return copy_to_guest(arg, &platform, sizeof(platform));
 	case XENVER_get_features:
 		return features(d, arg);
 	case XENVER_pagesize:
 		return PAGE_SIZE;
 	case XENVER_guest_handle:
-		return guest_handle(d, arg);
+		return copy_to_guest(arg, d->handle, sizeof(d->handle));
 	case XENVER_commandline:
 		return put_text(arg, priv_system(d) ? params.cmdline : "",
 				sizeof(xen_commandline_t));

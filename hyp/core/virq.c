@@ -44,10 +44,7 @@ void evtchn_global_virq(unsigned virq)
 
 int evtchn_set_virq_handler(struct domain *d, unsigned virq)
 {
-	if (virq >= NR_VIRQS || virq == VIRQ_TIMER || virq == VIRQ_DEBUG ||
-	    virq == VIRQ_XENOPROF || virq == VIRQ_XENPMU)
-		return -XEN_EINVAL;
-	if (!domain_get(d))
+	if (virq >= NR_VIRQS || !virq_is_global(virq) || !domain_get(d))
 		return -XEN_EINVAL;
 	lock(&handler_lock);
 	if (handler[virq])

@@ -9,7 +9,6 @@
 
 enum evtchn_kind {
 	PORT_FREE,
-	PORT_RESERVED,		/* port 0 */
 	PORT_UNBOUND,		/* waits for remote_id to bind */
 	PORT_INTERDOMAIN,	/* paired with remote_port of remote */
 	PORT_VIRQ,
@@ -40,6 +39,12 @@ void evtchn_set_pending(struct domain *d, u32 port);
 
 /* Flags v's upcall and wakes it, if it was not flagged already. */
 void evtchn_upcall(struct vcpu *v);
+
+static inline bool virq_is_global(u32 virq)
+{
+	return virq != VIRQ_TIMER && virq != VIRQ_DEBUG &&
+	       virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
+}
 
 /* The FIFO flavour; lock: e of d or of the other end. */
 bool fifo_set_pending(struct domain *d, struct evtchn *ec, u32 port);

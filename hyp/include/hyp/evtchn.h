@@ -45,10 +45,8 @@ void evtchn_global_virq(unsigned virq);
 int evtchn_set_virq_handler(struct domain *d, unsigned virq);
 /* Sends on a port of d as d itself would; false when it leads nowhere. */
 bool evtchn_notify(struct domain *d, u32 port);
-/* Is port pending (for SCHEDOP_poll)?  False for a bad port too. */
-bool evtchn_is_pending(struct domain *d, u32 port);
-bool evtchn_port_ok(struct domain *d, u32 port);
-
+/* Is port pending (for SCHEDOP_poll)?  -XEN_EINVAL: it is none. */
+int evtchn_is_pending(struct domain *d, u32 port);
 /* A dying domain handles no global virtual interrupt any more. */
 void virq_forget_handler(struct domain *d);
 

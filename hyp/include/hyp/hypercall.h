@@ -43,33 +43,34 @@ long hypercall_restart(unsigned nr, unsigned n, ...);
 
 /*
  * Most hypercalls have sub-operations, each with one struct of the guest's:
- * a table says who does it and how large the struct is.  It is copied in, the
- * function gets a pointer to our copy, which goes back to the guest when the
- * operation answers and did not fail.  Where the struct names a domain, that
- * is found, and the caller must control it.  A function names of the
- * parameters those that it needs: the copy, the guest's address of it, and
- * who is meant: that domain, or else a vCPU.
+ * a table says who does it, how large the struct is, and what goes around it.
+ * The struct is copied in, and the function gets a pointer to our copy.  A
+ * function names of the parameters those that it needs: the copy, the guest's
+ * address of it, and who is meant: the domain that the struct names, or else a
+ * vCPU.
  */
 struct guest_op {
 	long (*run)(void *arg, u64 gva, void *who);
+	u16 lock;	/* HOLDS(): where a domain has it; 0: none */
 	u8 size;
-	u8 domid;		/* where the struct has it, plus 1; 0: nowhere */
+	u8 domid;	/* ABOUT(): where the struct has it, plus 1; 0: nowhere */
 	bool answers;
 };
 
 #define GUEST_OP_MAX	128	/* bytes of the largest struct */
 #define GUEST_OP_FN(fn)	(long (*)(void *, u64, void *))(void *)(fn)
-/* The operation reads its struct; or it reads and answers; or has none. */
-#define OP_SIZE(type) \
+#define GUEST_OP_SIZE(type) \
 	sizeof(char[sizeof(type) <= GUEST_OP_MAX ? (int)sizeof(type) : -1])
-#define OP_IN(cmd, fn, type)	[cmd] = { GUEST_OP_FN(fn), OP_SIZE(type), 0, false }
-#define OP_INOUT(cmd, fn, type)	[cmd] = { GUEST_OP_FN(fn), OP_SIZE(type), 0, true }
-#define OP_BARE(cmd, fn)	[cmd] = { GUEST_OP_FN(fn), 0, 0, false }
-/* The same where the struct's field names a domain. */
-#define OP_IN_DOM(cmd, fn, type, field) \
-	[cmd] = { GUEST_OP_FN(fn), OP_SIZE(type), offsetof(type, field) + 1, false }
-#define OP_INOUT_DOM(cmd, fn, type, field) \
-	[cmd] = { GUEST_OP_FN(fn), OP_SIZE(type), offsetof(type, field) + 1, true }
+/* An operation with a struct, and what goes around it; or without one. */
+#define OP(cmd, fn, type, ...) \
+	[cmd] = { .run = GUEST_OP_FN(fn), .size = GUEST_OP_SIZE(type), ##__VA_ARGS__ }
+#define OP_BARE(cmd, fn)	[cmd] = { .run = GUEST_OP_FN(fn) }
+/* The copy goes back to the guest, unless the operation failed. */
+#define ANSWERS			.answers = true
+/* A field names a domain: it is found, and the caller must control it. */
+#define ABOUT(type, field)	.domid = offsetof(type, field) + 1
+/* A lock of that domain, or else of the caller's, is held meanwhile. */
+#define HOLDS(field)		.lock = offsetof(struct domain, field)
 
 /* -XEN_ENOSYS: not in the table; -XEN_EFAULT; the domain is not there or not
  * the caller's; or what the operation says. */

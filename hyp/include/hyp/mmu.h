@@ -12,8 +12,7 @@
  */
 #pragma once
 
-#include <hyp/lock.h>
-#include <hyp/types.h>
+#include <hyp/page.h>
 
 enum mmu_job_kind { MMU_JOB_NONE, MMU_JOB_VALIDATE, MMU_JOB_INVALIDATE };
 
@@ -50,6 +49,8 @@ static inline bool mmu_has_job(const struct domain_mmu *mmu)
 }
 /* A dying domain lets go of what its jobs hold; as mmu_enter(). */
 int mmu_drop_held(struct domain *d);
+/* Pins frame m of d as a table; mmu.lock; as page_type_get(). */
+int mmu_pin(struct domain *d, mfn_t m, enum page_kind kind);
 /* Gives up the guest's pin of p if there is one; mmu.lock; true: there was. */
 bool mmu_unpin(struct page *p);
 
