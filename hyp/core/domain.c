@@ -183,14 +183,15 @@ void domain_shutdown(struct domain *d, u8 code)
 
 void domain_crash(struct domain *d, const char *fmt, ...)
 {
+	char reason[96];
 	va_list ap;
 
 	if (!atomic_xchg(&d->killed, true)) {
 		va_start(ap, fmt);
-		hyp_vsnprintf(d->death_reason, sizeof(d->death_reason), fmt, ap);
+		hyp_vsnprintf(reason, sizeof(reason), fmt, ap);
 		va_end(ap);
 		/* Tools look for this form; see docs/abi.md. */
-		log_err("d%u killed: %s", d->id, d->death_reason);
+		log_err("d%u killed: %s", d->id, reason);
 		/* Its own doing: where it was, and where we noticed. */
 		if (current_vcpu() && current_domain() == d) {
 			regs_show(guest_regs());
@@ -224,11 +225,8 @@ static void free_domain(struct domain *d)
 {
 	u32 i;
 
-	timer_cancel(&d->watchdog[0]);
-	timer_cancel(&d->watchdog[1]);
 	for (i = 0; d->vcpu && i < d->max_vcpus; i++)
-		if (d->vcpu[i])
-			vcpu_free(d->vcpu[i]);
+		heap_free(d->vcpu[i]);
 	heap_free(d->vcpu);
 	gnttab_domain_exit(d);
 	evtchn_domain_exit(d);

@@ -251,7 +251,7 @@ static int op_scheduler(struct domain *d, struct xen_domctl_scheduler_op *s)
 		return -XEN_EINVAL;
 	if (s->cmd == XEN_DOMCTL_SCHEDOP_getinfo) {
 		c->weight = (u16)d->weight;
-		c->cap = (u16)d->cap;
+		c->cap = 0;
 		return 0;
 	}
 	if (s->cmd != XEN_DOMCTL_SCHEDOP_putinfo)
@@ -277,25 +277,20 @@ static int op_getdomaininfo(struct domain *d,
 	return 0;
 }
 
+_Static_assert((u32)PGT_L4 << XEN_DOMCTL_PFINFO_LTAB_SHIFT ==
+	       XEN_DOMCTL_PFINFO_L4TAB, "table kinds are numbered alike");
+
 /* What a frame is used for, in the form that save streams have. */
 static u64 frame_use(struct domain *d, u64 m)
 {
-	static const u32 of_kind[] = {
-		[PGT_L1] = XEN_DOMCTL_PFINFO_L1TAB,
-		[PGT_L2] = XEN_DOMCTL_PFINFO_L2TAB,
-		[PGT_L3] = XEN_DOMCTL_PFINFO_L3TAB,
-		[PGT_L4] = XEN_DOMCTL_PFINFO_L4TAB,
-	};
 	struct page *p = page_get(m, d);
 	u64 type, use = 0;
-	u32 kind;
 
 	if (!p)
 		return XEN_DOMCTL_PFINFO_XTAB;
 	type = READ_ONCE(p->type);
-	kind = type >> PGT_KIND_SHIFT;
-	if (type & PGT_COUNT_MASK && kind < ARRAY_SIZE(of_kind))
-		use = of_kind[kind];
+	if (type_count(type) && type_kind(type) <= PGT_L4)
+		use = (u64)type_kind(type) << XEN_DOMCTL_PFINFO_LTAB_SHIFT;
 	if (use && type & PGT_PINNED)
 		use |= XEN_DOMCTL_PFINFO_LPINTAB;
 	page_put(p);
@@ -305,17 +300,15 @@ static u64 frame_use(struct domain *d, u64 m)
 static int op_getpageframeinfo3(struct domain *d,
 				struct xen_domctl_getpageframeinfo3 *g)
 {
-	u64 at = (u64)g->array.p, chunk[32], n, i, done;
+	u64 at = (u64)g->array.p, frame, i;
 
 	if (g->num > 1024)
 		return -XEN_E2BIG;
-	for (done = 0; done < g->num; done += n) {
-		n = MIN(g->num - done, ARRAY_SIZE(chunk));
-		if (copy_from_guest(chunk, at + done * 8, n * 8))
+	for (i = 0; i < g->num; i++, at += sizeof(frame)) {
+		if (copy_from_guest(&frame, at, sizeof(frame)))
 			return -XEN_EFAULT;
-		for (i = 0; i < n; i++)
-			chunk[i] = frame_use(d, chunk[i]);
-		if (copy_to_guest(at + done * 8, chunk, n * 8))
+		frame = frame_use(d, frame);
+		if (copy_to_guest(at, &frame, sizeof(frame)))
 			return -XEN_EFAULT;
 	}
 	return 0;
@@ -342,7 +335,6 @@ static int op_settimeoffset(struct domain *d,
 /* The TSC is always the machine's own. */
 static int op_settscinfo(struct domain *d, struct xen_domctl_tsc_info *t)
 {
-
 	if (t->tsc_mode != 0 && t->tsc_mode != 2)
 		return -XEN_EOPNOTSUPP;
 	d->time.tsc_mode = t->tsc_mode;
@@ -352,7 +344,6 @@ static int op_settscinfo(struct domain *d, struct xen_domctl_tsc_info *t)
 
 static int op_gettscinfo(struct domain *d, struct xen_domctl_tsc_info *t)
 {
-
 	memset(t, 0, sizeof(*t));
 	t->tsc_mode = d->time.tsc_mode;
 	t->incarnation = d->time.tsc_incarnation;
@@ -391,14 +382,12 @@ static int op_set_virq_handler(struct domain *d,
 
 static int op_get_cpu_policy(struct domain *d, struct xen_domctl_cpu_policy *p)
 {
-
 	return cpu_policy_read((u64)p->leaves.p, &p->nr_leaves,
 			       (u64)p->msrs.p, &p->nr_msrs);
 }
 
 static int op_set_cpu_policy(struct domain *d, struct xen_domctl_cpu_policy *p)
 {
-
 	p->err_leaf = p->err_subleaf = p->err_msr = ~0U;
 	return p->nr_leaves > 1024 || p->nr_msrs > 1024 ? -XEN_E2BIG : 0;
 }

@@ -209,17 +209,13 @@ mfn_t frame_alloc_for(struct domain *d, unsigned order, unsigned address_bits,
 		limit = address_bits < PAGE_SHIFT ? 0 :
 			1ULL << (address_bits - PAGE_SHIFT);
 	m = alloc_block(d, order, limit, f);
-	/* The last ones may be in the hands of an idle CPU. */
-	while (m == MFN_NONE && !order && limit == MFN_NONE &&
-	       READ_ONCE(scrubbing)) {
+	/* The last ones may be in the hands of an idle CPU; and clean and dirty
+	 * neighbours do not join.  So make all clean, while that may help. */
+	while (m == MFN_NONE && limit == MFN_NONE &&
+	       frame_free_count() + (d ? d->mem.claim : 0) >=
+	       frame_claimed_count() + (1ULL << order) &&
+	       (frame_scrub_some() || READ_ONCE(scrubbing))) {
 		arch_poll();
-		m = alloc_block(d, order, limit, f);
-	}
-	/* Clean and dirty neighbours do not join: make all clean, try again. */
-	if (m == MFN_NONE && order && limit == MFN_NONE &&
-	    frame_free_count() >= frame_claimed_count() + (1ULL << order)) {
-		while (frame_scrub_some())
-			;
 		m = alloc_block(d, order, limit, f);
 	}
 	return m;

@@ -40,37 +40,23 @@ static int unpin(struct domain *d, mfn_t m)
 
 /* ---- Address spaces ---- */
 
-static int new_base(struct vcpu *v, mfn_t m)
+/* base is one of v's two; the user's may be taken away, with m 0. */
+static int new_base(struct vcpu *v, mfn_t *base, mfn_t m)
 {
-	const mfn_t old = v->mmu.kernel;
+	const bool kernel = base == &v->mmu.kernel;
+	const mfn_t old = *base, new = m || kernel ? m : MFN_NONE;
 	int rc;
 
-	if (m != old) {
-		rc = mmu_table_get(v->domain, m, PGT_L4);
-		if (rc)
-			return rc;
-		v->mmu.kernel = m;
-	}
-	arch_load_tables(v);
-	if (m != old && old != MFN_NONE)
-		mmu_table_put(old);
-	return 0;
-}
-
-static int new_user_base(struct vcpu *v, mfn_t m)
-{
-	const mfn_t old = v->mmu.user;
-	int rc;
-
-	if (m == old)
-		return 0;
-	if (m) {
+	if (new != old && (m || kernel)) {
 		rc = mmu_table_get(v->domain, m, PGT_L4);
 		if (rc)
 			return rc;
 	}
-	v->mmu.user = m ? m : MFN_NONE;
-	if (old != MFN_NONE)
+	*base = new;
+	/* The same one again is a flush. */
+	if (kernel)
+		arch_load_tables(v);
+	if (new != old && old != MFN_NONE)
 		mmu_table_put(old);
 	return 0;
 }
@@ -113,9 +99,9 @@ static int ext_one(struct vcpu *v, struct domain *d,
 	case MMUEXT_UNPIN_TABLE:
 		return unpin(d, m);
 	case MMUEXT_NEW_BASEPTR:
-		return new_base(v, m);
+		return new_base(v, &v->mmu.kernel, m);
 	case MMUEXT_NEW_USER_BASEPTR:
-		return new_user_base(v, m);
+		return new_base(v, &v->mmu.user, m);
 	case MMUEXT_TLB_FLUSH_LOCAL:
 		return mmu_flush(FLUSH_ALL, UVMF_LOCAL);
 	case MMUEXT_INVLPG_LOCAL:

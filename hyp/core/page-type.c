@@ -518,8 +518,6 @@ int page_type_get(struct page *p, enum page_kind kind)
 
 void page_type_put(struct page *p)
 {
-	const struct vcpu *v = current_vcpu();
-
 	switch (type_kind(p->type)) {
 	case PGT_L1 ... PGT_L4:
 		table_put(p);
@@ -528,7 +526,8 @@ void page_type_put(struct page *p)
 		seg_put(p);
 		break;
 	default:
-		page_writable_put(p, !v || v->domain != p->owner);
+		page_writable_put(p, !current_vcpu() ||
+				     current_domain() != p->owner);
 		break;
 	}
 }

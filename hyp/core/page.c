@@ -92,23 +92,14 @@ struct page *page_alloc_shared(struct domain *d)
 	p->type = 0;
 	p->stamp = 0;
 	p->owner = d;
-	lock(&d->lock);
-	d->mem.shared_pages++;
-	unlock(&d->lock);
 	atomic_store(&p->refs, PGC_SHARED | PGC_HYP | 1);
 	return p;
 }
 
 void page_free_shared(struct page *p)
 {
-	struct domain *d;
-
 	if (!p)
 		return;
-	d = p->owner;
-	lock(&d->lock);
-	d->mem.shared_pages--;
-	unlock(&d->lock);
 	/* From here on nobody gets a new reference. */
 	atomic_fetch_and(&p->refs, ~PGC_SHARED);
 	WRITE_ONCE(p->owner, &dom_xen);

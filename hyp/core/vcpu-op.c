@@ -66,17 +66,6 @@ static long get_runstate(void *arg, u64 gva, struct vcpu *v)
 	return copy_to_guest(gva, &r, sizeof(r));
 }
 
-static long register_info(struct vcpu *v,
-			  const struct vcpu_register_vcpu_info *op)
-{
-	long rc;
-
-	lock(&v->domain->lock);
-	rc = vcpu_register_info(v, op->mfn, op->offset);
-	unlock(&v->domain->lock);
-	return rc;
-}
-
 /*
  * A guest may also register for a vCPU of its own that does not run: then
  * that one must not begin to while we change what is written at a switch.
@@ -89,14 +78,15 @@ static long registered(struct vcpu *v, struct guest_area *area, u64 where,
 
 	if (other && !vcpu_try_pause(v))
 		return -XEN_EBUSY;
-	rc = info ? register_info(v, info) : vtime_set_area(v, area, where);
+	rc = info ? vcpu_register_info(v, info->mfn, info->offset) :
+		    vtime_set_area(v, area, where);
 	if (other)
 		vcpu_unpause(v);
 	return rc;
 }
 
-static long register_info_op(const struct vcpu_register_vcpu_info *op,
-			     u64 gva, struct vcpu *v)
+static long register_info(const struct vcpu_register_vcpu_info *op, u64 gva,
+			  struct vcpu *v)
 {
 	return registered(v, NULL, 0, op);
 }
@@ -132,7 +122,7 @@ static long stop_singleshot(void *arg, u64 gva, struct vcpu *v)
 }
 
 #define BARE(name, fn)		OP_BARE(VCPUOP_##name, fn)
-#define IN(name, fn, type)	OP(VCPUOP_##name, fn, type)
+#define IN(name, fn, type, ...)	OP(VCPUOP_##name, fn, type, ##__VA_ARGS__)
 
 static const struct guest_op ops[] = {
 	BARE(initialise, initialise),
@@ -142,7 +132,8 @@ static const struct guest_op ops[] = {
 	BARE(get_runstate_info, get_runstate),
 	IN(register_runstate_memory_area, register_runstate, u64),
 	IN(register_vcpu_time_memory_area, register_time, u64),
-	IN(register_vcpu_info, register_info_op, struct vcpu_register_vcpu_info),
+	IN(register_vcpu_info, register_info, struct vcpu_register_vcpu_info,
+	   HOLDS(lock)),
 	BARE(stop_periodic_timer, stop_periodic),
 	IN(set_singleshot_timer, set_singleshot, struct vcpu_set_singleshot_timer),
 	BARE(stop_singleshot_timer, stop_singleshot),

@@ -175,10 +175,3 @@ void vcpu_drop_pages(struct vcpu *v)
 	if (p)
 		page_put_writable(p);
 }
-
-void vcpu_free(struct vcpu *v)
-{
-	vtime_vcpu_stop(v);
-	vcpu_drop_pages(v);
-	heap_free(v);
-}

@@ -38,8 +38,7 @@ struct domain {
 	u32 control_pauses;		/* d: of those, by domctl */
 	bool shutting_down, shut_down;	/* a: asked; all vCPUs stopped */
 	u8 shutdown_code;		/* set by who set shutting_down; 255 none */
-	char death_reason[96];		/* by its first killer */
-	bool killed;			/* a: death_reason is someone's */
+	bool killed;			/* a: it was said why */
 	xen_domain_handle_t handle;	/* d: uuid */
 	u32 max_vcpus;			/* I */
 	struct vcpu **vcpu;		/* I: max_vcpus pointers, NULL until made */
@@ -56,7 +55,7 @@ struct domain {
 	struct shared_info *shared;	/* I: direct-map address */
 	u32 assist;			/* a: vm_assist bits */
 	u32 suspend_port;		/* d: domctl subscribe; 0 none */
-	u32 weight, cap;		/* DOMCTL: scheduler_op */
+	u32 weight;			/* DOMCTL: scheduler_op */
 	struct timer watchdog[2];	/* SCHEDOP_watchdog */
 	u32 watchdogs;			/* d: mask of those in use */
 	u32 teardown;			/* DOMCTL: steps of destroy that are done */
@@ -114,7 +113,6 @@ int vcpu_register_info(struct vcpu *v, mfn_t m, u32 offset);
 bool vcpu_has_info(const struct vcpu *v);
 /* Lets go of every page it holds (not its tables); it does not run again. */
 void vcpu_drop_pages(struct vcpu *v);
-void vcpu_free(struct vcpu *v);
 /* Checks and loads a context, once; -XEN_EEXIST when it has one. */
 int vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *c);
 

@@ -10,7 +10,6 @@ struct domain_mem {
 	u64 tot_pages;		/* d: frames that count against max_pages */
 	u64 max_pages;		/* d */
 	u64 claim;		/* FRAMES: outstanding claim */
-	u32 shared_pages;	/* d: frames from page_alloc_shared() */
 	u32 first;		/* d: page list, mfn; 0 is none */
 	struct e820entry *e820;	/* d: XENMEM_set_memory_map */
 	u32 e820_count;
