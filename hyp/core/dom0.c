@@ -51,10 +51,15 @@ static bool is_packed_linux(const struct boot_module *m)
 	       !memcmp(module_bytes(m) + 0x202, "HdrS", 4);
 }
 
+static void refuse(const char *wrong)
+{
+	if (wrong)
+		panic("the control domain's kernel (first module2 line) %s",
+		      wrong);
+}
+
 static void read_kernel(struct plan *p)
 {
-	const char *wrong;
-
 	if (!boot_info.module_count)
 		panic("no control domain: the boot entry has no module2 line with a kernel");
 	p->kernel = &boot_info.module[0];
@@ -63,11 +68,8 @@ static void read_kernel(struct plan *p)
 
 	if (is_packed_linux(p->kernel))
 		panic("the control domain's kernel is a packed vmlinuz: unpack it when the boot entry is written (images/unpack-kernel VMLINUZ OUT) and name the result in module2");
-	wrong = elf_parse(module_bytes(p->kernel), module_size(p->kernel),
-			  &p->elf);
-	if (wrong)
-		panic("the control domain's kernel (first module2 line) %s",
-		      wrong);
+	refuse(elf_parse(module_bytes(p->kernel), module_size(p->kernel),
+			 &p->elf));
 	if (elf_has_note(&p->elf, XEN_ELFNOTE_SUPPORTED_FEATURES) &&
 	    !(p->elf.notes.supported_features & FEATURE_DOM0))
 		panic("this kernel cannot be a control domain: it was built without CONFIG_XEN_PV_DOM0");
@@ -85,9 +87,8 @@ static u64 wanted_pages(void)
 	if (!want)
 		want = MIN(free / 2, MEM_DEFAULT_MAX >> PAGE_SHIFT);
 	if (want > most) {
-		log_warn("dom0_mem=%lluM is more than there is: using %lluM",
-			 (unsigned long long)(want >> 8),
-			 (unsigned long long)(most >> 8));
+		log_warn("dom0_mem=%luM is more than there is: using %luM",
+			 want >> 8, most >> 8);
 		want = most;
 	}
 	return want;
@@ -105,12 +106,9 @@ static void plan_layout(struct plan *p)
 
 	wrong = pv_layout_plan(&p->elf, &want, &p->layout, &needed);
 	if (wrong && needed)
-		panic("dom0_mem=%lluM is too little for the control domain: it needs %lluM",
-		      (unsigned long long)(want.nr_pages >> 8),
-		      (unsigned long long)(needed >> 8) + 1);
-	if (wrong)
-		panic("the control domain's kernel (first module2 line) %s",
-		      wrong);
+		panic("dom0_mem=%luM is too little for the control domain: it needs %luM",
+		      want.nr_pages >> 8, (needed >> 8) + 1);
+	refuse(wrong);
 }
 
 /* Takes frames for all pfns in the largest pieces there are. */
@@ -126,9 +124,8 @@ static void take_memory(struct plan *p, struct domain *d)
 			order--;
 		m = memory_alloc_dirty(d, order);
 		if (m == MFN_NONE && !order)
-			panic("no memory for the control domain: %lluM of dom0_mem=%lluM found",
-			      (unsigned long long)(pfn >> 8),
-			      (unsigned long long)(end >> 8));
+			panic("no memory for the control domain: %luM of dom0_mem=%luM found",
+			      pfn >> 8, end >> 8);
 		if (m == MFN_NONE) {
 			order--;
 			continue;
@@ -331,10 +328,10 @@ void dom0_build(void)
 	set_context(&plan, d->vcpu[0]);
 	heap_free(plan.p2m);
 	dom0 = d;
-	log_info("control domain: %lluM, %u vCPUs, kernel at 0x%llx, entry 0x%llx",
-		 (unsigned long long)(plan.layout.nr_pages >> 8), d->max_vcpus,
-		 (unsigned long long)pv_va(&plan.layout, plan.layout.kernel.pfn),
-		 (unsigned long long)plan.elf.notes.entry);
+	log_info("control domain: %luM, %u vCPUs, kernel at 0x%lx, entry 0x%lx",
+		 plan.layout.nr_pages >> 8, d->max_vcpus,
+		 pv_va(&plan.layout, plan.layout.kernel.pfn),
+		 plan.elf.notes.entry);
 	d->vcpu[0]->down = false;
 	d->control_pauses = 0;
 	domain_unpause(d);

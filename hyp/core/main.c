@@ -8,9 +8,8 @@
 
 void hyp_main(void)
 {
-	log_info("%llu MiB of memory, %llu free",
-		 (unsigned long long)frame_total_count() >> 8,
-		 (unsigned long long)frame_free_count() >> 8);
+	log_info("%lu MiB of memory, %lu free", frame_total_count() >> 8,
+		 frame_free_count() >> 8);
 	domain_init();
 	vtime_set_wallclock(arch_wallclock() * 1000000000ULL - arch_now());
 	dom0_build();

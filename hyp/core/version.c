@@ -16,6 +16,12 @@
 #define VERSION_MAJOR 4
 #define VERSION_MINOR 17
 
+static const struct xen_compile_info compiled = {
+	.compiler = __VERSION__,
+	.compile_by = "bulkhead",
+	.compile_domain = "bulkhead",
+};
+
 static long put_text(u64 to, const char *text, size_t size)
 {
 	char buf[1024];
@@ -23,18 +29,6 @@ static long put_text(u64 to, const char *text, size_t size)
 	memset(buf, 0, size);
 	str_copy(buf, text, size);
 	return copy_to_guest(to, buf, size);
-}
-
-static long compile_info(u64 arg)
-{
-	struct xen_compile_info c = {
-		.compiler = __VERSION__,
-		.compile_by = "bulkhead",
-		.compile_domain = "bulkhead",
-		.compile_date = "",
-	};
-
-	return copy_to_guest(arg, &c, sizeof(c));
 }
 
 static long features(const struct domain *d, u64 arg)
@@ -68,7 +62,7 @@ long do_xen_version(u64 cmd, u64 arg)
 	case XENVER_extraversion:
 		return put_text(arg, "-bulkhead", XEN_EXTRAVERSION_LEN);
 	case XENVER_compile_info:
-		return compile_info(arg);
+		return copy_to_guest(arg, &compiled, sizeof(compiled));
 	case XENVER_capabilities:
 		return put_text(arg, "xen-3.0-x86_64 ",
 				XEN_CAPABILITIES_INFO_LEN);

@@ -87,13 +87,8 @@ static const char *read_spec(const char *p, struct spec *f, va_list *ap)
 static void convert(struct out *o, struct spec *f, char conv, va_list *ap)
 {
 	const char *s;
-	char c;
 
 	switch (conv) {
-	case 'c':
-		c = va_arg(*ap, int);
-		put_field(o, f, 0, &c, 1);
-		break;
 	case 's':
 		s = va_arg(*ap, const char *);
 		s = s ? s : "(null)";

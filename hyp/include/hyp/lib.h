@@ -22,7 +22,7 @@ char *strchr(const char *s, int c);
 void str_copy(char *to, const char *from, size_t size);
 
 /*
- * printf for us: %c %s %% and %d %u %x with l ll z, width and zeroes in front,
+ * printf for us: %s %% and %d %u %x with l ll z, width and zeroes in front,
  * precision for %s.  Returns the length that the whole
  * text would have, like C's snprintf.
  */
