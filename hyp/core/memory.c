@@ -63,33 +63,14 @@ static void count(struct domain *d, s64 n)
 		domain_put(d);
 }
 
-/* Counts n frames in advance; false: not allowed. */
-static bool charge(struct domain *d, u64 n)
-{
-	bool ok;
-
-	lock(&d->lock);
-	ok = d->life == DOMAIN_ALIVE && n <= d->mem.max_pages &&
-	     d->mem.tot_pages <= d->mem.max_pages - n;
-	if (ok)
-		count(d, n);
-	unlock(&d->lock);
-	return ok;
-}
-
-/* n more, whatever the limit; or fewer. */
-static void recount(struct domain *d, s64 n)
-{
-	lock(&d->lock);
-	count(d, n);
-	unlock(&d->lock);
-}
-
-/* Frames that are charged become d's; false: it died meanwhile. */
-static bool assign(struct domain *d, mfn_t first, u64 n)
+/*
+ * Frames become d's, if it lives, and if it may have so many where that
+ * counts.  False: they are still nobody's.
+ */
+static bool assign(struct domain *d, mfn_t first, u64 n, bool limited)
 {
 	struct page *p = page_of(first);
-	bool alive;
+	bool ok;
 	u64 i;
 
 	for (i = 0; i < n; i++, p++) {
@@ -98,34 +79,38 @@ static bool assign(struct domain *d, mfn_t first, u64 n)
 		p->owner = d;
 	}
 	lock(&d->lock);
-	alive = d->life == DOMAIN_ALIVE;
-	if (alive)
+	ok = d->life == DOMAIN_ALIVE &&
+	     (!limited || (n <= d->mem.max_pages &&
+			   d->mem.tot_pages <= d->mem.max_pages - n));
+	if (ok) {
+		count(d, n);
 		list_insert_run(d, first, n);
-	unlock(&d->lock);
+	}
 	for (i = 0, p = page_of(first); i < n; i++, p++) {
-		if (alive)
+		if (ok)
 			atomic_store(&p->refs, PGC_ALLOCATED | 1);
 		else
 			p->owner = NULL;
 	}
-	return alive;
+	unlock(&d->lock);
+	return ok;
 }
 
 static mfn_t alloc(struct domain *d, unsigned order, unsigned address_bits,
 		   enum frame_flags f)
 {
 	const u64 n = 1ULL << order;
-	mfn_t m;
+	mfn_t m = MFN_NONE;
 
-	if (order > FRAME_ORDER_MAX || !charge(d, n))
-		return MFN_NONE;
-	m = frame_alloc_for(d, order, address_bits, f | FRAME_UNCLAIMED);
-	if (m != MFN_NONE && assign(d, m, n))
-		return m;
-	if (m != MFN_NONE)
+	/* What assign() would refuse is not worth the work. */
+	if (READ_ONCE(d->mem.tot_pages) + n <= READ_ONCE(d->mem.max_pages))
+		m = frame_alloc_for(d, order, address_bits,
+				    f | FRAME_UNCLAIMED);
+	if (m != MFN_NONE && !assign(d, m, n, true)) {
 		frame_free(m, order);
-	recount(d, -(s64)n);
-	return MFN_NONE;
+		m = MFN_NONE;
+	}
+	return m;
 }
 
 mfn_t memory_alloc(struct domain *d, unsigned order, unsigned address_bits)
@@ -189,11 +174,7 @@ void memory_unsteal(struct domain *d, mfn_t m)
 
 bool memory_replace(struct domain *d, mfn_t m)
 {
-	recount(d, 1);
-	if (assign(d, m, 1))
-		return true;
-	recount(d, -1);
-	return false;
+	return assign(d, m, 1, false);
 }
 
 /* ---- A dying domain ---- */
