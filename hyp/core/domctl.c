@@ -271,8 +271,10 @@ static int op_scheduler(struct domain *d, struct xen_domctl_scheduler_op *s)
 /* ---- Looking ---- */
 
 static int op_getdomaininfo(struct domain *d,
-			    struct xen_domctl_getdomaininfo *info)
+			    struct xen_domctl_getdomaininfo *info,
+			    struct xen_domctl *op)
 {
+	op->domain = d->id;
 	domain_get_info(d, info);
 	return 0;
 }

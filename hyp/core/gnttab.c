@@ -77,7 +77,7 @@ static void unmark_entry(struct grant_entry_v1 *e,
 
 /* Lock: g. */
 static int use_locked(struct domain *granter, u32 ref,
-		      const struct domain *user, bool write)
+		      const struct domain *user, bool write, mfn_t *m)
 {
 	struct gnttab_active *a = active_entry(granter, ref);
 	struct grant_entry_v1 *e;
@@ -111,7 +111,7 @@ static int use_locked(struct domain *granter, u32 ref,
 		unmark_entry(e, a);
 		return rc;
 	}
-	a->mfn = page_mfn(pg);
+	*m = a->mfn = page_mfn(pg);
 	a->domid = user->id;
 	a->writers += write;
 	a->readers += !write;
@@ -124,9 +124,7 @@ int gnttab_use(struct domain *granter, u32 ref, const struct domain *user,
 	int rc;
 
 	lock(&granter->gnttab.lock);
-	rc = use_locked(granter, ref, user, write);
-	if (!rc)
-		*m = active_entry(granter, ref)->mfn;
+	rc = use_locked(granter, ref, user, write, m);
 	unlock(&granter->gnttab.lock);
 	return rc;
 }

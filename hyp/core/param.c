@@ -154,26 +154,17 @@ static const struct option options[] = {
 	{ "x2apic", parse_not, &params.no_x2apic, true },
 };
 
-static const struct option *option_find(const char *name, size_t n)
-{
-	unsigned i;
-
-	for (i = 0; i < ARRAY_SIZE(options); i++)
-		if (strlen(options[i].name) == n &&
-		    !strncmp(options[i].name, name, n))
-			return &options[i];
-	return NULL;
-}
-
 static void param_one(const char *word)
 {
 	static struct params before;
+	const struct option *o = options, *end = o + ARRAY_SIZE(options);
 	const char *eq = strchr(word, '=');
 	const size_t n = eq ? (size_t)(eq - word) : strlen(word);
-	const struct option *o = option_find(word, n);
 
+	while (o < end && (strlen(o->name) != n || strncmp(o->name, word, n)))
+		o++;
 	before = params;
-	if (!o) {
+	if (o == end) {
 		log_warn("command line: unknown option \"%s\"", word);
 	} else if (!eq && !o->bare) {
 		log_warn("command line: \"%s\" needs a value", word);

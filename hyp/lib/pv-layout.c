@@ -190,14 +190,10 @@ struct writer {
 	void *ctx;
 };
 
-static uint64_t entry(const struct writer *w, uint64_t pfn, uint64_t bits)
-{
-	return w->p2m[pfn] << PV_PAGE_SHIFT | bits;
-}
-
 /*
  * One level of a block of tables: each entry from that of `va` on names the
  * next frame from `pfn` on.  shift is log2 of the bytes under one entry.
+ * Frames that hold page tables themselves are mapped read-only.
  */
 static void write_level(const struct writer *w, uint64_t first_table,
 			uint64_t va, unsigned int shift, uint64_t pfn,
@@ -205,40 +201,24 @@ static void write_level(const struct writer *w, uint64_t first_table,
 {
 	uint64_t slot = va >> shift & (ENTRIES - 1);
 	uint64_t *table = w->page(w->ctx, first_table);
+	bool is_l1 = bits == PV_L1_RW;
 
-	while (nr--) {
+	for (; nr; nr--, pfn++) {
 		if (slot == ENTRIES) {
 			table = w->page(w->ctx, ++first_table);
 			slot = 0;
 		}
-		table[slot++] = entry(w, pfn++, bits);
+		if (is_l1)
+			bits = pv_range_has(w->l->tables, pfn) ? PV_L1_RO :
+								 PV_L1_RW;
+		table[slot++] = w->p2m[pfn] << PV_PAGE_SHIFT | bits;
 	}
 }
 
-/* Frames of the boot map that hold page tables are mapped read-only. */
-static void protect_tables(const struct writer *w, uint64_t first_l1)
-{
-	const struct pv_layout *l = w->l;
-	uint64_t base = l->virt_base >> PV_PAGE_SHIFT & (ENTRIES - 1);
-	uint64_t i, at, seen = UINT64_MAX;
-	uint64_t *table = NULL;
-
-	for (i = 0; i < l->tables.nr; i++) {
-		at = base + l->tables.pfn + i;
-		if (at / ENTRIES != seen) {
-			seen = at / ENTRIES;
-			table = w->page(w->ctx, first_l1 + seen);
-		}
-		table[at % ENTRIES] = entry(w, l->tables.pfn + i, PV_L1_RO);
-	}
-}
-
-/*
- * The L4's entries for nr frames from pfn on, seen at va, and the tables
- * below, which begin at frame l3.  Returns the first L1.
- */
-static uint64_t write_map(const struct writer *w, uint64_t va, uint64_t l3,
-			  struct pv_tables t, uint64_t pfn, uint64_t nr)
+/* The L4's entries for nr frames from pfn on, seen at va, and the tables
+ * below, which begin at frame l3. */
+static void write_map(const struct writer *w, uint64_t va, uint64_t l3,
+		      struct pv_tables t, uint64_t pfn, uint64_t nr)
 {
 	const uint64_t l2 = l3 + t.l3, l1 = l2 + t.l2;
 
@@ -246,7 +226,6 @@ static uint64_t write_map(const struct writer *w, uint64_t va, uint64_t l3,
 	write_level(w, l3, va, 30, l2, t.l2, PV_TABLE);
 	write_level(w, l2, va, 21, l1, t.l1, PV_TABLE);
 	write_level(w, l1, va, 12, pfn, nr, PV_L1_RW);
-	return l1;
 }
 
 void pv_layout_write_tables(const struct pv_layout *l, const uint64_t *p2m,
@@ -255,8 +234,8 @@ void pv_layout_write_tables(const struct pv_layout *l, const uint64_t *p2m,
 	const struct writer w = { .l = l, .p2m = p2m, .page = page,
 				  .ctx = ctx };
 
-	protect_tables(&w, write_map(&w, l->virt_base, l->tables.pfn + 1,
-				     l->map, 0, l->mapped_pages));
+	write_map(&w, l->virt_base, l->tables.pfn + 1, l->map, 0,
+		  l->mapped_pages);
 	if (l->p2m_outside)
 		write_map(&w, l->p2m_va, l->p2m_tables.pfn, l->p2m_map,
 			  l->p2m.pfn, l->p2m.nr);

@@ -20,7 +20,6 @@
 
 #define PV_PAGE_SHIFT	12
 #define PV_PAGE_SIZE	4096
-#define PV_NO_PFN	UINT64_MAX
 
 /* The protection bits that the tables are written with. */
 #define PV_L1_RW	UINT64_C(0x23)	/* present, writable, accessed */
