@@ -194,22 +194,18 @@ int mmu_foreign_find(u16 id, struct domain **fd)
 {
 	struct domain *d = current_domain();
 
-	switch (id) {
-	case DOMID_SELF:
-		*fd = d;
-		return 0;
-	case DOMID_IO:
+	if (id == DOMID_IO) {
 		*fd = &dom_io;
 		return priv_hardware(d) ? 0 : -XEN_EPERM;
-	case DOMID_XEN:
+	}
+	if (id == DOMID_XEN) {
 		*fd = &dom_xen;
 		return priv_system(d) ? 0 : -XEN_EPERM;
 	}
-	if (id == d->id) {
-		*fd = d;
-		return 0;
-	}
-	return domain_find_controlled(id, fd);
+	if (id != DOMID_SELF && id != d->id)
+		return domain_find_controlled(id, fd);
+	*fd = d;
+	return 0;
 }
 
 static void foreign_put(struct domain *fd)

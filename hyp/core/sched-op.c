@@ -117,30 +117,23 @@ static long note_code(const struct sched_shutdown *op)
 }
 
 /* id 0: a new one, its number comes back; time-out 0: stop it. */
-static long watchdog(const struct sched_watchdog *op)
+static long watchdog(const struct sched_watchdog *op, u64 gva, struct vcpu *v)
 {
-	struct domain *d = current_domain();
-	long rc = 0;
-	u32 i;
+	struct timer *t = v->domain->watchdog;
+	u32 i = op->id - 1;
 
-	lock(&d->lock);
-	i = op->id ? op->id - 1 : (u32)__builtin_ctz(~d->watchdogs);
-	if (op->id ? i >= ARRAY_SIZE(d->watchdog) || !(d->watchdogs & BIT(i)) :
-		     !op->timeout)
-		rc = -XEN_EINVAL;
-	else if (i >= ARRAY_SIZE(d->watchdog))
-		rc = -XEN_EEXIST;
+	if (!op->id)
+		for (i = 0; i < WATCHDOGS && t[i].set; i++)
+			;
+	if (op->id ? i >= WATCHDOGS || !t[i].set : !op->timeout)
+		return -XEN_EINVAL;
+	if (i == WATCHDOGS)
+		return -XEN_EEXIST;
+	if (op->timeout)
+		timer_set(&t[i], arch_now() + op->timeout * 1000000000ULL);
 	else
-		d->watchdogs = (d->watchdogs & ~BIT(i)) |
-			       (op->timeout ? BIT(i) : 0);
-	unlock(&d->lock);
-
-	if (!rc && op->timeout)
-		timer_set(&d->watchdog[i],
-			  arch_now() + op->timeout * 1000000000ULL);
-	else if (!rc)
-		timer_cancel(&d->watchdog[i]);
-	return rc || op->id ? rc : i + 1;
+		timer_cancel(&t[i]);
+	return op->id ? 0 : i + 1;
 }
 
 static const struct guest_op ops[] = {
@@ -152,7 +145,7 @@ static const struct guest_op ops[] = {
 	   struct sched_remote_shutdown,
 	   ABOUT(struct sched_remote_shutdown, domain_id)),
 	OP(SCHEDOP_shutdown_code, note_code, struct sched_shutdown),
-	OP(SCHEDOP_watchdog, watchdog, struct sched_watchdog),
+	OP(SCHEDOP_watchdog, watchdog, struct sched_watchdog, HOLDS(lock)),
 };
 
 long do_sched_op(u64 cmd, u64 arg)

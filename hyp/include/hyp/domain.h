@@ -25,6 +25,7 @@
 #include <asm/arch-domain.h>
 
 #define MAX_VCPUS	MAX_CPUS	/* per domain */
+#define WATCHDOGS	2
 
 enum domain_life { DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };
 
@@ -56,8 +57,7 @@ struct domain {
 	u32 assist;			/* a: vm_assist bits */
 	u32 suspend_port;		/* d: domctl subscribe; 0 none */
 	u32 weight;			/* DOMCTL: scheduler_op */
-	struct timer watchdog[2];	/* SCHEDOP_watchdog */
-	u32 watchdogs;			/* d: mask of those in use */
+	struct timer watchdog[WATCHDOGS];	/* d: SCHEDOP_watchdog */
 	u32 teardown;			/* DOMCTL: steps of destroy that are done */
 	struct timer reaper;		/* frees it when nobody holds it */
 };
