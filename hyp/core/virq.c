@@ -13,22 +13,16 @@ static struct lock handler_lock = LOCK_INIT(RANK_VIRQ);
 /* handler_lock: with a reference; NULL means the control domain. */
 static struct domain *handler[NR_VIRQS];
 
-static void raise(struct domain *d, u32 vcpu, unsigned virq)
+void evtchn_vcpu_virq(struct vcpu *v, unsigned virq)
 {
-	struct vcpu *v;
+	struct domain *d = v->domain;
 	u32 port;
 
 	lock(&d->evtchn.lock);
-	v = domain_vcpu(d, vcpu);
-	port = v ? v->evtchn.virq_port[virq] : 0;
+	port = v->evtchn.virq_port[virq];
 	if (port)
 		evtchn_set_pending(d, port);
 	unlock(&d->evtchn.lock);
-}
-
-void evtchn_vcpu_virq(struct vcpu *v, unsigned virq)
-{
-	raise(v->domain, v->id, virq);
 }
 
 void evtchn_global_virq(unsigned virq)
@@ -37,8 +31,8 @@ void evtchn_global_virq(unsigned virq)
 
 	lock(&handler_lock);
 	d = handler[virq] ? handler[virq] : dom0;
-	if (d)
-		raise(d, 0, virq);
+	if (d && d->vcpu[0])
+		evtchn_vcpu_virq(d->vcpu[0], virq);
 	unlock(&handler_lock);
 }
 
