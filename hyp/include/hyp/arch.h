@@ -7,7 +7,6 @@
 #pragma once
 
 #include <hyp/cpu.h>
-#include <hyp/types.h>
 
 /* ---- What core asks of the machine ---- */
 

@@ -12,7 +12,6 @@
 #include <hyp/lock.h>
 #include <hyp/sched.h>
 #include <hyp/timer.h>
-#include <hyp/types.h>
 
 #include <asm/arch-cpu.h>
 

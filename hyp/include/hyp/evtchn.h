@@ -8,7 +8,6 @@
 #pragma once
 
 #include <hyp/lock.h>
-#include <hyp/types.h>
 
 #include <xen/event_channel.h>
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <hyp/lock.h>
-#include <hyp/types.h>
 
 #include <xen/grant_table.h>
 

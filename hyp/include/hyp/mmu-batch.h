@@ -3,7 +3,6 @@
 #pragma once
 
 #include <hyp/page.h>
-#include <hyp/types.h>
 
 /* In a count: this call goes on where an earlier one rested. */
 #define MMU_UPDATE_PREEMPTED	0x80000000u

@@ -14,7 +14,6 @@
 
 #include <hyp/arch.h>
 #include <hyp/atomic.h>
-#include <hyp/types.h>
 
 #include <asm/page.h>
 

@@ -10,7 +10,6 @@
 
 #include <hyp/list.h>
 #include <hyp/lock.h>
-#include <hyp/types.h>
 
 
 #define MAX_CPUS 128

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <hyp/lock.h>
-#include <hyp/types.h>
 
 struct timer {
 	u64 deadline;		/* t: ns since boot */

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <hyp/timer.h>
-#include <hyp/types.h>
 
 #include <xen/vcpu.h>
 
