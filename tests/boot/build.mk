@@ -30,6 +30,10 @@ tests/boot/disk-guest.cpio.gz: tests/boot/diskverify \
 		$(srcdir)/tests/boot/disk-death/guest-init
 	$(AM_V_GEN)$(srcdir)/tests/boot/disk-death/mkguest $@ $<
 
+tests/boot/disk-guest-cloud.cpio.gz: tests/boot/diskverify \
+		$(srcdir)/tests/boot/disk-death/guest-init
+	$(AM_V_GEN)$(srcdir)/tests/boot/disk-death/mkguest $@ $< linux-image-cloud-amd64
+
 tests/boot/stream: $(srcdir)/tests/boot/net/stream.c
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) -O1 -Wall -Wextra -static -o $@ $<
@@ -55,5 +59,6 @@ EXTRA_DIST += $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/boot/*.[chS] \
 	$(addprefix $(srcdir)/tests/boot/*/,run shapes files not-yet guest-init mkguest *.[chS])))
 CLEANFILES += tests/boot/chain.qcow2 tests/boot/chain-base.img \
 	tests/boot/diskverify tests/boot/disk-guest.cpio.gz \
+	tests/boot/disk-guest-cloud.cpio.gz \
 	tests/boot/tiny tests/boot/hostile-guest tests/boot/probe \
 	tests/boot/stream tests/boot/net-guest.gz

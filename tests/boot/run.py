@@ -10,7 +10,10 @@ A folder of tests/boot is one question.  In it:
   shapes   one line per boot: smp=N machine=pc|q35 memory=MIB uefi=yes|no
            limit=SECONDS kernel=PACKAGE guests=PACKAGE,... hyp=ARGS kargs=ARGS
            disk=debian (the Debian guest's disk is /dev/vda, and the machine has
-           a network) tools=PROGRAM,... (of this host, for the control domain)
+           a network) scratch=MIB (an empty disk for the control domain, /dev/vda)
+           tools=PROGRAM,... (of this host, for the control domain)
+           icount=yes (an instruction is a nanosecond, so that a share of the
+           time does not depend on the machine that runs the test)
            (words, all optional; the lines of one folder share one image as far
            as they can)
   not-yet  if it is there, the question is asked only by name; it says why
@@ -48,7 +51,7 @@ def shapes(question):
             lines = [l for l in lines if l]
     for line in lines:
         d = {"smp": "1", "machine": "pc", "memory": "2048", "uefi": "no", "limit": "300", "kernel": "linux-image-amd64",
-             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "disk": "", "tools": "", "name": ""}
+             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "disk": "", "scratch": "", "tools": "", "icount": "no", "name": ""}
         for word in shlex.split(line):
             key, _, value = word.partition("=")
             if key not in d:
@@ -109,6 +112,13 @@ def one_boot(question, d, build, score, images, echo, logs):
                           files=files, shell_tools=[t for t in d["tools"].split(",") if t])
     if d["disk"]:
         more = {"disks": [guestdisk.build(os.path.join(build, "debian.img"))], "uplink": True}
+    if d["scratch"]:
+        scratch = os.path.join(images[key][0], "scratch.img")
+        with open(scratch, "wb") as f:
+            f.truncate(int(d["scratch"]) << 20)
+        more["disks"] = [scratch]
+    if d["icount"] == "yes":
+        more["extra"] = ["-icount", "shift=0,sleep=off", "-rtc", "base=2024-01-01,clock=vm"]
     os.makedirs(logs, exist_ok=True)
     log = os.path.join(logs, re.sub(r"\W+", "-", title).strip("-") + ".log")
     planned, ok, bad = [], set(), {}
