@@ -42,21 +42,28 @@ static void pty_unpoll(struct con *c, struct guest *g)
 
 static struct con *pty_con;
 
-static void pty_event(void *arg, uint32_t events)
+/* Takes what was typed; false when the last one has closed it. */
+static bool pty_take(struct con *c, struct guest *g)
 {
-	struct guest *g = arg;
 	uint8_t data[1024];
 	ssize_t n;
 
-	(void)events;
-	n = read(g->pty, data, sizeof(data));
-	if (n > 0) {
-		con_input(pty_con, g, data, n);
-		return;
+	while (con_wants_input(g)) {
+		n = read(g->pty, data, sizeof(data));
+		if (n <= 0)
+			return n < 0 && (errno == EAGAIN || errno == EINTR);
+		con_input(c, g, data, n);
 	}
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	return true;
+}
+
+static void pty_event(void *arg, uint32_t events)
+{
+	struct guest *g = arg;
+
+	(void)events;
+	if (pty_take(pty_con, g))
 		return;
-	/* The last one closed it. */
 	g->pty_opens = 0;
 	pty_unpoll(pty_con, g);
 }
@@ -100,8 +107,11 @@ static void pty_opened(struct con *c, struct guest *g)
 
 static void pty_closed(struct con *c, struct guest *g)
 {
-	if (g->pty_opens && --g->pty_opens == 0)
-		pty_unpoll(c, g);
+	if (!g->pty_opens || --g->pty_opens)
+		return;
+	/* What he wrote before he closed it was meant for the guest. */
+	pty_take(c, g);
+	pty_unpoll(c, g);
 }
 
 static struct guest *guest_by_wd(struct con *c, int wd)

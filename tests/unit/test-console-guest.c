@@ -547,6 +547,25 @@ static void a_terminal_works_like_a_viewer(void)
 	CU_ASSERT(!g->pty_polled);
 }
 
+/* As `printf > TTY` of a shell does: it is gone before we look. */
+static void who_writes_and_goes_at_once_is_heard(void)
+{
+	struct guest *g = introduce(1);
+	int fd;
+
+	if (!tty[0])
+		return;
+	fd = open(tty, O_WRONLY | O_NOCTTY | O_NONBLOCK);
+	CU_ASSERT_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(write(fd, "gone\r", 5), 5);
+	close(fd);
+	rounds(3);
+	CU_ASSERT_EQUAL(page[1].in_prod, 5);
+	CU_ASSERT_EQUAL(memcmp(page[1].in, "gone\r", 5), 0);
+	CU_ASSERT_EQUAL(g->pty_opens, 0);
+	CU_ASSERT(!g->pty_polled);
+}
+
 CU_ErrorCode test_console_guest_register(void)
 {
 #define T(f) { #f, f }
@@ -564,6 +583,7 @@ CU_ErrorCode test_console_guest_register(void)
 		T(events_that_bring_nothing_have_to_wait),
 		T(the_end_comes_after_the_last_output),
 		T(a_terminal_works_like_a_viewer),
+		T(who_writes_and_goes_at_once_is_heard),
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
