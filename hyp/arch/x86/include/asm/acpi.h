@@ -3,11 +3,9 @@
  * The few ACPI tables that a hypervisor needs.  The parsers are pure: bytes
  * in, struct acpi_info out; acpi_init() finds the bytes.
  */
-#ifndef ASM_ACPI_H
-#define ASM_ACPI_H
+#pragma once
 
 #include <hyp/cpu.h>
-#include <hyp/types.h>
 
 #define ACPI_IOAPICS_MAX	16
 
@@ -42,5 +40,3 @@ void acpi_parse_hpet(const u8 *p, size_t n, struct acpi_info *a);
 /* Reads all tables, from the root pointer that the boot loader found; on the
  * boot tables. */
 void acpi_init(const u8 *rsdp);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine's part of struct cpu. */
-#ifndef ASM_ARCH_CPU_H
-#define ASM_ARCH_CPU_H
+#pragma once
 
 #include <hyp/types.h>
 
@@ -15,5 +14,3 @@ struct arch_cpu {
 	u64 flush_epoch;	/* a: value of the TLB clock at its last full flush */
 	u64 deadline;		/* o: ns, what arch_set_deadline() was told */
 };
-
-#endif

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine's part of struct domain and struct vcpu. */
-#ifndef ASM_ARCH_DOMAIN_H
-#define ASM_ARCH_DOMAIN_H
+#pragma once
 
 #include <hyp/types.h>
 
 #include <asm/regs.h>
-
-struct page;
 
 struct arch_domain {
 	u32 pci_cf8;		/* latch of port 0xcf8 */
@@ -43,5 +40,3 @@ struct arch_vcpu {
 	u32 loaded_on;		/* CPU whose registers hold all but the frame, ~0 none */
 	u32 tsc_aux;
 };
-
-#endif

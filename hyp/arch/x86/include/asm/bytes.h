@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Little-endian numbers in foreign bytes, at any alignment. */
-#ifndef ASM_BYTES_H
-#define ASM_BYTES_H
+#pragma once
 
 #include <hyp/types.h>
 
@@ -19,5 +18,3 @@ static inline u64 get64(const u8 *p)
 {
 	return get32(p) | (u64)get32(p + 4) << 32;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The processor's own instructions, registers and features. */
-#ifndef ASM_CPU_H
-#define ASM_CPU_H
+#pragma once
 
 /* CR0, CR4 and EFER bits, Intel SDM vol. 3, 2.5 and 2.2.1. */
 #define CR0_PE		0x00000001
@@ -165,5 +164,4 @@ static inline void port_write(u16 port, unsigned size, u32 v)
 		outl(port, v);
 }
 
-#endif
 #endif

@@ -3,8 +3,7 @@
  * Between entry.S and C.  entry.S saves the registers of what was
  * interrupted, calls one of these, and goes back.
  */
-#ifndef ASM_ENTRY_H
-#define ASM_ENTRY_H
+#pragma once
 
 #include <asm/regs.h>
 
@@ -62,5 +61,3 @@ extern bool nmi_stops_cpu;
  * ones.  Called when a full TLB flush is answered.
  */
 void switch_let_go(void);
-
-#endif

@@ -4,16 +4,13 @@
  * those; every guest L4 holds a copy of them.  The tables below are shared,
  * so a mapping made here appears in every address space at once.
  */
-#ifndef ASM_HYP_MAP_H
-#define ASM_HYP_MAP_H
+#pragma once
 
 #include <hyp/types.h>
 
 #include <asm/layout.h>
 #include <asm/page.h>
 #include <asm/pte.h>
-
-struct cpu;
 
 #define HYP_DATA	(PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
 #define HYP_RODATA	(PTE_P | PTE_A | PTE_D | PTE_NX)
@@ -51,5 +48,3 @@ static inline u64 percpu_area(unsigned id)
 
 /* Maps device memory for good; NULL: no room. */
 void *iomap(paddr_t at, size_t size);
-
-#endif

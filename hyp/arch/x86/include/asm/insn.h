@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* More of the processor's instructions and bits: flags, debug registers, XCR0. */
-#ifndef ASM_INSN_H
-#define ASM_INSN_H
+#pragma once
 
 #include <asm/cpu.h>
 
@@ -83,5 +82,4 @@ static inline void swapgs(void)
 	__asm__ volatile("swapgs" : : : "memory");
 }
 
-#endif
 #endif

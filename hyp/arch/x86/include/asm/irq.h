@@ -6,8 +6,7 @@
  * A line is named by its pirq: 0..nr_gsis-1 are the IOAPICs' inputs (pirq =
  * gsi), those above are message-signalled and allocated.
  */
-#ifndef ASM_IRQ_H
-#define ASM_IRQ_H
+#pragma once
 
 #define VECTOR_DEVICE	0x30	/* devices, but for the guests' 0x80 */
 #define VECTOR_DEVICE_END 0xf0
@@ -55,5 +54,4 @@ bool msi_guards(u16 bdf, u32 reg, u32 size);
 /* True when frame m holds an MSI-X table that is in use. */
 bool msi_table_frame(mfn_t m);
 
-#endif
 #endif

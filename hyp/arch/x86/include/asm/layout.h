@@ -12,8 +12,7 @@
  *	261	0xffff82d040000000	the image: text, read-only data, data
  *	262-271	0xffff830000000000	direct map of all RAM
  */
-#ifndef ASM_LAYOUT_H
-#define ASM_LAYOUT_H
+#pragma once
 
 #define HYP_START	0xffff800000000000
 #define HYP_END		0xffff880000000000
@@ -53,5 +52,3 @@
 #define SEL_LDT		0xe050		/* 16 bytes */
 #define GDT_LIMIT	0xe05f
 #define SEL_GUEST_END	0xe000
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The rest of the machine: APIC, clock, serial port, CPUs, power. */
-#ifndef ASM_MACHINE_H
-#define ASM_MACHINE_H
+#pragma once
 
 #include <hyp/arch.h>
 #include <hyp/lib.h>
@@ -75,5 +74,3 @@ void pci_conf_write(u16 bdf, u32 reg, u32 size, u32 value);
 
 /* I/O ports and device memory that dom0 may not use. */
 bool arch_ioport_ok(u16 port, unsigned size);
-
-#endif

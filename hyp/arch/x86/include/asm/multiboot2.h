@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Parsing what the multiboot2 loader left in memory; pure. */
-#ifndef ASM_MULTIBOOT2_H
-#define ASM_MULTIBOOT2_H
+#pragma once
 
 #include <hyp/arch.h>
 
@@ -18,5 +17,3 @@ enum boot_range_type {
  */
 const char *multiboot2_parse(const void *mbi, size_t limit,
 			     struct boot_info *bi);
-
-#endif

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Where frames and their struct page are mapped; the host tests have their own. */
-#ifndef ASM_PAGE_H
-#define ASM_PAGE_H
+#pragma once
 
 #include <hyp/types.h>
 
 #include <asm/layout.h>
-
-struct page;
 
 static inline struct page *frame_table(void)
 {
@@ -34,5 +31,3 @@ static inline void *paddr_to_virt(paddr_t a)
 {
 	return (void *)(DIRECT_START + a);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Bits of page-table entries, Intel SDM vol. 3, 4.5. */
-#ifndef ASM_PTE_H
-#define ASM_PTE_H
+#pragma once
 
 #include <hyp/types.h>
 
@@ -37,5 +36,3 @@ static inline unsigned pt_index(u64 va, unsigned level)
 {
 	return (va >> (PAGE_SHIFT + 9 * (level - 1))) & 511;
 }
-
-#endif

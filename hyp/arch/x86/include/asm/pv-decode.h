@@ -5,8 +5,7 @@
  * exchanges, and the locked forms that set and clear bits.  Pure: bytes in,
  * struct out.
  */
-#ifndef ASM_PV_DECODE_H
-#define ASM_PV_DECODE_H
+#pragma once
 
 #include <hyp/types.h>
 
@@ -77,5 +76,3 @@ void insn_store(const struct insn *i, u64 old, const struct regs *r,
 
 /* Register value after writing size bytes of v into it. */
 u64 insn_merge(u64 reg, u64 v, unsigned size);
-
-#endif

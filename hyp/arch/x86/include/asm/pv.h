@@ -3,8 +3,7 @@
  * What the files pv-*.c, traps.c, desc.c, switch.c and fpu.c tell each other,
  * with the headers that they all need.
  */
-#ifndef ASM_PV_H
-#define ASM_PV_H
+#pragma once
 
 #include <hyp/arch.h>
 #include <hyp/domain.h>
@@ -136,5 +135,3 @@ bool load_ds(u16 sel);
 bool load_es(u16 sel);
 bool load_fs(u16 sel);
 bool load_gs(u16 sel);
-
-#endif

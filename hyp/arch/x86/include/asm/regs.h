@@ -3,8 +3,7 @@
  * The frame that entry.S makes on the stack, low address first.  The last
  * five words are the processor's own.
  */
-#ifndef ASM_REGS_H
-#define ASM_REGS_H
+#pragma once
 
 #include <hyp/types.h>
 
@@ -18,5 +17,3 @@ struct regs {
 	u64 rsp;
 	u16 ss, pad1[3];
 };
-
-#endif

@@ -4,8 +4,7 @@
  * leads to everything that belongs to this CPU.  The hypervisor leaves the
  * FS and GS bases to the guest.
  */
-#ifndef ASM_THIS_CPU_H
-#define ASM_THIS_CPU_H
+#pragma once
 
 #include <asm/layout.h>
 #include <asm/regs.h>
@@ -37,5 +36,3 @@ static inline struct regs *guest_regs(void)
 {
 	return &stack_top()->regs;
 }
-
-#endif
