@@ -443,13 +443,6 @@ static const struct {
 #undef DOMCTL
 };
 
-/* A domain that dies can be looked at, and killed further. */
-static bool too_late(const struct domain *d, const struct xen_domctl *op)
-{
-	return d && d->life != DOMAIN_ALIVE && ops[op->cmd].how & LOCKED &&
-	       op->cmd != XEN_DOMCTL_destroydomain;
-}
-
 long do_domctl(u64 arg)
 {
 	static u64 said[2];
@@ -478,7 +471,12 @@ long do_domctl(u64 arg)
 		return rc;
 	if (how & LOCKED)
 		lock(&domctl_lock);
-	rc = too_late(d, &op) ? -XEN_EINVAL : ops[op.cmd].fn(d, &op.u, &op);
+	/* A domain that dies can be looked at, and killed further. */
+	if (d && d->life != DOMAIN_ALIVE && how & LOCKED &&
+	    op.cmd != XEN_DOMCTL_destroydomain)
+		rc = -XEN_EINVAL;
+	else
+		rc = ops[op.cmd].fn(d, &op.u, &op);
 	if (how & LOCKED)
 		unlock(&domctl_lock);
 	if (d)

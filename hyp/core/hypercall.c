@@ -155,12 +155,6 @@ static bool run_entry(struct cpu *c, struct multicall_entry *e)
 	return false;
 }
 
-/* These change whose hypercall it is. */
-static bool allowed_in_multicall(u64 op)
-{
-	return op != __HYPERVISOR_multicall && op != __HYPERVISOR_iret;
-}
-
 long do_multicall(u64 calls, u64 n)
 {
 	struct cpu *c = this_cpu();
@@ -175,10 +169,11 @@ long do_multicall(u64 calls, u64 n)
 		if (copy_from_guest(&e, calls, sizeof(e)))
 			return -XEN_EFAULT;
 		done = true;
-		if (allowed_in_multicall(e.op))
-			done = run_entry(c, &e);
-		else
+		/* These change whose hypercall it is. */
+		if (e.op == __HYPERVISOR_multicall || e.op == __HYPERVISOR_iret)
 			e.result = (u64)-XEN_ENOSYS;
+		else
+			done = run_entry(c, &e);
 		/* The caller must still be a guest kernel, and alive. */
 		if (!v->arch.kernel_mode || v->domain->shutting_down)
 			return 0;
