@@ -10,6 +10,7 @@
 
 #include <hyp/arch.h>
 #include <hyp/hypercall.h>
+#include <hyp/lib.h>
 
 #define BASIC_MAX	0xd
 #define EXTENDED	0x80000000U
@@ -18,13 +19,21 @@
 
 enum { A, B, C, D };		/* of the registers that CPUID fills */
 
+static void guest_cpuid(u32 leaf, u32 subleaf, u32 r[4])
+{
+	struct cpuid_regs all;
+
+	arch_cpuid(NULL, leaf, subleaf, &all);
+	memcpy(r, &all, sizeof(all));
+}
+
 /* The last leaf of the two ranges that we tell of: below base, there is none. */
 static u32 last_leaf(u32 base)
 {
 	const u32 known = base ? EXTENDED_MAX : BASIC_MAX;
 	u32 r[4];
 
-	arch_guest_cpuid(base, 0, r);
+	guest_cpuid(base, 0, r);
 	return MIN(r[A], known);
 }
 
@@ -48,7 +57,7 @@ void cpu_policy_features(u32 words[CPU_FEATURE_WORDS])
 		words[i] = 0;
 		if (leaf > last_leaf(leaf & EXTENDED))
 			continue;
-		arch_guest_cpuid(leaf, source[i].subleaf, r);
+		guest_cpuid(leaf, source[i].subleaf, r);
 		words[i] = r[source[i].reg];
 	}
 }
@@ -74,8 +83,7 @@ static int put_leaf(u64 to, u32 capacity, u32 *n, u32 leaf, u32 subleaf)
 	u32 r[4];
 	xen_cpuid_leaf_t l;
 
-	arch_guest_cpuid(leaf, subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : subleaf,
-			 r);
+	guest_cpuid(leaf, subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : subleaf, r);
 	l = (xen_cpuid_leaf_t){ leaf, subleaf, r[A], r[B], r[C], r[D] };
 	if (*n >= capacity)
 		return -XEN_ENOBUFS;

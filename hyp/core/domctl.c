@@ -367,13 +367,7 @@ static int op_address_size(struct domain *d,
 static int op_hypercall_init(struct domain *d,
 			     struct xen_domctl_hypercall_init *h)
 {
-	struct page *p = page_get_writable(h->gmfn, d);
-
-	if (!p)
-		return -XEN_EACCES;
-	arch_fill_hypercall_page(frame_to_virt(page_mfn(p)));
-	page_put_writable(p);
-	return 0;
+	return arch_hypercall_page(d, h->gmfn);
 }
 
 static int op_set_virq_handler(struct domain *d,

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <asm/multiboot2.h>
+#include <asm/firmware.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

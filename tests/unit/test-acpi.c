@@ -5,7 +5,7 @@
 
 #include <CUnit/CUnit.h>
 
-#include <asm/acpi.h>
+#include <asm/firmware.h>
 
 CU_ErrorCode test_acpi_register(void);
 

@@ -32,7 +32,7 @@ static struct cpuid_regs seen(u32 leaf, u32 sub)
 {
 	struct cpuid_regs o;
 
-	pv_cpuid(v, leaf, sub, &o);
+	arch_cpuid(v, leaf, sub, &o);
 	return o;
 }
 

@@ -4,7 +4,7 @@
 
 #include <CUnit/CUnit.h>
 
-#include <asm/multiboot2.h>
+#include <asm/firmware.h>
 
 CU_ErrorCode test_multiboot2_register(void);
 

@@ -257,12 +257,10 @@ static void privileged_ones_are_known(void)
 		{ { 0xfa }, 1, INSN_CLI, 1, 0, 0 },
 		{ { 0x0f, 0x20, 0xd1 }, 3, INSN_MOV_FROM_CR, 4, 2, 1 },
 		{ { 0x0f, 0x22, 0xe0 }, 3, INSN_MOV_TO_CR, 4, 4, 0 },
-		{ { 0x41, 0x0f, 0x21, 0xf8 }, 4, INSN_MOV_FROM_DR, 4, 7, 8 },
-		{ { 0x0f, 0x23, 0xc3 }, 3, INSN_MOV_TO_DR, 4, 0, 3 },
+		{ { 0x41, 0x0f, 0x20, 0xe0 }, 4, INSN_MOV_FROM_CR, 4, 4, 8 },
 		{ { 0x0f, 0x30 }, 2, INSN_WRMSR, 4, 0, 0 },
 		{ { 0x0f, 0x32 }, 2, INSN_RDMSR, 4, 0, 0 },
 		{ { 0x0f, 0x01, 0xd1 }, 3, INSN_XSETBV, 4, 0, 0 },
-		{ { 0x0f, 0x34 }, 2, INSN_SYSENTER, 4, 0, 0 },
 	};
 	struct insn i;
 	unsigned k;

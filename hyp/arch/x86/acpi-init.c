@@ -5,8 +5,6 @@
  */
 #include <asm/machine.h>
 
-#include <asm/bytes.h>
-
 #define TABLE_MAX	(64 * 1024)
 #define HEADER		36
 

@@ -5,11 +5,9 @@
  * Firmware is not an enemy but it is often wrong, and the tests feed us
  * garbage: no length, count or offset is believed.
  */
-#include <asm/acpi.h>
+#include <asm/firmware.h>
 
 #include <hyp/lib.h>
-
-#include <asm/bytes.h>
 
 #define HEADER 36		/* bytes of a table's common header */
 

@@ -7,10 +7,9 @@
 
 /* Registers, by their offset in the memory window. */
 enum apic_reg {
-	APIC_ID = 0x20, APIC_VERSION = 0x30, APIC_TPR = 0x80, APIC_EOI = 0xb0,
+	APIC_ID = 0x20, APIC_TPR = 0x80, APIC_EOI = 0xb0,
 	APIC_SPURIOUS = 0xf0, APIC_ESR = 0x280, APIC_ICR = 0x300,
 	APIC_ICR_HIGH = 0x310, APIC_LVT_TIMER = 0x320,
-	APIC_LVT_THERMAL = 0x330, APIC_LVT_PERF = 0x340,
 	APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360,
 	APIC_LVT_ERROR = 0x370, APIC_TIMER_INITIAL = 0x380,
 	APIC_TIMER_CURRENT = 0x390, APIC_TIMER_DIVIDE = 0x3e0,
@@ -25,7 +24,7 @@ enum apic_reg {
 #define BASE_X2			0x400
 #define DIVIDE_BY_1		0xb
 
-bool apic_x2;
+static bool apic_x2;
 paddr_t apic_paddr;
 u64 apic_timer_hz;
 static volatile u32 *window;
@@ -88,7 +87,6 @@ void apic_init_bsp(void)
 void apic_init_this(void)
 {
 	const u64 msr = rdmsr(MSR_APIC_BASE);
-	unsigned max_lvt;
 
 	if (apic_x2 && !(msr & BASE_X2)) {
 		wrmsr(MSR_APIC_BASE, msr | BASE_ENABLE);
@@ -98,17 +96,12 @@ void apic_init_this(void)
 	}
 	apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 	apic_write(APIC_TPR, 0);
-	max_lvt = apic_read(APIC_VERSION) >> 16 & 0xff;
 	/* One shot: it rests until it gets a count. */
 	apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
 	apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
 	apic_write(APIC_LVT_LINT0, LVT_MASKED);
 	apic_write(APIC_LVT_LINT1, LVT_NMI);
 	apic_write(APIC_LVT_ERROR, LVT_MASKED | VECTOR_SPURIOUS);
-	if (max_lvt >= 4)
-		apic_write(APIC_LVT_PERF, LVT_MASKED | VECTOR_SPURIOUS);
-	if (max_lvt >= 5)
-		apic_write(APIC_LVT_THERMAL, LVT_MASKED | VECTOR_SPURIOUS);
 	apic_write(APIC_ESR, 0);
 }
 

@@ -64,12 +64,10 @@ mb2_end:
 _start32:
 	cli
 	cld
-	mov	%eax, %edi		/* magic and information stay in */
-	mov	%ebx, %esi		/* setup_bsp()'s argument registers */
+	mov	%ebx, %edi		/* for setup_bsp() */
 	/* A call needs a stack: the reserved word behind total_size. */
-	mov	%eax, %ecx
 	lea	8(%ebx), %esp
-	cmp	$MB2_BOOT_MAGIC, %ecx
+	cmp	$MB2_BOOT_MAGIC, %eax
 	je	1f
 	mov	$0x200000, %ebp		/* not GRUB: hope for the linked place */
 	jmp	no_multiboot
@@ -154,9 +152,8 @@ start64:
 	 * IRET and loads of them look at descriptors. */
 start_high:
 	lea	boot_stack_top(%rip), %rsp
-	mov	%edi, %edi		/* void setup_bsp(u32 magic, */
-	mov	%esi, %esi		/*	paddr_t mbi, */
-	mov	%ebp, %edx		/*	paddr_t image) */
+	mov	%edi, %edi		/* void setup_bsp(paddr_t mbi, */
+	mov	%ebp, %esi		/*	paddr_t image) */
 	xor	%ebp, %ebp
 	push	%rbp			/* the end of every stack trace */
 	push	%rbp

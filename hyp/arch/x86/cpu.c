@@ -5,6 +5,7 @@
  */
 #include <asm/cpu.h>
 
+#include <hyp/arch.h>
 #include <hyp/lib.h>
 #include <hyp/param.h>
 #include <hyp/printk.h>
@@ -14,42 +15,16 @@
 struct cpu_features cpu_features;
 u64 cpu_cr4;
 
-struct cpuid_leaf {
-	u32 a, b, c, d;
-};
-
 /* A leaf, or zeros when the processor does not have it. */
-static struct cpuid_leaf leaf(u32 number)
+static struct cpuid_regs leaf(u32 number)
 {
-	struct cpuid_leaf l, max;
+	struct cpuid_regs l, max;
 
 	cpuid(number & 0x80000000, 0, &max.a, &max.b, &max.c, &max.d);
 	if (number > max.a)
-		return (struct cpuid_leaf){ 0 };
+		return (struct cpuid_regs){ 0 };
 	cpuid(number, 0, &l.a, &l.b, &l.c, &l.d);
 	return l;
-}
-
-static void find_features(struct cpu_features *f)
-{
-	const struct cpuid_leaf vendor = leaf(0), basic = leaf(1);
-	const struct cpuid_leaf more = leaf(7), ext = leaf(0x80000001);
-	const u32 phys_bits = leaf(0x80000008).a & 0xff;
-
-	f->intel = vendor.b == 0x756e6547;		/* "Genu" */
-	f->amd = vendor.b == 0x68747541 ||		/* "Auth" */
-		 vendor.b == 0x6f677948;		/* "Hygo" */
-	f->x2apic = basic.c & BIT(21);
-	f->xsave = basic.c & BIT(26);
-	f->mce = basic.d & BIT(7);
-	f->fsgsbase = more.b & BIT(0);
-	f->smep = more.b & BIT(7);
-	f->smap = more.b & BIT(20);
-	f->umip = more.c & BIT(2);
-	f->nx = ext.d & BIT(20);
-	f->page1g = ext.d & BIT(26);
-	f->rdtscp = ext.d & BIT(27);
-	f->phys_bits = phys_bits ? phys_bits : 36;
 }
 
 /*
@@ -68,36 +43,43 @@ static bool iret_breaks_smap(void)
  * Meltdown: an Intel processor that does not say RDCL_NO lets programs read
  * what their page tables map for us, and all of RAM is mapped.
  */
-static bool leaks_our_memory(const struct cpu_features *f)
+static bool leaks_our_memory(void)
 {
 	const bool told = leaf(7).d & BIT(29);
 
-	return f->intel &&
+	return cpu_features.intel &&
 	       !(told && rdmsr(MSR_ARCH_CAPABILITIES) & ARCH_CAP_RDCL_NO);
 }
 
 void cpu_features_init(void)
 {
+	const struct cpuid_regs vendor = leaf(0), basic = leaf(1);
+	const struct cpuid_regs more = leaf(7), ext = leaf(0x80000001);
+	const u8 phys_bits = leaf(0x80000008).a & 0xff;
 	struct cpu_features *f = &cpu_features;
 
-	find_features(f);
+	f->intel = vendor.b == 0x756e6547;		/* "Genu" */
+	f->amd = vendor.b == 0x68747541 ||		/* "Auth" */
+		 vendor.b == 0x6f677948;		/* "Hygo" */
+	f->x2apic = basic.c & BIT(21) && !params.no_x2apic;
+	f->fsgsbase = more.b & BIT(0);
+	f->rdtscp = ext.d & BIT(27);
+	f->phys_bits = phys_bits ? phys_bits : 36;
 	/* Without NX there is no W^X, and Linux guests want it as well. */
-	if (!f->nx)
+	if (!(ext.d & BIT(20)))
 		panic("this processor cannot mark pages no-execute (NX); switch it on in the firmware");
-	f->smep &= !params.no_smep;
-	if (f->smap && !params.no_smap && iret_breaks_smap()) {
+	smap_enabled = more.b & BIT(20) && !params.no_smap;
+	if (smap_enabled && iret_breaks_smap()) {
 		log_info("SMAP is not used: this is QEMU's TCG, which would fault each IRET of a guest");
-		f->smap = false;
+		smap_enabled = false;
 	}
-	f->smap &= !params.no_smap;
-	f->umip &= !params.no_umip;
-	f->x2apic &= !params.no_x2apic;
 	cpu_cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE |
-		  (f->mce ? CR4_MCE : 0) | (f->xsave ? CR4_OSXSAVE : 0) |
-		  (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0) |
-		  (f->umip ? CR4_UMIP : 0);
-	smap_enabled = f->smap;
-	if (leaks_our_memory(f))
+		  (basic.d & BIT(7) ? CR4_MCE : 0) |
+		  (basic.c & BIT(26) ? CR4_OSXSAVE : 0) |
+		  (more.b & BIT(7) && !params.no_smep ? CR4_SMEP : 0) |
+		  (more.c & BIT(2) && !params.no_umip ? CR4_UMIP : 0) |
+		  (smap_enabled ? CR4_SMAP : 0);
+	if (leaks_our_memory())
 		log_warn("this processor lets programs of a guest read all memory (Meltdown): run no guests here that you do not trust");
 }
 

@@ -5,14 +5,14 @@
  * The GDT is a window of virtual pages in the CPU's area.  Pages 0 to 13
  * show the frames that the running guest registered, page 14 is ours and
  * ends with GDT_LIMIT; behind the limit it holds the TSS.  The LDT window
- * shows the frames of the guest's LDT, each from its first use on.
+ * shows the frames of the guest's LDT.
  */
 #include <hyp/frame-alloc.h>
 
 #include <asm/machine.h>
 #include <asm/pv.h>
 
-#define GDT_PAGES	14
+#define LDT_WINDOW	(PERCPU_LDT / PAGE_SIZE)	/* behind the GDT's */
 #define TSS_OFFSET	0x100		/* in page 14 */
 #define GDT_SLOT(sel)	(((sel) - SEL_GUEST_END) >> 3)
 
@@ -26,13 +26,6 @@ struct tss {
 } __packed;
 _Static_assert(sizeof(struct tss) == 104, "the processor's TSS");
 
-struct gate {
-	u16 offset0, selector;
-	u8 ist, type;
-	u16 offset1;
-	u32 offset2, reserved;
-};
-
 struct table_pointer {
 	u16 limit;
 	u64 base;
@@ -41,19 +34,20 @@ struct table_pointer {
 enum { IST_DF = 1, IST_NMI, IST_MCE, IST_DB };
 
 extern char entry_stubs[], entry_page_fault[];
-extern char syscall_stubs[], syscall32_stubs[];
+extern char syscall_stubs[], syscall32[];
 #define STUB_SIZE 64			/* entry.S */
 
-static struct gate idt[256] __aligned(PAGE_SIZE);
+static u64 idt[256][2] __aligned(PAGE_SIZE);
 static u8 zero_page[PAGE_SIZE] __aligned(PAGE_SIZE);
+static u64 gdt_empty;		/* L1 entry that shows a page of zeros */
 
-static void set_gate(unsigned vector, u64 entry, unsigned dpl, unsigned ist)
+/* An interrupt gate, type 14. */
+static void set_gate(unsigned vector, u64 entry, u64 dpl, u64 ist)
 {
-	idt[vector] = (struct gate) {
-		.offset0 = (u16)entry, .offset1 = (u16)(entry >> 16),
-		.offset2 = (u32)(entry >> 32), .selector = SEL_HYP_CS,
-		.ist = (u8)ist, .type = (u8)(0x8e | dpl << 5),
-	};
+	idt[vector][0] = (entry & 0xffff) | (u64)SEL_HYP_CS << 16 | ist << 32 |
+			 14ULL << 40 | dpl << 45 | BIT(47) |
+			 (entry >> 16 & 0xffff) << 48;
+	idt[vector][1] = entry >> 32;
 }
 
 static void fill_idt(void)
@@ -81,19 +75,14 @@ static void set_system_descriptor(u64 *slot, u64 base, u32 limit, u64 type)
 	slot[1] = base >> 32;
 }
 
-u64 desc_ldt_window(void)
-{
-	return percpu_area(this_cpu()->id) + PERCPU_LDT;
-}
-
 static u64 *own_gdt_page(u64 area)
 {
-	return (u64 *)(area + PERCPU_GDT + GDT_PAGES * PAGE_SIZE);
+	return (u64 *)(area + GDT_PAGES * PAGE_SIZE);
 }
 
 static void make_gdt(struct cpu *c, u64 area)
 {
-	u64 *gdt = own_gdt_page(area), *window = hyp_map_entry(area + PERCPU_GDT);
+	u64 *gdt = own_gdt_page(area), *window = hyp_map_entry(area);
 	struct tss *tss = (struct tss *)((u64)gdt + TSS_OFFSET);
 	const u64 stack = area + PERCPU_STACK;
 	const mfn_t m = frame_alloc(0, 0, FRAME_ZERO);
@@ -101,12 +90,10 @@ static void make_gdt(struct cpu *c, u64 area)
 
 	if (m == MFN_NONE)
 		panic("CPU %u: no memory for its GDT", c->id);
-	c->arch.gdt_window = window;
-	c->arch.ldt_window = hyp_map_entry(area + PERCPU_LDT);
-	c->arch.gdt_empty = (*hyp_map_entry((u64)zero_page) & PTE_ADDR) |
-			    HYP_RODATA;
+	c->arch.window = window;
+	gdt_empty = image_phys(zero_page) | HYP_RODATA;
 	for (i = 0; i < GDT_PAGES; i++)
-		window[i] = c->arch.gdt_empty;
+		window[i] = gdt_empty;
 	window[GDT_PAGES] = pte_make(m, HYP_DATA);
 	write_cr3(read_cr3());
 	/* Accessed bits are set, so the processor writes none. */
@@ -127,7 +114,7 @@ static void make_gdt(struct cpu *c, u64 area)
 
 static void load_tables(u64 area)
 {
-	const struct table_pointer gdt = { GDT_LIMIT, area + PERCPU_GDT };
+	const struct table_pointer gdt = { GDT_LIMIT, area };
 	const struct table_pointer idtr = { sizeof(idt) - 1, (u64)idt };
 
 	__asm__ volatile("lgdt %0" : : "m"(gdt));
@@ -158,11 +145,11 @@ void desc_cpu_init(struct cpu *c)
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
 	wrmsr(MSR_STAR, (u64)SEL_USER_CS32 << 48 | (u64)SEL_HYP_CS << 32);
 	wrmsr(MSR_LSTAR, (u64)syscall_stubs + (u64)c->id * STUB_SIZE);
-	wrmsr(MSR_CSTAR, (u64)syscall32_stubs + (u64)c->id * STUB_SIZE);
+	wrmsr(MSR_CSTAR, (u64)syscall32);
 	wrmsr(MSR_SFMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL |
 	      RFLAGS_NT | RFLAGS_RF | RFLAGS_AC);
-	/* SYSENTER faults and is emulated. */
-	wrmsr_safe(MSR_SYSENTER_CS, 0);
+	/* SYSENTER faults. */
+	wrmsr(MSR_SYSENTER_CS, 0);
 	fpu_cpu_init();
 }
 
@@ -176,27 +163,25 @@ void enter_guest(void)
 
 /* ---- The windows ---- */
 
+static void show(u64 *window, struct page *const *page, unsigned n, u64 empty)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		window[i] = page[i] ? pte_make(page_mfn(page[i]), HYP_DATA) :
+				      empty;
+}
+
 void desc_load_windows(const struct vcpu *v)
 {
 	struct arch_cpu *c = &this_cpu()->arch;
-	unsigned i;
 
 	/* What the windows show now is in them: the vCPU that they were made
 	 * for may have changed its tables on another CPU since. */
-	for (i = 0; i < GDT_PAGES; i++) {
-		const struct page *p = v->arch.gdt_page[i];
-
-		c->gdt_window[i] = p ? pte_make(page_mfn(p), HYP_DATA) :
-				       c->gdt_empty;
-	}
-	if (!v->arch.ldt_mapped && !c->ldt_shown)
-		return;
-	for (i = 0; i < ARRAY_SIZE(v->arch.ldt_page); i++) {
-		const struct page *p = v->arch.ldt_page[i];
-
-		c->ldt_window[i] = p ? pte_make(page_mfn(p), HYP_DATA) : 0;
-	}
-	c->ldt_shown = v->arch.ldt_mapped;
+	show(c->window, v->arch.gdt_page, GDT_PAGES, gdt_empty);
+	if (v->arch.ldt_entries || c->ldt_shown)
+		show(c->window + LDT_WINDOW, v->arch.ldt_page, LDT_PAGES, 0);
+	c->ldt_shown = v->arch.ldt_entries;
 }
 
 void desc_load_ldt(const struct vcpu *v)
@@ -211,13 +196,4 @@ void desc_load_ldt(const struct vcpu *v)
 		sel = SEL_LDT;
 	}
 	__asm__ volatile("lldt %0" : : "r"(sel));
-}
-
-void desc_map_ldt(unsigned page, mfn_t m)
-{
-	struct arch_cpu *c = &this_cpu()->arch;
-
-	c->ldt_window[page] = m == MFN_NONE ? 0 : pte_make(m, HYP_DATA);
-	c->ldt_shown = true;
-	invlpg(desc_ldt_window() + page * PAGE_SIZE);
 }

@@ -71,6 +71,7 @@
 	.macro HERE handler
 	SAVE_REGS
 	cld
+	GUEST_CLOSE			/* iretq opens what was open */
 	mov	%rsp, %rdi
 	call	\handler
 	RESTORE_REGS
@@ -106,16 +107,22 @@
 	movb	$1, VCPU_KERNEL_MODE(\vcpu)
 	.endm
 
+	/* From wherever to the main stack, so many bytes of a frame being there. */
+	.macro TO_MAIN_STACK bytes
+	mov	stack_mask(%rip), %rax
+	and	%rsp, %rax
+	lea	STACK_SIZE - TOP_REST - (\bytes)(%rax), %rsp
+	.endm
+
 	.text
 
 /*
- * LSTAR and CSTAR of each CPU: find the stack without a register.
+ * LSTAR of each CPU: find the stack without a register.
  * SYSCALL left rip in rcx and rflags in r11; SFMASK cleared DF, TF, AC, NT.
  */
-	.macro STUBS name, target
 	.balign 64
-	.global \name
-\name:
+	.global syscall_stubs
+syscall_stubs:
 	.set	n, 0
 	.rept	STACK_CPUS
 	.balign 64
@@ -123,13 +130,15 @@
 	movabs	$PERCPU_START + n * PERCPU_STRIDE + PERCPU_STACK + STACK_SIZE - TOP_REST, %rsp
 	push	$SEL_USER_DS
 	push	syscall_rsp + 64 * n(%rip)
-	jmp	\target
+	jmp	entry_syscall
 	.set	n, n + 1
 	.endr
-	.endm
 
-	STUBS syscall_stubs, entry_syscall
-	STUBS syscall32_stubs, entry_syscall32
+	/* CSTAR, where the processor has that: 32-bit programs use INT 0x80. */
+	.global syscall32
+syscall32:
+	mov	$-38, %eax		/* -XEN_ENOSYS */
+	sysretl
 
 	.bss
 	.balign 64
@@ -220,19 +229,11 @@ user_syscall:
 user_syscall_slow:
 	pop	%rdx
 	pop	%rax
-syscall_slow:
 	push	$SYSCALL_IN
 	SAVE_REGS 32(%rsp)
 	mov	%rsp, %rdi
 	call	pv_syscall		/* void pv_syscall(struct regs *) */
 	jmp	exit_to_guest
-
-/* SYSCALL in compatibility mode, where the processor has that. */
-entry_syscall32:
-	push	%r11
-	push	$SEL_USER_CS32
-	push	%rcx
-	jmp	syscall_slow
 
 user_syscall_fault:
 	pop	%rdx
@@ -310,9 +311,7 @@ hypercall_iret:
 	jmp	iret_insn
 
 iret_slow_drop:				/* rcx is still the vcpu */
-	mov	stack_mask(%rip), %rax
-	and	%rsp, %rax
-	lea	STACK_SIZE - TOP_REST - 40(%rax), %rsp
+	TO_MAIN_STACK 40
 iret_slow:
 	GUEST_CLOSE
 	mov	$HYPERCALL_IRET, %eax
@@ -343,10 +342,8 @@ entry_stubs:
 	jmp	debug
 	.elseif	v == 2
 	jmp	nmi
-	.elseif	v == 8
-	jmp	double_fault
-	.elseif	v == 18
-	jmp	machine_check
+	.elseif	v == 8 || v == 18
+	jmp	exception_here
 	.elseif	v < 32 || v == 0x80
 	jmp	exception
 	.else
@@ -393,8 +390,6 @@ entry_page_fault:
 	mov	TOP_VCPU + 9 * 8(%rsp), %rcx
 	cmpb	$0, VCPU_KERNEL_MODE(%rcx)
 	jne	1f
-	testb	$4, 3 * 8(%rsp)		/* not by a walk for a descriptor */
-	jz	1f
 	mov	VCPU_INFO(%rcx), %rdx
 	cmpb	$0, INFO_MASK(%rdx)
 	jne	1f
@@ -459,50 +454,19 @@ interrupt:
 
 nmi:
 	HERE	trap_nmi
-machine_check:
-	HERE	trap_machine_check
-double_fault:
-	HERE	trap_double_fault
 
-	/*
-	 * A guest's goes on like any exception, on the main stack.  One of
-	 * ours is a guest's watchpoint that a copy touched, or a breakpoint
-	 * that MOV SS carried into a stub: nothing of ours.
-	 */
 debug:
-	testb	$3, REGS_CS - REGS_VECTOR + 4(%rsp)
-	jz	1f
-	push	%rax
-	push	%rcx
-	mov	stack_mask(%rip), %rax
-	and	%rsp, %rax
-	lea	STACK_SIZE - TOP_REST - 6 * 8(%rax), %rax
-	.set	i, 0
-	.rept	6			/* code and vector, rip ... ss */
-	mov	2 * 8 + i(%rsp), %rcx
-	mov	%rcx, i(%rax)
-	.set	i, i + 8
-	.endr
-	mov	8(%rsp), %rcx
-	mov	%rcx, -8(%rax)
-	mov	(%rsp), %rcx
-	lea	-8(%rax), %rsp
-	pop	%rax
-	jmp	exception_of_guest
-1:	push	%rax
-	xor	%eax, %eax
-	mov	%rax, %dr6
-	pop	%rax
-	add	$8, %rsp
-	iretq
+	HERE	trap_debug
 
 /* ---- Back to the guest ---- */
 
-	.global exit_to_guest
+	.global debug_of_guest, exit_to_guest
+debug_of_guest:
+	TO_MAIN_STACK REGS_SIZE
+	mov	%rsp, %rdi
+	call	trap_guest
 exit_to_guest:
-	mov	stack_mask(%rip), %rax
-	and	%rsp, %rax
-	lea	STACK_SIZE - TOP_REST - REGS_SIZE(%rax), %rsp
+	TO_MAIN_STACK REGS_SIZE
 	call	pv_return
 	RESTORE_REGS
 	add	$8, %rsp

@@ -49,23 +49,7 @@ void arch_poll(void)
 	cpu_relax();
 }
 
-/* CPUs in m but this one that are up. */
-static bool others_of(const struct cpumask *m, struct cpumask *out)
-{
-	const u32 self = this_cpu()->id;
-	bool any = false;
-	unsigned i;
-
-	for (i = 0; i < ARRAY_SIZE(m->bits); i++) {
-		out->bits[i] = READ_ONCE(m->bits[i]);
-		if (i == self / 64)
-			out->bits[i] &= ~BIT(self % 64);
-		any |= out->bits[i] != 0;
-	}
-	return any;
-}
-
-static void request(struct cpumask *m, u64 va)
+static void request(const struct cpumask *m, u64 va)
 {
 	u32 i;
 
@@ -87,18 +71,6 @@ static void request(struct cpumask *m, u64 va)
 	atomic_store(&request_busy, 0);
 }
 
-void arch_flush_tlb(const struct cpumask *m, u64 va)
-{
-	struct cpumask others;
-
-	/* What the caller wrote to tables comes before anybody's flush. */
-	memory_barrier();
-	if (cpumask_test(m, this_cpu()->id))
-		flush_this(va);
-	if (others_of(m, &others))
-		request(&others, va);
-}
-
 static bool is_stale(const struct cpu *c, u32 stamp)
 {
 	const u64 now = atomic_load(&arch_tlb_time);
@@ -107,19 +79,38 @@ static bool is_stale(const struct cpu *c, u32 stamp)
 	return atomic_load(&c->arch.flush_epoch) <= stamped;
 }
 
-void arch_flush_tlb_since(const struct cpumask *m, u32 stamp)
+/* Those of m that did not flush since. */
+static void flush(const struct cpumask *m, u64 va, u32 stamp)
 {
-	struct cpumask others;
+	const struct cpu *self = this_cpu();
+	struct cpumask others = { { 0 } };
+	bool any = false;
 	u32 i;
 
+	for (i = 0; i < cpu_count; i++) {
+		if (!cpumask_test(m, i) || !is_stale(cpu_get(i), stamp))
+			continue;
+		if (i == self->id) {
+			flush_this(va);
+			continue;
+		}
+		cpumask_set(&others, i);
+		any = true;
+	}
+	if (any)
+		request(&others, va);
+}
+
+void arch_flush_tlb(const struct cpumask *m, u64 va)
+{
+	/* What the caller wrote to tables comes first: who flushes later than
+	 * the clock says now has forgotten it. */
 	memory_barrier();
-	if (cpumask_test(m, this_cpu()->id) && is_stale(this_cpu(), stamp))
-		flush_this(FLUSH_ALL);
-	if (!others_of(m, &others))
-		return;
-	for (i = 0; i < cpu_count; i++)
-		if (cpumask_test(&others, i) && !is_stale(cpu_get(i), stamp))
-			cpumask_clear(&others, i);
-	if (others.bits[0] | others.bits[1])
-		request(&others, FLUSH_ALL);
+	flush(m, va, arch_tlb_clock());
+}
+
+void arch_flush_tlb_since(const struct cpumask *m, u32 stamp)
+{
+	memory_barrier();
+	flush(m, FLUSH_ALL, stamp);
 }

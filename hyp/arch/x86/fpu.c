@@ -13,12 +13,15 @@
 #define XCR0_AVX	BIT(2)
 #define XCR0_AVX512	(BIT(5) | BIT(6) | BIT(7))
 
-/* Places in the FXSAVE image. */
-#define FX_FCW		0
-#define FX_MXCSR	24
-#define FX_MXCSR_MASK	28
-#define FX_SIZE		512
-#define XSTATE_BV	512
+/* What FXSAVE and XSAVE write; the area is a page. */
+struct fpu_area {
+	u16 control, status, tag, opcode;
+	u64 instruction, data;
+	u32 mxcsr, mxcsr_mask;
+	u8 registers[480];
+	u64 present;		/* XSTATE_BV */
+} __aligned(64);
+_Static_assert(offsetof(struct fpu_area, present) == 512, "the FXSAVE image");
 
 u64 fpu_xcr0_mask;
 static u32 mxcsr_mask;
@@ -32,7 +35,7 @@ void fpu_cpu_init(void)
 
 u32 fpu_size(u64 xcr0)
 {
-	u32 size = FX_SIZE + 64, a, b, c, d;
+	u32 size = sizeof(struct fpu_area), a, b, c, d;
 	unsigned i;
 
 	for (i = 2; i < 63; i++) {
@@ -46,14 +49,12 @@ u32 fpu_size(u64 xcr0)
 
 void fpu_init(void)
 {
-	static u8 image[FX_SIZE] __aligned(16);
+	static struct fpu_area image;
 	u32 a, b, c, d;
 
-	write_cr0((read_cr0() | CR0_MP) & ~(u64)(CR0_EM | CR0_TS));
+	fpu_cpu_init();
 	__asm__ volatile("fxsave64 %0" : "=m"(image));
-	memcpy(&mxcsr_mask, image + FX_MXCSR_MASK, sizeof(mxcsr_mask));
-	if (!mxcsr_mask)
-		mxcsr_mask = 0xffbf;
+	mxcsr_mask = image.mxcsr_mask ? image.mxcsr_mask : 0xffbf;
 	if (!(cpu_cr4 & CR4_OSXSAVE))
 		return;
 	cpuid(0xd, 0, &a, &b, &c, &d);
@@ -78,26 +79,20 @@ bool fpu_xcr0_ok(u64 value)
 
 void fpu_init_area(void *area)
 {
-	const u16 fcw = 0x37f;
-	const u32 mxcsr = 0x1f80;
+	struct fpu_area *f = memset(area, 0, PAGE_SIZE);
 
-	memset(area, 0, PAGE_SIZE);
-	memcpy((u8 *)area + FX_FCW, &fcw, sizeof(fcw));
-	memcpy((u8 *)area + FX_MXCSR, &mxcsr, sizeof(mxcsr));
+	f->control = 0x37f;
+	f->mxcsr = 0x1f80;
 }
 
 /* A guest's FXSAVE image, made harmless for our FXRSTOR. */
 void fpu_import(void *area, const void *fxsave)
 {
-	const u64 present = XCR0_X87 | XCR0_SSE;
-	u32 mxcsr;
+	struct fpu_area *f = memset(area, 0, PAGE_SIZE);
 
-	fpu_init_area(area);
-	memcpy(area, fxsave, FX_SIZE);
-	memcpy(&mxcsr, (u8 *)area + FX_MXCSR, sizeof(mxcsr));
-	mxcsr &= mxcsr_mask;
-	memcpy((u8 *)area + FX_MXCSR, &mxcsr, sizeof(mxcsr));
-	memcpy((u8 *)area + XSTATE_BV, &present, sizeof(present));
+	memcpy(f, fxsave, offsetof(struct fpu_area, present));
+	f->mxcsr &= mxcsr_mask;
+	f->present = XCR0_X87 | XCR0_SSE;
 }
 
 /* All components on: those that the guest turned off may hold its data too. */

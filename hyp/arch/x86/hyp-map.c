@@ -4,14 +4,13 @@
  * before the frame allocator lives.
  *
  * W^X: text is executable and read-only, everything else cannot execute, and
- * the direct map shows text and read-only data read-only too.  Pages are
+ * the direct map does not show text and read-only data.  Pages are
  * global: no guest can change them, so they survive a change of tables.
  */
 #include <hyp/frame-alloc.h>
 #include <hyp/page.h>
 
 #include <asm/machine.h>
-#include <asm/multiboot2.h>
 
 #define LARGE		0x200000UL	/* what one L2 entry maps */
 #define LARGE_FRAMES	512UL
@@ -142,22 +141,18 @@ u64 *hyp_map_entry(u64 va)
 	return entry_at(va, 1);
 }
 
-/* Maps in the largest pages that fit, up to that level. */
-static void map_range(u64 va, paddr_t at, u64 size, u64 flags, unsigned largest)
+/* Maps in pages of 2 MiB where they fit. */
+static void map_range(u64 va, paddr_t at, u64 size, u64 flags)
 {
-	unsigned level;
 	u64 step, *e;
+	bool large;
 
 	for (; size; va += step, at += step, size -= step) {
-		for (level = largest; level > 1; level--) {
-			step = PAGE_SIZE << (9 * (level - 1));
-			if (!((va | at) & (step - 1)) && size >= step)
-				break;
-		}
-		step = PAGE_SIZE << (9 * (level - 1));
-		e = entry_at(va, level);
+		large = !((va | at) & (LARGE - 1)) && size >= LARGE;
+		step = large ? LARGE : PAGE_SIZE;
+		e = entry_at(va, large ? 2 : 1);
 		BUG_ON(*e & PTE_P);
-		*e = at | flags | PTE_G | (level > 1 ? PTE_PS : 0);
+		*e = at | flags | PTE_G | (large ? PTE_PS : 0);
 	}
 }
 
@@ -167,26 +162,22 @@ static void map_image(void)
 	const u64 all = _end - _start;
 	const paddr_t at = image_paddr;
 
-	map_range(IMAGE_START, at, text, HYP_TEXT, 1);
-	map_range(IMAGE_START + text, at + text, rodata - text, HYP_RODATA, 1);
-	map_range(IMAGE_START + rodata, at + rodata, all - rodata, HYP_DATA, 1);
+	map_range(IMAGE_START, at, text, HYP_TEXT);
+	map_range(IMAGE_START + text, at + text, rodata - text, HYP_RODATA);
+	map_range(IMAGE_START + rodata, at + rodata, all - rodata, HYP_DATA);
 }
 
-/* RAM in the direct map; the image's text and constants stay read-only. */
+/* RAM in the direct map, but for the image's text and constants. */
 static void map_ram(paddr_t start, paddr_t end)
 {
 	const paddr_t ro = image_paddr, ro_end = ro + (_rodata_end - _start);
-	const unsigned largest = cpu_features.page1g ? 3 : 2;
-	paddr_t stop;
-	bool inside;
 
-	for (; start < end; start = stop) {
-		inside = start >= ro && start < ro_end;
-		stop = inside ? MIN(end, ro_end) :
-		       start < ro ? MIN(end, ro) : end;
-		map_range(DIRECT_START + start, start, stop - start,
-			  inside ? HYP_RODATA : HYP_DATA, largest);
-	}
+	if (start < ro)
+		map_range(DIRECT_START + start, start, MIN(end, ro) - start,
+			  HYP_DATA);
+	start = MAX(start, ro_end);
+	if (start < end)
+		map_range(DIRECT_START + start, start, end - start, HYP_DATA);
 }
 
 /*
@@ -208,7 +199,7 @@ static void back_table(u64 table, size_t size, mfn_t first, mfn_t end, int fill,
 			memset(frame_to_virt(page), fill, LARGE);
 		}
 		map_range(va, page << PAGE_SHIFT, LARGE,
-			  HYP_DATA | (table == M2P_START ? PTE_US : 0), 2);
+			  HYP_DATA | (table == M2P_START ? PTE_US : 0));
 	}
 }
 
@@ -270,7 +261,7 @@ void hyp_map_cpu(unsigned id)
 	for (at = 0; at < STACK_SIZE; at += PAGE_SIZE)
 		if (at != STACK_IST_MCE)
 			map_range(stack + at, table_alloc() << PAGE_SHIFT,
-				  PAGE_SIZE, HYP_DATA, 1);
+				  PAGE_SIZE, HYP_DATA);
 	/* Tables for the GDT and LDT windows and what stands between. */
 	hyp_map_entry(percpu_area(id));
 }
@@ -288,7 +279,7 @@ void *iomap(paddr_t at, size_t size)
 	if (!size || at + size < at || (at + size) >> cpu_features.phys_bits ||
 	    pages > 65536 || va + (pages << PAGE_SHIFT) > IMAGE_START - HUGE)
 		return NULL;
-	map_range(va, at - offset, pages << PAGE_SHIFT, HYP_DEVICE, 1);
+	map_range(va, at - offset, pages << PAGE_SHIFT, HYP_DEVICE);
 	/* An unmapped page behind each. */
 	iomap_next += (pages + 1) << PAGE_SHIFT;
 	return (void *)(va + offset);

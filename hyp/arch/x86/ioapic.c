@@ -9,37 +9,29 @@
 #define RTE_LEVEL	0x08000
 #define RTE_MASKED	0x10000
 
-struct ioapic {
-	volatile u32 *window;
-	paddr_t address;
-	u32 gsi_base, lines;
-};
-
 static struct lock ioapic_lock = LOCK_INIT(RANK_CONSOLE);
-static struct ioapic ioapics[ACPI_IOAPICS_MAX];
-static u32 ioapic_count;
 static u32 gsi_count;
 static u16 line_flags[NR_PIRQS];	/* RTE_LOW, RTE_LEVEL */
 
-static u32 reg_read(const struct ioapic *io, u32 reg)
+static u32 reg_read(const struct acpi_ioapic *io, u32 reg)
 {
 	io->window[0] = reg;
 	return io->window[4];
 }
 
-static void reg_write(const struct ioapic *io, u32 reg, u32 v)
+static void reg_write(const struct acpi_ioapic *io, u32 reg, u32 v)
 {
 	io->window[0] = reg;
 	io->window[4] = v;
 }
 
-static const struct ioapic *ioapic_of(u32 gsi)
+static const struct acpi_ioapic *ioapic_of(u32 gsi)
 {
 	u32 i;
 
-	for (i = 0; i < ioapic_count; i++)
-		if (gsi - ioapics[i].gsi_base < ioapics[i].lines)
-			return &ioapics[i];
+	for (i = 0; i < acpi.ioapic_count; i++)
+		if (gsi - acpi.ioapic[i].gsi_base < acpi.ioapic[i].lines)
+			return &acpi.ioapic[i];
 	return NULL;
 }
 
@@ -51,7 +43,7 @@ bool ioapic_has(u32 gsi)
 /* Writes the whole entry; masked first, so no half entry ever fires. */
 void ioapic_mask(u32 gsi, bool mask)
 {
-	const struct ioapic *io = ioapic_of(gsi);
+	const struct acpi_ioapic *io = ioapic_of(gsi);
 	const u32 low = pirq_vector[gsi] | line_flags[gsi];
 	const u32 pin = 0x10 + 2 * (gsi - io->gsi_base);
 
@@ -64,24 +56,18 @@ void ioapic_mask(u32 gsi, bool mask)
 	unlock(&ioapic_lock);
 }
 
-static void ioapic_add(const struct acpi_ioapic *a)
+static void ioapic_add(struct acpi_ioapic *io)
 {
-	struct ioapic *io = &ioapics[ioapic_count];
 	u32 i;
 
-	io->window = iomap(a->address, 0x20);
-	if (!io->window)
-		return;
-	io->address = a->address;
-	io->gsi_base = a->gsi_base;
-	io->lines = (reg_read(io, 1) >> 16 & 0xff) + 1;
-	if (io->gsi_base >= NR_PIRQS) {
+	io->window = iomap(io->address, 0x20);
+	if (!io->window || io->gsi_base >= NR_PIRQS) {
 		log_warn("IOAPIC %u: its lines from %u on are not used",
-			 a->id, io->gsi_base);
+			 io->id, io->gsi_base);
 		return;
 	}
-	io->lines = MIN(io->lines, NR_PIRQS - io->gsi_base);
-	ioapic_count++;
+	io->lines = MIN((reg_read(io, 1) >> 16 & 0xff) + 1,
+			NR_PIRQS - io->gsi_base);
 	gsi_count = MAX(gsi_count, io->gsi_base + io->lines);
 	for (i = 0; i < io->lines; i++) {
 		const u32 gsi = io->gsi_base + i;
@@ -97,18 +83,18 @@ static u16 flags_of(bool level, bool low)
 	return (level ? RTE_LEVEL : 0) | (low ? RTE_LOW : 0);
 }
 
-void ioapic_init(const struct acpi_info *a)
+void ioapic_init(void)
 {
-	const struct acpi_isa *isa = a->isa;
+	const struct acpi_isa *isa = acpi.isa;
 	u32 i;
 
-	for (i = 0; i < a->ioapic_count; i++)
-		ioapic_add(&a->ioapic[i]);
+	for (i = 0; i < acpi.ioapic_count; i++)
+		ioapic_add(&acpi.ioapic[i]);
 	for (i = 0; i < 16; i++, isa++)
 		if (isa->gsi < NR_PIRQS &&
 		    (isa->gsi != i || isa->level || isa->low))
 			line_flags[isa->gsi] = flags_of(isa->level, isa->low);
-	if (!ioapic_count)
+	if (!gsi_count)
 		log_warn("no IOAPIC: the control domain gets no line interrupts");
 }
 
@@ -133,13 +119,13 @@ bool ioapic_is_level(u32 gsi)
 }
 
 /* The one whose registers are at that address, or in that frame; NULL: none. */
-static const struct ioapic *ioapic_at(paddr_t a, u64 mask)
+static const struct acpi_ioapic *ioapic_at(paddr_t a, u64 mask)
 {
 	u32 i;
 
-	for (i = 0; i < ioapic_count; i++)
-		if ((a & mask) == (ioapics[i].address & mask))
-			return &ioapics[i];
+	for (i = 0; i < acpi.ioapic_count; i++)
+		if ((a & mask) == (acpi.ioapic[i].address & mask))
+			return &acpi.ioapic[i];
 	return NULL;
 }
 
@@ -150,9 +136,9 @@ bool ioapic_owns(paddr_t a)
 
 bool ioapic_read_at(paddr_t base, u32 reg, u32 *value)
 {
-	const struct ioapic *io = ioapic_at(base, ~0ULL);
+	const struct acpi_ioapic *io = ioapic_at(base, ~0ULL);
 
-	if (!io)
+	if (!io || !io->window)
 		return false;
 	lock(&ioapic_lock);
 	*value = reg_read(io, reg & 0xff);

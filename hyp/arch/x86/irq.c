@@ -44,44 +44,29 @@ void irq_vector_free(u32 pirq)
 	unlock(&irq_lock);
 }
 
-static void device_interrupt(unsigned vector)
-{
-	const u16 pirq = READ_ONCE(vector_pirq[vector]);
-
-	if (!pirq) {
-		apic_eoi();
-		return;
-	}
-	if (arch_pirq_needs_eoi(pirq - 1))
-		ioapic_mask(pirq - 1, true);
-	apic_eoi();
-	guest_irq(pirq - 1);
-}
-
 void interrupt_handle(struct regs *r)
 {
+	const u16 pirq = READ_ONCE(vector_pirq[r->vector]);
+
+	/* Below VECTOR_DEVICE: a spurious one of the old 8259s. */
+	if (r->vector < VECTOR_DEVICE || r->vector == VECTOR_SPURIOUS)
+		return;
+	if (pirq && arch_pirq_needs_eoi(pirq - 1))
+		ioapic_mask(pirq - 1, true);
+	apic_eoi();
 	switch (r->vector) {
 	case VECTOR_TIMER:
-		apic_eoi();
 		clock_timer_interrupt();
 		break;
-	case VECTOR_KICK:
-		apic_eoi();
-		break;
 	case VECTOR_FLUSH:
-		apic_eoi();
 		flush_answer();
 		break;
 	case VECTOR_UART:
 		uart_interrupt();
-		apic_eoi();
-		break;
-	case VECTOR_SPURIOUS:
 		break;
 	default:
-		/* Below VECTOR_DEVICE: a spurious one of the old 8259s. */
-		if (r->vector >= VECTOR_DEVICE)
-			device_interrupt(r->vector);
+		if (pirq)
+			guest_irq(pirq - 1);
 	}
 }
 

@@ -4,11 +4,9 @@
  * Everything here reads bytes that we did not write, so it is a pure function
  * of those bytes; it believes no length before comparing it with the end.
  */
-#include <asm/multiboot2.h>
+#include <asm/firmware.h>
 
 #include <hyp/lib.h>
-
-#include <asm/bytes.h>
 
 enum mb2_tag {
 	TAG_END, TAG_CMDLINE, TAG_MODULE = 3, TAG_MMAP = 6, TAG_FRAMEBUFFER = 8,

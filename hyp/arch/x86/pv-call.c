@@ -92,9 +92,8 @@ static long set_callback(struct vcpu *v, unsigned type, u64 entry, bool mask)
 {
 	struct arch_vcpu *a = &v->arch;
 
-	if (type == CALLBACKTYPE_sysenter_deprecated)
-		type = CALLBACKTYPE_sysenter;
-	if (type >= ARRAY_SIZE(a->callback) || type == CALLBACKTYPE_nmi)
+	/* NMIs come by the trap table, 32-bit system calls by INT 0x80. */
+	if (type >= ARRAY_SIZE(a->callback))
 		return -XEN_ENOSYS;
 	if (!is_canonical(entry))
 		return -XEN_EINVAL;
@@ -271,7 +270,7 @@ long do_get_debugreg(u64 number)
 
 /* ---- The hypercall page of kernels that want one ---- */
 
-void arch_fill_hypercall_page(void *page)
+int arch_hypercall_page(struct domain *d, mfn_t m)
 {
 	/* push %rcx; push %r11; mov $n, %eax; syscall; pop %r11; pop %rcx; ret */
 	static const u8 plain[] = {
@@ -283,15 +282,20 @@ void arch_fill_hypercall_page(void *page)
 		0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret, 0, 0, 0,
 		0x0f, 0x05, 0xcc, 0xcc, 0xcc,
 	};
-	u8 *slot = page;
+	struct page *p = page_get_writable(m, d);
+	u8 *slot;
 	unsigned n;
 
 	_Static_assert(sizeof(iret) == sizeof(plain), "one overwrites the other");
-	memset(page, 0xcc, PAGE_SIZE);
+	if (!p)
+		return -XEN_EACCES;
+	slot = memset(frame_to_virt(m), 0xcc, PAGE_SIZE);
 	for (n = 0; n < PAGE_SIZE / 32; n++, slot += 32) {
 		memcpy(slot, plain, sizeof(plain));
 		slot[4] = (u8)n;
 		if (n == __HYPERVISOR_iret)
 			memcpy(slot, iret, sizeof(iret));
 	}
+	page_put_writable(p);
+	return 0;
 }

@@ -11,16 +11,13 @@
 int arch_vcpu_init(struct vcpu *v)
 {
 	struct arch_vcpu *a = &v->arch;
-	const mfn_t m = frame_alloc(0, 0, FRAME_ZERO);
+	const mfn_t m = frame_alloc(1, 0, FRAME_ZERO);
 
+	_Static_assert(256 * sizeof(*a->traps) == PAGE_SIZE, "the second frame");
 	if (m == MFN_NONE)
 		return -XEN_ENOMEM;
-	a->traps = heap_alloc(256 * sizeof(*a->traps));
-	if (!a->traps) {
-		frame_free(m, 0);
-		return -XEN_ENOMEM;
-	}
 	a->fpu = frame_to_virt(m);
+	a->traps = frame_to_virt(m + 1);
 	fpu_init_area(a->fpu);
 	a->kernel_mode = true;
 	a->xcr0 = 1;
@@ -37,43 +34,37 @@ void arch_vcpu_exit(struct vcpu *v)
 {
 	struct arch_vcpu *a = &v->arch;
 
-	pv_ldt_drop(v);
-	pv_gdt_drop(v);
+	pv_desc_drop(v);
 	if (a->fpu)
-		frame_free(virt_to_frame(a->fpu), 0);
-	heap_free(a->traps);
+		frame_free(virt_to_frame(a->fpu), 1);
 	a->fpu = NULL;
-	a->traps = NULL;
 }
 
 /* ---- In ---- */
 
-static int check_addresses(const struct vcpu_guest_context *c)
+static bool is_sound(const struct vcpu *v, const struct vcpu_guest_context *c)
 {
 	const u64 address[] = {
 		c->user_regs.rip, c->user_regs.rsp, c->event_callback_eip,
 		c->failsafe_callback_eip, c->syscall_callback_eip, c->fs_base,
 		c->gs_base_kernel, c->gs_base_user,
 	};
-	bool ok = pv_stack_ok(c->kernel_sp);
+	bool ok = pv_stack_ok(c->kernel_sp) && c->gdt_ents <= GDT_PAGES * 512;
 	unsigned i;
 
 	for (i = 0; i < 256; i++)
 		ok &= is_canonical(c->trap_ctxt[i].address);
 	for (i = 0; i < ARRAY_SIZE(address); i++)
 		ok &= is_canonical(address[i]);
-	return ok ? 0 : -XEN_EINVAL;
+	/* User mode needs tables of its own.  An LDT is for the vCPU itself
+	 * to set, when its tables are loaded. */
+	return ok && (c->flags & VGCF_in_kernel || c->ctrlreg[1]) &&
+	       (!c->ldt_ents || v->initialised);
 }
 
-static int check_tables(const struct vcpu_guest_context *c)
+static mfn_t user_table(const struct vcpu_guest_context *c)
 {
-	if (c->gdt_ents > 14 * 512 || c->ldt_ents > 8192 ||
-	    (c->ldt_ents && (c->ldt_base & ~PAGE_MASK)))
-		return -XEN_EINVAL;
-	/* User mode needs tables of its own. */
-	if (!(c->flags & VGCF_in_kernel) && !c->ctrlreg[1])
-		return -XEN_EINVAL;
-	return 0;
+	return c->ctrlreg[1] ? c->ctrlreg[1] >> PAGE_SHIFT : MFN_NONE;
 }
 
 /* A vCPU that ran keeps its tables. */
@@ -81,38 +72,27 @@ static int check_unchanged(const struct vcpu *v,
 			   const struct vcpu_guest_context *c)
 {
 	const struct arch_vcpu *a = &v->arch;
-	const mfn_t user = c->ctrlreg[1] ? c->ctrlreg[1] >> PAGE_SHIFT : MFN_NONE;
+	bool same = c->ctrlreg[3] >> PAGE_SHIFT == v->mmu.kernel &&
+		    user_table(c) == v->mmu.user &&
+		    c->gdt_ents == a->gdt_entries &&
+		    c->ldt_ents == a->ldt_entries && c->ldt_base == a->ldt_base;
 	unsigned i;
 
-	if (c->ctrlreg[3] >> PAGE_SHIFT != v->mmu.kernel || user != v->mmu.user ||
-	    c->gdt_ents != a->gdt_entries || c->ldt_ents != a->ldt_entries ||
-	    c->ldt_base != a->ldt_base)
-		return -XEN_EOPNOTSUPP;
 	for (i = 0; i < DIV_UP(a->gdt_entries, 512); i++)
-		if (c->gdt_frames[i] != page_mfn(a->gdt_page[i]))
-			return -XEN_EOPNOTSUPP;
-	return 0;
+		same &= c->gdt_frames[i] == page_mfn(a->gdt_page[i]);
+	return same ? 0 : -XEN_EOPNOTSUPP;
 }
 
 static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
 {
-	const mfn_t user = c->ctrlreg[1] ? c->ctrlreg[1] >> PAGE_SHIFT : MFN_NONE;
-	u64 frames[14];
-	unsigned i;
-	int rc;
+	int rc = pv_gdt_set(v, c->gdt_frames, (u32)c->gdt_ents);
 
-	for (i = 0; i < ARRAY_SIZE(frames); i++)
-		frames[i] = c->gdt_frames[i];
-	rc = pv_gdt_set(v, frames, (u32)c->gdt_ents);
 	if (rc)
 		return rc;
-	rc = mmu_vcpu_set_bases(v, c->ctrlreg[3] >> PAGE_SHIFT, user);
-	if (rc) {
-		pv_gdt_drop(v);
-		return rc;
-	}
-	/* Checked above, so it cannot fail. */
-	return pv_set_ldt(v, c->ldt_base, (u32)c->ldt_ents);
+	rc = mmu_vcpu_set_bases(v, c->ctrlreg[3] >> PAGE_SHIFT, user_table(c));
+	if (rc)
+		pv_desc_drop(v);
+	return rc;
 }
 
 /* The frame that entry.S makes is the beginning of the ABI's. */
@@ -168,11 +148,9 @@ static void set_debug(struct arch_vcpu *a, const struct vcpu_guest_context *c)
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 {
 	struct arch_vcpu *a = &v->arch;
-	int rc = check_addresses(c);
+	int rc = -XEN_EINVAL;
 
-	if (!rc)
-		rc = check_tables(c);
-	if (!rc)
+	if (is_sound(v, c))
 		rc = v->initialised ? check_unchanged(v, c) : set_tables(v, c);
 	if (rc)
 		return rc;

@@ -144,8 +144,7 @@ static void masked_leaf(u32 leaf, u32 sub, struct cpuid_regs *o)
 	}
 }
 
-/* v is NULL when a tool asks what any guest sees. */
-void pv_cpuid(const struct vcpu *v, u32 leaf, u32 sub, struct cpuid_regs *o)
+void arch_cpuid(const struct vcpu *v, u32 leaf, u32 sub, struct cpuid_regs *o)
 {
 	if (leaf >= XEN_CPUID_FIRST_LEAF && leaf < XEN_CPUID_FIRST_LEAF + 0x100) {
 		xen_leaf(leaf - XEN_CPUID_FIRST_LEAF, o);
@@ -179,15 +178,4 @@ void pv_cpuid(const struct vcpu *v, u32 leaf, u32 sub, struct cpuid_regs *o)
 			o->d &= SHOW_E1D;
 		break;
 	}
-}
-
-void arch_guest_cpuid(u32 leaf, u32 subleaf, u32 regs[4])
-{
-	struct cpuid_regs o;
-
-	pv_cpuid(NULL, leaf, subleaf, &o);
-	regs[0] = o.a;
-	regs[1] = o.b;
-	regs[2] = o.c;
-	regs[3] = o.d;
 }

@@ -57,13 +57,10 @@ static const struct pattern {
 	{ 0x0f06, 0, 0, INSN_CLTS },
 	{ 0x0f09, 0, 0, INSN_WBINVD },
 	{ 0x0f20, SYSTEM, 0, INSN_MOV_FROM_CR },
-	{ 0x0f21, SYSTEM, 0, INSN_MOV_FROM_DR },
 	{ 0x0f22, SYSTEM, 0, INSN_MOV_TO_CR },
-	{ 0x0f23, SYSTEM, 0, INSN_MOV_TO_DR },
 	{ 0x0f30, 0, 0, INSN_WRMSR },
 	{ 0x0f31, 0, 0, INSN_RDTSC },
 	{ 0x0f32, 0, 0, INSN_RDMSR },
-	{ 0x0f34, 0, 0, INSN_SYSENTER },
 };
 
 struct reader {

@@ -10,8 +10,8 @@
 #include <asm/pv.h>
 
 #define SLOTS		512		/* of a page */
-#define GDT_ENTRIES_MAX	(14 * SLOTS)
-#define LDT_ENTRIES_MAX	8192
+#define GDT_ENTRIES_MAX	(GDT_PAGES * SLOTS)
+#define LDT_ENTRIES_MAX	(LDT_PAGES * SLOTS)
 
 /* ---- Frames with descriptors ---- */
 
@@ -33,51 +33,58 @@ static void put_desc_page(struct page *p)
 	page_put(p);
 }
 
-void pv_gdt_drop(struct vcpu *v)
+/* These frames instead of those in a table of that size, or none of them;
+ * mmu.lock is held. */
+static int replace(struct domain *d, struct page **table, unsigned size,
+		   const u64 *frames, unsigned n)
 {
+	struct page *page[MAX(GDT_PAGES, LDT_PAGES)];
 	unsigned i;
 
-	v->arch.gdt_entries = 0;
-	for (i = 0; i < ARRAY_SIZE(v->arch.gdt_page); i++) {
-		if (v->arch.gdt_page[i])
-			put_desc_page(v->arch.gdt_page[i]);
-		v->arch.gdt_page[i] = NULL;
-	}
-}
-
-int pv_gdt_set(struct vcpu *v, const u64 *frames, u32 entries)
-{
-	struct page *page[ARRAY_SIZE(v->arch.gdt_page)] = { NULL };
-	struct domain *d = v->domain;
-	const unsigned n = DIV_UP(entries, SLOTS);
-	unsigned i;
-
-	if (entries > GDT_ENTRIES_MAX)
-		return -XEN_EINVAL;
-	lock(&d->mmu.lock);
 	for (i = 0; i < n; i++) {
 		page[i] = get_desc_page(d, frames[i]);
 		if (!page[i])
 			goto err_put;
 	}
-	pv_gdt_drop(v);
-	for (i = 0; i < n; i++)
-		v->arch.gdt_page[i] = page[i];
-	v->arch.gdt_entries = entries;
-	unlock(&d->mmu.lock);
+	for (i = 0; i < size; i++) {
+		if (table[i])
+			put_desc_page(table[i]);
+		table[i] = i < n ? page[i] : NULL;
+	}
 	return 0;
 
 err_put:
 	while (i-- > 0)
 		put_desc_page(page[i]);
-	unlock(&d->mmu.lock);
 	return -XEN_EINVAL;
+}
+
+int pv_gdt_set(struct vcpu *v, const u64 *frames, u32 entries)
+{
+	int rc;
+
+	lock(&v->domain->mmu.lock);
+	rc = replace(v->domain, v->arch.gdt_page, GDT_PAGES, frames,
+		     DIV_UP(entries, SLOTS));
+	unlock(&v->domain->mmu.lock);
+	if (!rc)
+		v->arch.gdt_entries = entries;
+	return rc;
+}
+
+void pv_desc_drop(struct vcpu *v)
+{
+	pv_gdt_set(v, NULL, 0);
+	lock(&v->domain->mmu.lock);
+	replace(v->domain, v->arch.ldt_page, LDT_PAGES, NULL, 0);
+	unlock(&v->domain->mmu.lock);
+	v->arch.ldt_entries = 0;
 }
 
 long do_set_gdt(u64 list, u64 entries)
 {
 	struct vcpu *v = current_vcpu();
-	u64 frames[14];
+	u64 frames[GDT_PAGES];
 	int rc;
 
 	if (entries > GDT_ENTRIES_MAX)
@@ -117,57 +124,28 @@ long do_update_descriptor(u64 addr, u64 desc)
 	return rc;
 }
 
-/* ---- LDT ---- */
-
-void pv_ldt_drop(struct vcpu *v)
-{
-	const bool loaded = stack_top()->vcpu == v;
-	unsigned i;
-
-	for (i = 0; i < ARRAY_SIZE(v->arch.ldt_page); i++) {
-		if (!v->arch.ldt_page[i])
-			continue;
-		if (loaded)
-			desc_map_ldt(i, MFN_NONE);
-		put_desc_page(v->arch.ldt_page[i]);
-		v->arch.ldt_page[i] = NULL;
-	}
-	v->arch.ldt_mapped = 0;
-}
-
 int pv_set_ldt(struct vcpu *v, u64 base, u32 entries)
 {
+	const unsigned n = DIV_UP(entries, SLOTS);
+	u64 frames[LDT_PAGES], pte;
+	paddr_t at;
+	unsigned i;
+
 	if (entries > LDT_ENTRIES_MAX ||
 	    (entries && ((base & ~PAGE_MASK) || !guest_range_ok(base, entries, 8))))
 		return -XEN_EINVAL;
-	pv_ldt_drop(v);
+	for (i = 0; i < n; i++) {
+		if (!mmu_walk(v, base + i * PAGE_SIZE, &pte, &at) ||
+		    !(pte & PTE_P))
+			return -XEN_EINVAL;
+		frames[i] = pte_mfn(pte);
+	}
+	if (replace(v->domain, v->arch.ldt_page, LDT_PAGES, frames, n))
+		return -XEN_EINVAL;
 	v->arch.ldt_base = base;
 	v->arch.ldt_entries = entries;
-	if (stack_top()->vcpu == v)
-		desc_load_ldt(v);
+	desc_load_windows(v);
+	arch_load_tables(v);
+	desc_load_ldt(v);
 	return 0;
-}
-
-bool pv_ldt_fault(struct vcpu *v, u64 va)
-{
-	const u64 offset = va - desc_ldt_window();
-	struct domain *d = v->domain;
-	struct page *p = NULL;
-	const unsigned i = (unsigned)(offset >> PAGE_SHIFT);
-	paddr_t at;
-	u64 pte;
-
-	if (offset >= (u64)v->arch.ldt_entries * 8 || v->arch.ldt_page[i])
-		return false;
-	lock(&d->mmu.lock);
-	if (mmu_walk(v, v->arch.ldt_base + i * PAGE_SIZE, &pte, &at) &&
-	    (pte & PTE_P))
-		p = get_desc_page(d, pte_mfn(pte));
-	unlock(&d->mmu.lock);
-	if (!p)
-		return false;
-	v->arch.ldt_page[i] = p;
-	v->arch.ldt_mapped |= (u16)BIT(i);
-	desc_map_ldt(i, page_mfn(p));
-	return true;
 }

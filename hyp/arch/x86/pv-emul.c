@@ -37,12 +37,6 @@ void pv_advance(struct vcpu *v, struct regs *r, unsigned length)
 	}
 }
 
-static void set_edx_eax(struct regs *r, u64 v)
-{
-	r->rax = (u32)v;
-	r->rdx = v >> 32;
-}
-
 bool pv_emulate_cpuid(struct vcpu *v, struct regs *r)
 {
 	static const u8 prefixed[7] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
@@ -52,7 +46,7 @@ bool pv_emulate_cpuid(struct vcpu *v, struct regs *r)
 	if (copy_from_guest(bytes, r->rip, sizeof(bytes)) ||
 	    memcmp(bytes, prefixed, sizeof(bytes)))
 		return false;
-	pv_cpuid(v, (u32)r->rax, (u32)r->rcx, &out);
+	arch_cpuid(v, (u32)r->rax, (u32)r->rcx, &out);
 	r->rax = out.a;
 	r->rbx = out.b;
 	r->rcx = out.c;
@@ -79,43 +73,31 @@ static bool port_io(struct vcpu *v, struct regs *r, const struct insn *i)
 	return true;
 }
 
-/* One element of INS or OUTS; false: the guest's memory is not there. */
-static bool string_element(struct vcpu *v, struct regs *r, const struct insn *i)
-{
-	const u64 step = r->rflags & RFLAGS_DF ? -(u64)i->size : i->size;
-	const u16 port = (u16)r->rdx;
-	u32 value = 0;
-
-	if (i->op == INSN_OUTS) {
-		if (copy_from_guest(&value, r->rsi, i->size)) {
-			pv_inject_page_fault(v, r, r->rsi, 0);
-			return false;
-		}
-		pv_port_write(v, port, i->size, value);
-		r->rsi += step;
-		return true;
-	}
-	/* Is it writable?  The port may not be read in vain. */
-	if (copy_to_guest(r->rdi, &value, i->size)) {
-		pv_inject_page_fault(v, r, r->rdi, 2);
-		return false;
-	}
-	value = pv_port_read(v, port, i->size);
-	if (copy_to_guest(r->rdi, &value, i->size))
-		return false;
-	r->rdi += step;
-	return true;
-}
-
 static bool string_io(struct vcpu *v, struct regs *r, const struct insn *i)
 {
+	const u64 step = r->rflags & RFLAGS_DF ? -(u64)i->size : i->size;
+	const bool out = i->op == INSN_OUTS;
+	u64 *at = out ? &r->rsi : &r->rdi;
+	u32 value = 0;
 	unsigned n;
 
 	if (!pv_io_permitted(v, (u16)r->rdx, i->size))
 		return false;
 	for (n = 0; n < REP_BATCH && (!i->rep || r->rcx); n++) {
-		if (!string_element(v, r, i))
+		/* For INS: is it writable?  The port may not be read in vain. */
+		if (out ? copy_from_guest(&value, *at, i->size) :
+			  copy_to_guest(*at, &value, i->size)) {
+			pv_inject_page_fault(v, r, *at, out ? 0 : 2);
 			return true;
+		}
+		if (out) {
+			pv_port_write(v, (u16)r->rdx, i->size, value);
+		} else {
+			value = pv_port_read(v, (u16)r->rdx, i->size);
+			if (copy_to_guest(*at, &value, i->size))
+				return true;
+		}
+		*at += step;
 		if (!i->rep)
 			break;
 		r->rcx--;
@@ -186,18 +168,10 @@ static bool privileged(struct vcpu *v, struct regs *r, const struct insn *i)
 		return read_cr(v, r, i);
 	case INSN_MOV_TO_CR:
 		return write_cr(v, i, *insn_reg(r, i->rm));
-	case INSN_MOV_FROM_DR:
-		if (i->reg > 7)
-			return false;
-		*insn_reg(r, i->rm) = (u64)do_get_debugreg(i->reg);
-		return true;
-	case INSN_MOV_TO_DR:
-		return !do_set_debugreg(i->reg, *insn_reg(r, i->rm));
 	case INSN_RDMSR:
 		if (!pv_rdmsr(v, (u32)r->rcx, &value))
 			return false;
-		set_edx_eax(r, value);
-		return true;
+		break;
 	case INSN_WRMSR:
 		return pv_wrmsr(v, (u32)r->rcx, value);
 	case INSN_XSETBV:
@@ -210,25 +184,16 @@ static bool privileged(struct vcpu *v, struct regs *r, const struct insn *i)
 	case INSN_RDTSC:
 	case INSN_RDTSCP:
 		/* CR4.TSD is for its user space. */
-		set_edx_eax(r, rdtsc());
+		value = rdtsc();
 		if (i->op == INSN_RDTSCP)
 			r->rcx = v->arch.tsc_aux;
-		return true;
+		break;
 	default:
 		return false;
 	}
-}
-
-/* SYSENTER of a 32-bit program, where the processor made it a #GP. */
-static bool sysenter(struct vcpu *v, struct regs *r)
-{
-	if (v->arch.kernel_mode || !v->arch.callback[CALLBACKTYPE_sysenter])
-		return false;
-	r->rip = r->rsp = 0;
-	r->cs = 3;
-	r->ss = SEL_USER_DS;
-	r->rflags &= ~(u64)RFLAGS_NT;
-	pv_enter_callback(v, r, CALLBACKTYPE_sysenter);
+	/* Those that read something into edx:eax. */
+	r->rax = (u32)value;
+	r->rdx = value >> 32;
 	return true;
 }
 
@@ -239,8 +204,6 @@ bool pv_emulate(struct vcpu *v, struct regs *r)
 
 	if (!insn_decode(&i, bytes, pv_fetch(r->rip, bytes)) || i.lock)
 		return false;
-	if (i.op == INSN_SYSENTER)
-		return sysenter(v, r);
 	if (!pv_is_64bit(r))
 		return false;
 	if (i.op == INSN_IN || i.op == INSN_OUT)

@@ -45,59 +45,47 @@ bool pv_io_permitted(struct vcpu *v, u16 port, unsigned size)
 
 /* ---- What a domain's port access does ---- */
 
-/* PCI configuration, mechanism 1: does our copy of the latch select anything? */
-static bool pci_selected(const struct domain *d)
-{
-	return d->arch.pci_cf8 & PCI_ENABLE;
-}
-
-static u16 pci_bdf(const struct domain *d)
-{
-	return (u16)(d->arch.pci_cf8 >> 8);
-}
-
-static u32 pci_reg(const struct domain *d, u16 port)
-{
-	return (d->arch.pci_cf8 & 0xfc) | (port & 3);
-}
-
 static bool pci_data_port(u16 port, unsigned size)
 {
 	return port >= PCI_DATA && port + size <= PCI_DATA + 4;
 }
 
+/* The register that mechanism 1 reaches by a data port and our latch. */
+static u32 pci_reg(u32 cf8, u16 port)
+{
+	return (cf8 & 0xfc) | (port & 3);
+}
+
 u32 pv_port_read(struct vcpu *v, u16 port, unsigned size)
 {
-	struct domain *d = v->domain;
 	const u32 ones = (u32)(BIT(8 * size) - 1);
+	const u32 cf8 = v->domain->arch.pci_cf8;
 
 	/* Linux waits 100,000 reads for a counter of all ones to go down; one
 	 * that stands at 0 tells it at once to ask our clock instead. */
 	if (port == PIT_COUNTER_2)
 		return 0;
-	if (!priv_hardware(d))
+	if (!priv_hardware(v->domain))
 		return ones;
 	if (port == PCI_ADDRESS && size == 4)
-		return d->arch.pci_cf8;
-	if (pci_data_port(port, size))
-		return pci_selected(d) ? pci_conf_read(pci_bdf(d),
-				pci_reg(d, port), size) : ones;
+		return cf8;
+	if (pci_data_port(port, size) && cf8 & PCI_ENABLE)
+		return pci_conf_read((u16)(cf8 >> 8), pci_reg(cf8, port), size);
 	return arch_ioport_ok(port, size) ? port_read(port, size) : ones;
 }
 
 void pv_port_write(struct vcpu *v, u16 port, unsigned size, u32 value)
 {
-	struct domain *d = v->domain;
-	const u32 reg = pci_reg(d, port);
+	const u32 cf8 = v->domain->arch.pci_cf8, reg = pci_reg(cf8, port);
+	const u16 bdf = (u16)(cf8 >> 8);
 
-	if (!priv_hardware(d))
+	if (!priv_hardware(v->domain))
 		return;
-	if (port == PCI_ADDRESS && size == 4) {
-		d->arch.pci_cf8 = value;
-	} else if (pci_data_port(port, size)) {
-		if (pci_selected(d) && !msi_guards(pci_bdf(d), reg, size))
-			pci_conf_write(pci_bdf(d), reg, size, value);
-	} else if (arch_ioport_ok(port, size)) {
+	if (port == PCI_ADDRESS && size == 4)
+		v->domain->arch.pci_cf8 = value;
+	else if (pci_data_port(port, size) && cf8 & PCI_ENABLE &&
+		 !msi_guards(bdf, reg, size))
+		pci_conf_write(bdf, reg, size, value);
+	else if (arch_ioport_ok(port, size))
 		port_write(port, size, value);
-	}
 }

@@ -15,11 +15,6 @@
 #define APIC_BSP		BIT(8)
 #define APIC_ADDRESS		0xfee00000
 
-static u64 visible_efer(void)
-{
-	return rdmsr(MSR_EFER) & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
-}
-
 bool pv_rdmsr(struct vcpu *v, u32 msr, u64 *value)
 {
 	*value = 0;
@@ -30,7 +25,7 @@ bool pv_rdmsr(struct vcpu *v, u32 msr, u64 *value)
 		*value = rdmsr(msr);
 		return true;
 	case MSR_EFER:
-		*value = visible_efer();
+		*value = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
 		return true;
 	case MSR_APIC_BASE:
 		*value = APIC_ADDRESS | APIC_ENABLED | (v->id ? 0 : APIC_BSP);
@@ -45,7 +40,8 @@ bool pv_rdmsr(struct vcpu *v, u32 msr, u64 *value)
 		*value = v->arch.tsc_aux;
 		return cpu_features.rdtscp;
 	case MSR_MISC_ENABLE:
-		return rdmsr_safe(msr, value);
+		*value = cpu_features.intel ? rdmsr(msr) : 0;
+		return cpu_features.intel;
 	case MSR_MICROCODE:
 	case MSR_MCG_CAP:
 	case MSR_MCG_STATUS:
@@ -56,26 +52,6 @@ bool pv_rdmsr(struct vcpu *v, u32 msr, u64 *value)
 	}
 }
 
-static bool write_base(u32 msr, u64 value)
-{
-	if (!is_canonical(value))
-		return false;
-	wrmsr(msr, value);
-	return true;
-}
-
-/* The guest names the frame that shall hold its hypercall page. */
-static bool fill_hypercall_page(struct vcpu *v, u64 address)
-{
-	struct page *p = page_get_writable(address >> PAGE_SHIFT, v->domain);
-
-	if (!p)
-		return false;
-	arch_fill_hypercall_page(frame_to_virt(page_mfn(p)));
-	page_put_writable(p);
-	return true;
-}
-
 bool pv_wrmsr(struct vcpu *v, u32 msr, u64 value)
 {
 	u64 old;
@@ -84,25 +60,20 @@ bool pv_wrmsr(struct vcpu *v, u32 msr, u64 value)
 	case MSR_FS_BASE:
 	case MSR_GS_BASE:
 	case MSR_KERNEL_GS_BASE:
-		return write_base(msr, value);
-	case MSR_EFER:
-		return value == visible_efer();
-	case MSR_PAT:
-		return value == PAT_VALUE;
-	case MSR_MISC_ENABLE:
-		return rdmsr_safe(msr, &old) && value == old;
+		if (!is_canonical(value))
+			return false;
+		break;
 	case MSR_TSC_AUX:
 		if (!cpu_features.rdtscp || value >> 32)
 			return false;
 		v->arch.tsc_aux = (u32)value;
-		wrmsr(msr, value);
-		return true;
-	case MSR_MICROCODE:
-	case MSR_MCG_STATUS:
-		return !value;
+		break;
 	case MSR_HYPERCALL_PAGE:
-		return fill_hypercall_page(v, value);
+		return !arch_hypercall_page(v->domain, value >> PAGE_SHIFT);
 	default:
-		return false;
+		/* The others keep what they are seen to hold. */
+		return pv_rdmsr(v, msr, &old) && value == old;
 	}
+	wrmsr(msr, value);
+	return true;
 }

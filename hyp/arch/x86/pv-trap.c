@@ -103,7 +103,8 @@ void pv_inject_page_fault(struct vcpu *v, struct regs *r, u64 va, u32 error)
 	pv_inject(v, r, TRAP_PF, error);
 }
 
-void pv_enter_callback(struct vcpu *v, struct regs *r, unsigned type)
+/* Enters one of the callbacks (CALLBACKTYPE_*); the guest has it. */
+static void pv_enter_callback(struct vcpu *v, struct regs *r, unsigned type)
 {
 	const struct bounce b = {
 		.entry = v->arch.callback[type],
@@ -134,11 +135,9 @@ void pv_failsafe(struct vcpu *v, struct regs *r, const u16 sel[4])
 void pv_syscall(struct regs *r)
 {
 	struct vcpu *v = stack_top()->vcpu;
-	const unsigned type = r->cs == SEL_USER_CS32 ? CALLBACKTYPE_syscall32 :
-						       CALLBACKTYPE_syscall;
 
-	if (v->arch.callback[type] && !v->arch.kernel_mode) {
-		pv_enter_callback(v, r, type);
+	if (v->arch.callback[CALLBACKTYPE_syscall] && !v->arch.kernel_mode) {
+		pv_enter_callback(v, r, CALLBACKTYPE_syscall);
 		return;
 	}
 	r->rip -= 2;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which ports and which device memory the control domain may use. */
 #include <asm/machine.h>
-#include <asm/multiboot2.h>
 
 /* Ours: interrupt controllers, PIT, PCI data (emulated), ACPI's timer. */
 static const struct { u16 first, last; } our_ports[] = {

@@ -11,9 +11,7 @@
 #include <hyp/frame-alloc.h>
 #include <hyp/page.h>
 
-#include <asm/bytes.h>
 #include <asm/machine.h>
-#include <asm/multiboot2.h>
 
 #define LOW_END		0x100000UL	/* real-mode memory: never allocated */
 #define BOOT_REACH	(1ULL << 32)	/* what the boot tables show, see boot.S */
@@ -31,20 +29,6 @@ static void log_replay(void)
 
 	while ((n = log_read(part, sizeof(part), &index, false)))
 		console_write(part, n);
-}
-
-static void show_map(void)
-{
-	u32 i;
-
-	for (i = 0; i < boot_info.range_count; i++) {
-		const struct boot_range *r = &boot_info.range[i];
-
-		log_debug("memory %012llx - %012llx type %u",
-			  (unsigned long long)r->start,
-			  (unsigned long long)(r->start + r->size - 1),
-			  r->type);
-	}
 }
 
 /* What lies in RAM and must stay: real-mode memory, us, GRUB's tags, modules. */
@@ -116,7 +100,7 @@ static void __noreturn setup_rest(void)
 	apic_init_bsp();
 	c->arch.apic_id = apic_id();
 	clock_init();
-	ioapic_init(&acpi);
+	ioapic_init();
 	sched_cpu_init(c);
 	timer_cpu_init(c);
 	c->online = true;
@@ -140,7 +124,7 @@ void run_on_own_stack(struct cpu *c, void (*f)(void))
 	__builtin_unreachable();
 }
 
-void setup_bsp(u32 magic, paddr_t mbi, paddr_t image)
+void setup_bsp(paddr_t mbi, paddr_t image)
 {
 	const char *wrong;
 
@@ -148,9 +132,7 @@ void setup_bsp(u32 magic, paddr_t mbi, paddr_t image)
 		       "boot.S leaves 256 bytes (BOOT_STACK_TOP)");
 	stack_top()->cpu = cpu_get(0);
 	image_paddr = image;
-	wrong = magic != MB2_BOOT_MAGIC ?
-		"the boot loader does not speak multiboot2" :
-		multiboot2_parse(paddr_to_virt(mbi), MBI_MAX, &boot_info);
+	wrong = multiboot2_parse(paddr_to_virt(mbi), MBI_MAX, &boot_info);
 	if (wrong && !boot_info.cmdline)
 		boot_info.cmdline = "";
 	param_parse(boot_info.cmdline);
@@ -162,7 +144,6 @@ void setup_bsp(u32 magic, paddr_t mbi, paddr_t image)
 	log_info("started by multiboot2%s, image at 0x%llx, options \"%s\"",
 		 boot_info.efi ? " on EFI" : "", (unsigned long long)image,
 		 boot_info.cmdline);
-	show_map();
 	cpu_features_init();
 	cpu_init_this();
 	read_efi_table();

@@ -5,7 +5,7 @@
  */
 #include <asm/machine.h>
 
-#define START_TIMEOUT_US	100000
+#define START_TIMEOUT_US	50000	/* for each of two tries */
 #define INIT_WAIT_US		200	/* enough since the P6 family */
 #define LOW_MEMORY		0x9f000	/* the EBDA may begin here */
 
@@ -35,22 +35,14 @@ static void find_low_page(paddr_t start, paddr_t end)
 		low_page = MAX(low_page, end - PAGE_SIZE);
 }
 
-static paddr_t image_phys(const void *p)
+static void wait_online(const struct cpu *c)
 {
-	return (u64)p - IMAGE_START + image_paddr;
-}
+	const u64 end = rdtsc() + START_TIMEOUT_US * tsc_khz / 1000;
 
-static bool wait_online(struct cpu *c, u64 us)
-{
-	const u64 end = rdtsc() + us * tsc_khz / 1000;
-
-	while (!atomic_load(&c->online)) {
-		if (rdtsc() > end)
-			return false;
+	while (!atomic_load(&c->online) && rdtsc() < end) {
 		atomic_store(&boot_tsc, rdtsc());
 		arch_poll();
 	}
-	return true;
 }
 
 /* All CPUs share one TSC, or time would jump when a vCPU moves. */
@@ -92,6 +84,8 @@ static void leave_boot_stack(void)
 
 static bool start_cpu(struct cpu *c)
 {
+	unsigned tries;
+
 	starting = c;
 	boot_main = leave_boot_stack;
 	ap_gdt = (u32)image_phys(boot_gdt);
@@ -100,11 +94,11 @@ static bool start_cpu(struct cpu *c)
 	memory_barrier();
 	apic_send(c->arch.apic_id, APIC_INIT);
 	delay_us(INIT_WAIT_US);
-	apic_send(c->arch.apic_id, APIC_STARTUP | low_page >> PAGE_SHIFT);
-	if (wait_online(c, 10000))
-		return true;
-	apic_send(c->arch.apic_id, APIC_STARTUP | low_page >> PAGE_SHIFT);
-	return wait_online(c, START_TIMEOUT_US);
+	for (tries = 0; tries < 2 && !atomic_load(&c->online); tries++) {
+		apic_send(c->arch.apic_id, APIC_STARTUP | low_page >> PAGE_SHIFT);
+		wait_online(c);
+	}
+	return atomic_load(&c->online);
 }
 
 void smp_init(void)

@@ -69,9 +69,6 @@ static mfn_t wanted_table(const struct vcpu *v)
 
 void arch_load_tables(struct vcpu *v)
 {
-	/* The LDT's frames were found by addresses of the old tables. */
-	if (v->arch.ldt_mapped)
-		pv_ldt_drop(v);
 	write_cr3(wanted_table(v) << PAGE_SHIFT);
 }
 

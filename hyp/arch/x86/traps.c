@@ -2,7 +2,7 @@
 /*
  * Exceptions.  A guest's exception is first looked at for what the
  * hypervisor itself must do (a privileged instruction, a write to a page
- * table, the first use of an LDT page) and then bounced to its kernel.  One
+ * table) and then bounced to its kernel.  One
  * of the hypervisor's own must be at an instruction that has a fix-up;
  * anything else is the end.
  */
@@ -13,7 +13,6 @@
 
 #define PF_PRESENT	1
 #define PF_WRITE	2
-#define PF_USER		4
 #define PF_FETCH	16
 
 #define ERROR_IDT	2		/* bit of a selector error code */
@@ -62,17 +61,29 @@ static void __noreturn iret_fault(const struct regs *r)
 
 void trap_hypervisor(struct regs *r)
 {
-	struct vcpu *v = stack_top()->vcpu;
-
-	/* An instruction of ours walked the guest's LDT. */
-	if (r->vector == TRAP_PF && v && !(r->error_code & PF_PRESENT) &&
-	    pv_ldt_fault(v, read_cr2()))
-		return;
+	/* These two may have interrupted anything, guests too. */
+	if (r->vector == TRAP_MC || r->vector == TRAP_DF)
+		panic_at(r, r->vector == TRAP_MC ? "machine check" :
+						   "double fault");
 	if (r->rip == (u64)iret_insn)
 		iret_fault(r);
 	if (fix_up(r))
 		return;
 	panic_at(r, "exception %u in the hypervisor", r->vector);
+}
+
+/*
+ * On a small stack of its own.  A guest's goes on like any exception, on the
+ * main stack.  One of ours is a guest's watchpoint that a copy touched, or a
+ * breakpoint that MOV SS carried into a stub: nothing of ours.
+ */
+void trap_debug(struct regs *r)
+{
+	if (r->cs & 3) {
+		*guest_regs() = *r;
+		__asm__ volatile("jmp debug_of_guest" : : : "memory");
+	}
+	write_dr6(0);
 }
 
 /* It may have interrupted whoever holds the log's lock: say it later. */
@@ -81,16 +92,6 @@ void trap_nmi(struct regs *r)
 	if (nmi_stops_cpu)
 		arch_halt();
 	atomic_fetch_or(&this_cpu()->work, WORK_NMI);
-}
-
-void trap_machine_check(struct regs *r)
-{
-	panic_at(r, "machine check");
-}
-
-void trap_double_fault(struct regs *r)
-{
-	panic_at(r, "double fault");
 }
 
 /* ---- A guest's ---- */
@@ -121,16 +122,9 @@ static bool access_permitted(const struct vcpu *v, u64 va, u32 error)
 
 static void page_fault(struct vcpu *v, struct regs *r)
 {
-	u64 va = read_cr2();
-	u32 error = r->error_code;
+	const u64 va = read_cr2();
+	const u32 error = r->error_code;
 
-	/* The processor itself read a descriptor. */
-	if (!(error & PF_USER)) {
-		if (pv_ldt_fault(v, va))
-			return;
-		if (va - desc_ldt_window() < 16 * PAGE_SIZE)
-			va = v->arch.ldt_base + (va - desc_ldt_window());
-	}
 	if (v->arch.kernel_mode) {
 		if ((error & (PF_PRESENT | PF_WRITE)) ==
 		    (PF_PRESENT | PF_WRITE) && pv_ptwr(v, r, va))

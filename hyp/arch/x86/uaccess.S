@@ -16,8 +16,12 @@
 
 	.text
 
-/* int arch_copy_from_guest(void *to, u64 gva, size_t n) */
+/*
+ * int arch_copy_from_guest(void *to, u64 gva, size_t n)
+ * int arch_copy_to_guest(u64 gva, const void *from, size_t n)
+ */
 FUNCTION arch_copy_from_guest
+FUNCTION arch_copy_to_guest
 	cmpb	$0, smap_enabled(%rip)
 	je	1f
 	stac
@@ -37,9 +41,6 @@ FUNCTION arch_copy_from_guest
 	FIXUP	2b, 6b
 	FIXUP	3b, 6b
 
-/* int arch_copy_to_guest(u64 gva, const void *from, size_t n): the same loop. */
-FUNCTION arch_copy_to_guest
-	jmp	arch_copy_from_guest
 
 /* void arch_clear_page(void *p) */
 FUNCTION arch_clear_page
@@ -48,39 +49,12 @@ FUNCTION arch_clear_page
 	rep stosq
 	ret
 
-/* bool rdmsr_safe(u32 msr, u64 *value) */
-FUNCTION rdmsr_safe
-	mov	%edi, %ecx
-1:	rdmsr
-	shl	$32, %rdx
-	mov	%eax, %eax
-	or	%rdx, %rax
-	mov	%rax, (%rsi)
-	mov	$1, %eax
-	ret
-	FIXUP	1b, failed
-
-/* bool wrmsr_safe(u32 msr, u64 value) */
-FUNCTION wrmsr_safe
-	mov	%edi, %ecx
-	mov	%esi, %eax
-	mov	%rsi, %rdx
-	shr	$32, %rdx
-1:	wrmsr
-	mov	$1, %eax
-	ret
-	FIXUP	1b, failed
-
 /* u32 segment_rights(u16 sel): the LDT's page may be gone. */
 FUNCTION segment_rights
 	xor	%eax, %eax
 1:	lar	%edi, %eax
-	ret
-	FIXUP	1b, failed
-
-failed:
-	xor	%eax, %eax
-	ret
+2:	ret
+	FIXUP	1b, 2b
 
 /* bool load_ds(u16 selector) ... load_gs(): false, and 0 loaded, if it is bad. */
 	.macro LOADER reg

@@ -73,12 +73,14 @@ bool uart_owns_port(u16 port)
 	return base && port >= base && port < base + 8;
 }
 
-static void uart_poll(void)
+void uart_interrupt(void)
 {
 	unsigned n;
 
-	for (n = 0; base && n < 4096 && uart_in(UART_LSR) & LSR_DATA; n++)
+	for (n = 0; n < 4096 && uart_in(UART_LSR) & LSR_DATA; n++)
 		console_input(uart_in(UART_DATA));
+	/* Reading the identification ends a pending condition. */
+	uart_in(UART_FCR);
 }
 
 /* Lets input interrupt us; after ioapic_init(). */
@@ -91,13 +93,5 @@ void uart_irq_init(void)
 	pirq_vector[gsi] = VECTOR_UART;
 	ioapic_mask(gsi, false);
 	uart_out(UART_IER, 0x01);
-	uart_poll();
-}
-
-void uart_interrupt(void)
-{
-	uart_poll();
-	/* Reading the identification ends a pending condition. */
-	if (base)
-		uart_in(UART_FCR);
+	uart_interrupt();
 }

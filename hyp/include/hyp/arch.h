@@ -52,10 +52,13 @@ void arch_vcpu_exit(struct vcpu *v);	/* drops GDT and LDT references too */
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
 void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c);
 
-/* CPUID as every guest sees it: eax, ebx, ecx, edx. */
-void arch_guest_cpuid(u32 leaf, u32 subleaf, u32 regs[4]);
-/* Writes the hypercall page of a kernel that asked for one. */
-void arch_fill_hypercall_page(void *page);
+/* CPUID as v sees it; NULL: what a tool is told that every guest sees. */
+struct cpuid_regs {
+	u32 a, b, c, d;
+};
+void arch_cpuid(const struct vcpu *v, u32 leaf, u32 sub, struct cpuid_regs *out);
+/* Writes the hypercall page of a kernel that asked for one in frame m. */
+int arch_hypercall_page(struct domain *d, mfn_t m);
 
 void arch_clear_page(void *p);
 void arch_console_write(const char *s, size_t n);

@@ -14,9 +14,8 @@ bool desc_fix(u64 *slot);
 bool desc_page_fix(u64 *slots);
 
 /*
- * MMUEXT_SET_LDT of the current vCPU: its LDT is now at base, with this many
- * entries (0: none).  -XEN_EINVAL: bad address or size.  Drops the frames of
- * the old one; takes no lock and no reference (frames are found at the first
- * use, and then mmu.lock is taken).
+ * MMUEXT_SET_LDT of the current vCPU: its LDT is what base shows now, with
+ * this many entries (0: none).  -XEN_EINVAL: bad address or size, or frames
+ * that may hold no descriptors.  mmu.lock is held.
  */
 int pv_set_ldt(struct vcpu *v, u64 base, u32 entries);

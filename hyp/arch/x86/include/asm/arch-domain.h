@@ -4,6 +4,7 @@
 
 #include <hyp/types.h>
 
+#include <asm/layout.h>
 #include <asm/regs.h>
 
 struct arch_domain {
@@ -21,15 +22,14 @@ struct arch_vcpu {
 	u16 kernel_ss;
 	u64 fs_base, gs_base_kernel, gs_base_user;
 	u16 ds, es, fs, gs;
-	u64 callback[8];	/* entry points, by CALLBACKTYPE_*; 0: none */
+	u64 callback[3];	/* event, failsafe, syscall: CALLBACKTYPE_*; 0: none */
 	u32 callback_masks;	/* bit per CALLBACKTYPE_*: mask events on entry */
 	struct trap_info *traps;	/* 256 */
-	struct page *gdt_page[14];
+	struct page *gdt_page[GDT_PAGES];
 	u32 gdt_entries;
 	u64 ldt_base;
 	u32 ldt_entries;
-	u16 ldt_mapped;		/* bit per ldt_page in use */
-	struct page *ldt_page[16];
+	struct page *ldt_page[LDT_PAGES];
 	u64 cr4, dr[8];
 	u64 xcr0;
 	bool ts;		/* virtual CR0.TS */

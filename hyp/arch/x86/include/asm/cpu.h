@@ -55,9 +55,7 @@
 
 /* What the processors can do; found once by cpu_features_init(). */
 struct cpu_features {
-	bool intel, amd;
-	bool smep, smap, umip, fsgsbase, xsave, x2apic;
-	bool rdtscp, page1g, nx, mce;
+	bool intel, amd, x2apic, fsgsbase, rdtscp;
 	u8 phys_bits;
 };
 
@@ -98,23 +96,30 @@ static inline u64 rdtsc(void)
 	return (u64)hi << 32 | lo;
 }
 
-#define CR_ACCESS(n) \
-static inline u64 read_cr##n(void) \
+/* read_cr0(), write_cr0() and so on. */
+#define REGISTER_ACCESS(name) \
+static inline u64 read_##name(void) \
 { \
 	u64 v; \
  \
-	__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v)); \
+	__asm__ volatile("mov %%" #name ", %0" : "=r"(v)); \
 	return v; \
 } \
-static inline void write_cr##n(u64 v) \
+static inline void write_##name(u64 v) \
 { \
-	__asm__ volatile("mov %0, %%cr" #n : : "r"(v) : "memory"); \
+	__asm__ volatile("mov %0, %%" #name : : "r"(v) : "memory"); \
 }
-CR_ACCESS(0)
-CR_ACCESS(2)
-CR_ACCESS(3)
-CR_ACCESS(4)
-#undef CR_ACCESS
+REGISTER_ACCESS(cr0)
+REGISTER_ACCESS(cr2)
+REGISTER_ACCESS(cr3)
+REGISTER_ACCESS(cr4)
+REGISTER_ACCESS(dr0)
+REGISTER_ACCESS(dr1)
+REGISTER_ACCESS(dr2)
+REGISTER_ACCESS(dr3)
+REGISTER_ACCESS(dr6)
+REGISTER_ACCESS(dr7)
+#undef REGISTER_ACCESS
 
 static inline void invlpg(u64 va)
 {

@@ -29,10 +29,9 @@ void interrupt_handle(struct regs *r);
 
 /* traps.c. */
 void trap_guest(struct regs *r);	/* an exception of a guest */
-void trap_hypervisor(struct regs *r);	/* one of ours: fix-up or panic */
+void trap_hypervisor(struct regs *r);	/* one of ours, #DF, #MC: fix-up or panic */
+void trap_debug(struct regs *r);
 void trap_nmi(struct regs *r);
-void trap_machine_check(struct regs *r);
-void trap_double_fault(struct regs *r);
 /*
  * The way back to a guest that asks for the slow road: pending work, an
  * event, a bad stack.  Returns when the guest of this CPU may run.

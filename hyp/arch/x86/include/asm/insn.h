@@ -42,31 +42,6 @@
 
 #include <hyp/types.h>
 
-/* Where the MSR may not exist: false after a #GP. */
-bool rdmsr_safe(u32 msr, u64 *value);
-bool wrmsr_safe(u32 msr, u64 value);
-
-#define DEFINE_DR_ACCESS(n) \
-static inline u64 read_dr##n(void) \
-{ \
-	u64 v; \
- \
-	__asm__ volatile("mov %%dr" #n ", %0" : "=r"(v)); \
-	return v; \
-} \
- \
-static inline void write_dr##n(u64 v) \
-{ \
-	__asm__ volatile("mov %0, %%dr" #n : : "r"(v)); \
-}
-
-DEFINE_DR_ACCESS(0)
-DEFINE_DR_ACCESS(1)
-DEFINE_DR_ACCESS(2)
-DEFINE_DR_ACCESS(3)
-DEFINE_DR_ACCESS(6)
-DEFINE_DR_ACCESS(7)
-
 static inline void xsetbv(u64 v)
 {
 	__asm__ volatile("xsetbv" : : "c"(0), "a"((u32)v), "d"((u32)(v >> 32)));

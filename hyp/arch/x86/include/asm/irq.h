@@ -31,8 +31,7 @@ void irq_vector_free(u32 pirq);
 u32 irq_target(u32 pirq);
 
 /* IOAPICs. */
-struct acpi_info;
-void ioapic_init(const struct acpi_info *a);
+void ioapic_init(void);
 u32 ioapic_gsi_count(void);
 bool ioapic_has(u32 gsi);
 bool ioapic_owns(paddr_t a);

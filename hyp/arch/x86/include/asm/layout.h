@@ -32,8 +32,9 @@
  * One CPU's area.  Its GDT window is 16 pages: 0-13 the guest's frames,
  * 14 ours (selectors 0xe000-0xefff), 15 absent.  Then the LDT window.
  */
+#define GDT_PAGES	14
+#define LDT_PAGES	16
 #define PERCPU_STRIDE	0x100000
-#define PERCPU_GDT	0x00000
 #define PERCPU_LDT	0x10000
 #define PERCPU_STACK	0x40000		/* STACK_SIZE, aligned to it */
 #define STACK_SIZE	0x8000

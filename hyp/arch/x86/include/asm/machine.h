@@ -8,14 +8,14 @@
 #include <hyp/param.h>
 #include <hyp/printk.h>
 
-#include <asm/acpi.h>
+#include <asm/firmware.h>
 #include <asm/cpu.h>
 #include <asm/entry.h>
 #include <asm/hyp-map.h>
 #include <asm/irq.h>
 
 /* setup.c: from boot.S, on the boot stack, with early tables. */
-void setup_bsp(u32 magic, paddr_t mbi, paddr_t image) __noreturn;
+void setup_bsp(paddr_t mbi, paddr_t image) __noreturn;
 /* n bytes of physical memory while the boot tables are used; NULL: out of reach. */
 const u8 *boot_memory(paddr_t at, size_t n);
 /* Leaves the boot stack, on the final tables, for f, which never returns. */
@@ -23,9 +23,12 @@ void run_on_own_stack(struct cpu *c, void (*f)(void)) __noreturn;
 /* The image in physical memory. */
 extern paddr_t image_paddr;
 extern char _start[], _text_end[], _rodata_end[], _end[];
+static inline paddr_t image_phys(const void *p)
+{
+	return (u64)p - IMAGE_START + image_paddr;
+}
 
 /* apic.c */
-extern bool apic_x2;
 extern paddr_t apic_paddr;
 void apic_init_bsp(void);
 void apic_init_this(void);

@@ -18,8 +18,8 @@
 enum insn_op {
 	INSN_IN, INSN_OUT, INSN_INS, INSN_OUTS, INSN_CLI, INSN_STI,
 	INSN_CLTS, INSN_WBINVD, INSN_MOV_FROM_CR, INSN_MOV_TO_CR,
-	INSN_MOV_FROM_DR, INSN_MOV_TO_DR, INSN_RDMSR, INSN_WRMSR,
-	INSN_RDTSC, INSN_RDTSCP, INSN_XSETBV, INSN_SYSENTER,
+	INSN_RDMSR, INSN_WRMSR,
+	INSN_RDTSC, INSN_RDTSCP, INSN_XSETBV,
 	/* Those that write memory. */
 	INSN_MOV, INSN_XCHG, INSN_OR, INSN_AND, INSN_BTS, INSN_BTR,
 	INSN_CMPXCHG,
@@ -31,7 +31,7 @@ struct insn {
 	enum insn_op op;
 	u8 length;
 	u8 size;		/* operand: 1, 2, 4, 8 */
-	u8 reg;			/* register operand, or CR/DR number */
+	u8 reg;			/* register operand, or CR number */
 	u8 rm;			/* register in r/m, if not memory */
 	bool has_imm;		/* the source is imm, not reg */
 	bool rep, lock;

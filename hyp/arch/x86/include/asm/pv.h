@@ -25,8 +25,6 @@ void pv_to_user(struct vcpu *v);
 /* Bounces exception vector to the current guest's handler; crash if it has none. */
 void pv_inject(struct vcpu *v, struct regs *r, unsigned vector, u32 error);
 void pv_inject_page_fault(struct vcpu *v, struct regs *r, u64 va, u32 error);
-/* Enters one of the callbacks (CALLBACKTYPE_*); the guest has it. */
-void pv_enter_callback(struct vcpu *v, struct regs *r, unsigned type);
 /* Selectors could not be loaded; tells the guest kernel. */
 void pv_failsafe(struct vcpu *v, struct regs *r, const u16 sel[4]);
 
@@ -71,10 +69,6 @@ bool pv_io_permitted(struct vcpu *v, u16 port, unsigned size);
 u32 pv_port_read(struct vcpu *v, u16 port, unsigned size);
 void pv_port_write(struct vcpu *v, u16 port, unsigned size, u32 value);
 
-struct cpuid_regs {
-	u32 a, b, c, d;
-};
-void pv_cpuid(const struct vcpu *v, u32 leaf, u32 sub, struct cpuid_regs *out);
 /* CR4 bits that v may set. */
 u64 pv_cr4_allowed(const struct vcpu *v);
 
@@ -94,20 +88,14 @@ int pv_check_breakpoint(u64 va);
 
 /* ---- pv-desc.c, desc.c ---- */
 
-/* The first use of a page of v's LDT; va in the window.  False: it has none. */
-bool pv_ldt_fault(struct vcpu *v, u64 va);
-/* Drops v's LDT frames; the base stays. */
-void pv_ldt_drop(struct vcpu *v);
 /* Takes references on a new GDT, then drops the old one. */
 int pv_gdt_set(struct vcpu *v, const u64 *frames, u32 entries);
-void pv_gdt_drop(struct vcpu *v);
+/* Drops the frames of GDT and LDT. */
+void pv_desc_drop(struct vcpu *v);
 
 /* This CPU's windows show v's GDT and LDT; the caller flushes the TLB. */
 void desc_load_windows(const struct vcpu *v);
 void desc_load_ldt(const struct vcpu *v);
-/* Maps one page of a window of this CPU (MFN_NONE: nothing) and flushes it. */
-void desc_map_ldt(unsigned page, mfn_t m);
-u64 desc_ldt_window(void);
 
 /* ---- fpu.c ---- */
 

@@ -1,11 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The few ACPI tables that a hypervisor needs.  The parsers are pure: bytes
- * in, struct acpi_info out; acpi_init() finds the bytes.
+ * What the boot loader and the firmware left in memory: multiboot2's tags and
+ * the few ACPI tables that a hypervisor needs.  The parsers are pure: bytes
+ * in, structs out.
  */
 #pragma once
 
-#include <hyp/cpu.h>
+#include <hyp/arch.h>
+
+/* ---- Little-endian numbers in foreign bytes, at any alignment. ---- */
+
+static inline u16 get16(const u8 *p)
+{
+	return p[0] | p[1] << 8;
+}
+
+static inline u32 get32(const u8 *p)
+{
+	return get16(p) | (u32)get16(p + 2) << 16;
+}
+
+static inline u64 get64(const u8 *p)
+{
+	return get32(p) | (u64)get32(p + 4) << 32;
+}
+
+/* ---- multiboot2 ---- */
+
+/* Types in struct boot_range: those of E820. */
+enum boot_range_type {
+	BOOT_RAM = 1, BOOT_RESERVED, BOOT_ACPI, BOOT_NVS, BOOT_UNUSABLE,
+};
+
+/*
+ * Reads the structure of at most limit bytes at mbi.  NULL, or a sentence
+ * that says what is wrong.  Pointers in *bi lead into mbi.
+ */
+const char *multiboot2_parse(const void *mbi, size_t limit,
+			     struct boot_info *bi);
+
+/* ---- ACPI ---- */
 
 #define ACPI_IOAPICS_MAX	16
 
@@ -17,6 +51,8 @@ struct acpi_info {
 	u32 ioapic_count;
 	struct acpi_ioapic {
 		u32 id, address, gsi_base;
+		u32 lines;		/* ioapic.c: in use, and its registers */
+		volatile u32 *window;
 	} ioapic[ACPI_IOAPICS_MAX];
 	struct acpi_isa { u32 gsi; bool level, low; } isa[16];
 	/* FADT; a port of 0 is absent */
