@@ -18,7 +18,7 @@ int cmd_list(int argc, char **argv)
 
 	if (!only_json(argc, argv, 0, &json))
 		return usage_error();
-	request_begin(&o, "list", NULL);
+	request_begin(&o, argv[0], NULL);
 	if (json)
 		jline_add_bool(&o, "json", true);
 	return client_simple(&o);

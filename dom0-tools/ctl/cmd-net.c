@@ -6,19 +6,6 @@
 
 #include "ctl.h"
 
-int cmd_net_list(int argc, char **argv)
-{
-	struct jline_out o;
-	bool json;
-
-	if (!only_json(argc, argv, 0, &json))
-		return usage_error();
-	request_begin(&o, "net-list", NULL);
-	if (json)
-		jline_add_bool(&o, "json", true);
-	return client_simple(&o);
-}
-
 int cmd_net_define(int argc, char **argv)
 {
 	struct jline_out o;

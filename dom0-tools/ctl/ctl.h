@@ -73,7 +73,7 @@ char *document_read(const char *path, int *code);
 
 int cmd_create(int argc, char **argv);
 int cmd_validate(int argc, char **argv);
-int cmd_list(int argc, char **argv);
+int cmd_list(int argc, char **argv);		/* list, net-list */
 int cmd_info(int argc, char **argv);
 int cmd_console(int argc, char **argv);
 int cmd_name_only(int argc, char **argv);	/* pause, unpause, destroy */
@@ -87,7 +87,6 @@ int cmd_detach(int argc, char **argv);		/* -disk, -interface */
 int cmd_resize(int argc, char **argv);
 int cmd_list_devices(int argc, char **argv);	/* -disks, -interfaces */
 int cmd_version(int argc, char **argv);
-int cmd_net_list(int argc, char **argv);
 int cmd_net_define(int argc, char **argv);
 int cmd_net(int argc, char **argv);		/* the other net-* */
 

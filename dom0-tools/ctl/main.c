@@ -93,7 +93,7 @@ static const struct command commands[] = {
 	  "  write PATH VALUE        one value\n"
 	  "  rm PATH...              nodes and all below\n"
 	  "  watch [-n N] PATH...    print paths as they change; N times, then end\n" },
-	{ "net-list", cmd_net_list, "[--json]", "list the networks",
+	{ "net-list", cmd_list, "[--json]", "list the networks",
 	  "  -j, --json       for programs\n" },
 	{ "net-info", cmd_net, "[--json] NAME",
 	  "tell about a network, its cards and leases",
