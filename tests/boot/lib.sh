@@ -33,6 +33,19 @@ listed() { ctl list | grep -q "\b$1\b"; }
 not_listed() { ! listed "$1"; }
 wait_gone() { until_true "$2" not_listed "$1" || { echo "guest $1 is still listed after $2 s"; return 1; }; }
 
+# kill_daemon NAME: by SIGKILL; then it is there again, as another process.
+kill_daemon() {
+	local p
+	p=$(cat "/run/bulkhead/$1.pid") && kill -9 "$p" || { echo "$1 does not run"; return 1; }
+	# What is dead is there until its parent has looked.
+	daemon_gone() { ! kill -0 "$1"; }
+	until_true 20 daemon_gone "$p" || { echo "$1 does not die"; return 1; }
+	# The others have a keeper.
+	[ "$1" != supervisor ] || bulkhead-start || return 1
+	daemon_again() { q=$(cat "/run/bulkhead/$1.pid") && [ -n "$q" ] && [ "$q" != "$2" ] && kill -0 "$q"; }
+	until_true 20 daemon_again "$1" "$p" || { echo "$1 did not come back; $(tail -n 3 "/var/log/bulkhead/$1.log")"; return 1; }
+}
+
 # guest_xml NAME KERNEL MEMORY_MIB VCPUS CMDLINE [INITRD] [ON_POWEROFF ON_REBOOT ON_CRASH]
 guest_xml() {
 	cat << XML
