@@ -56,7 +56,7 @@ check-boot: all tests/boot/tiny tests/boot/hostile-guest tests/boot/probe \
 
 EXTRA_DIST += $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/boot/*.[chS] \
 	$(srcdir)/tests/boot/*.py $(srcdir)/tests/boot/*.sh \
-	$(addprefix $(srcdir)/tests/boot/*/,run shapes files not-yet guest-init mkguest *.[chS])))
+	$(addprefix $(srcdir)/tests/boot/*/,run shapes files not-yet init guest-init mkguest *.[chS])))
 CLEANFILES += tests/boot/chain.qcow2 tests/boot/chain-base.img \
 	tests/boot/diskverify tests/boot/disk-guest.cpio.gz \
 	tests/boot/disk-guest-cloud.cpio.gz \
