@@ -122,6 +122,12 @@ int main(int argc, char **argv)
 		TEST(4, "read_4k_rand_qd32", 2048 * 4096, 4096, 32, 0, 1);
 		TEST(5, "write_4k_rand_qd1", 1024 * 4096, 4096, 1, 1, 1);
 		TEST(6, "write_4k_rand_qd32", 2048 * 4096, 4096, 32, 1, 1);
+		TEST(7, "write_64k_qd1", span, 65536, 1, 1, 0);
+		TEST(8, "read_64k_qd1", span, 65536, 1, 0, 0);
+		TEST(9, "write_64k_qd32", span, 65536, 32, 1, 0);
+		TEST(10, "read_64k_qd32", span, 65536, 32, 0, 0);
+		TEST(11, "write_1M_qd32", span, 1 << 20, 32, 1, 0);
+		TEST(12, "read_1M_qd32", span, 1 << 20, 32, 0, 0);
 	}
 	puts("disk-done");
 	return 0;
