@@ -45,30 +45,11 @@ void net_batch_start(struct net_batch *b, uint32_t at)
 	in_this_order();
 }
 
-void net_batch_note(struct net_batch *b, unsigned int n, const void *answer,
-		    size_t bytes)
-{
-	uint8_t *to = b->answer[(b->from + n) % NET_RING_SLOTS];
-
-	/* As in ring.c: lengths that the compiler knows. */
-	if (bytes == sizeof(struct netif_tx_response))
-		memcpy(to, answer, sizeof(struct netif_tx_response));
-	else
-		memcpy(to, answer, sizeof(struct netif_rx_response));
-}
-
 void net_batch_close(struct net_batch *b, unsigned int n)
 {
 	in_this_order();
 	b->to = b->from + n;
 	in_this_order();
-}
-
-void net_batch_answer(const struct net_batch *b, struct net_ring *r,
-		      size_t bytes)
-{
-	for (uint32_t at = b->from; at != b->to; at++)
-		net_ring_answer(r, b->answer[at % NET_RING_SLOTS], bytes);
 }
 
 unsigned int net_batch_redo(const struct net_batch *b, struct net_ring *r,

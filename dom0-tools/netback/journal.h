@@ -45,12 +45,25 @@ void net_journal_reset(struct net_journal *j);
 /* Start a batch of answers at index @at. */
 void net_batch_start(struct net_batch *b, uint32_t at);
 /* Note one more answer; it counts from net_batch_close() on. */
-void net_batch_note(struct net_batch *b, unsigned int n, const void *answer,
-		    size_t bytes);
+static inline void net_batch_note(struct net_batch *b, unsigned int n,
+				  const void *answer, size_t bytes)
+{
+	uint8_t *to = b->answer[(b->from + n) % NET_RING_SLOTS];
+
+	/* As in ring.h: lengths that the compiler knows. */
+	if (bytes == sizeof(struct netif_tx_response))
+		memcpy(to, answer, sizeof(struct netif_tx_response));
+	else
+		memcpy(to, answer, sizeof(struct netif_rx_response));
+}
 void net_batch_close(struct net_batch *b, unsigned int n);
 /* Write all of the batch into the ring: @bytes of each answer. */
-void net_batch_answer(const struct net_batch *b, struct net_ring *r,
-		      size_t bytes);
+static inline void net_batch_answer(const struct net_batch *b,
+				    struct net_ring *r, size_t bytes)
+{
+	for (uint32_t at = b->from; at != b->to; at++)
+		net_ring_answer(r, b->answer[at % NET_RING_SLOTS], bytes);
+}
 /*
  * Answer what a process before us was about to.  Returns how many answers
  * that were, to be published.

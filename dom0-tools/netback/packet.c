@@ -202,6 +202,63 @@ const char *net_tx_describe(const struct net_tx *tx, uint8_t *head, size_t n,
 	return NULL;
 }
 
+#define TCP_FIN		0x01
+#define TCP_PSH		0x08
+#define TCP_CWR		0x80
+
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)get16(p) << 16 | get16(p + 2);
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v & 0xffff);
+}
+
+/* Headers of a frame that has @len bytes now. */
+static void set_length(uint8_t *head, const struct net_headers *h,
+		       uint32_t len)
+{
+	uint8_t *ip = head + h->l3;
+
+	if (h->type == TYPE_IPV4) {
+		put16(ip + 2, len - h->l3);
+		put16(ip + 10, 0);
+		put16(ip + 10, ~fold(sum(ip, h->l4 - h->l3)));
+	} else {
+		put16(ip + 4, len - h->l3 - 40);
+	}
+	put16(head + h->csum, pseudo(head, h, len - h->l4));
+}
+
+uint32_t net_tx_halve(uint8_t *head, uint8_t *second,
+		      const struct net_headers *h, uint32_t len,
+		      uint16_t gso_size)
+{
+	uint32_t bytes;
+
+	if (h->proto != PROTO_TCP || len < h->end)
+		return 0;
+	bytes = (len - h->end) / 2 / gso_size * gso_size;
+	if (!bytes)
+		return 0;
+	memcpy(second, head, h->end);
+	set_length(head, h, h->end + bytes);
+	set_length(second, h, len - bytes);
+	/* As the kernel has it when it makes segments. */
+	head[h->l4 + 13] &= ~(TCP_FIN | TCP_PSH);
+	second[h->l4 + 13] &= ~TCP_CWR;
+	put32(second + h->l4 + 4, get32(second + h->l4 + 4) + bytes);
+	if (h->type == TYPE_IPV4) {
+		put16(second + h->l3 + 4,
+		      get16(second + h->l3 + 4) + bytes / gso_size);
+		set_length(second, h, len - bytes);
+	}
+	return bytes;
+}
+
 /* ---- to the guest ---- */
 
 static const char *describe_csum(const struct virtio_net_hdr *v,
@@ -269,38 +326,6 @@ unsigned int net_rx_slots_max(const struct net_features *f, unsigned int mtu)
 	if (f->gso4 || f->gso6)
 		return (NET_FRAME_MAX + NET_PAGE - 1) / NET_PAGE + 1;
 	return (mtu + 22 + NET_PAGE - 1) / NET_PAGE;
-}
-
-bool net_rx_part(const struct net_rx_plan *plan, size_t len, unsigned int n,
-		 uint32_t *at, uint32_t *bytes)
-{
-	const bool gso = plan->gso_type != XEN_NETIF_GSO_TYPE_NONE;
-	const unsigned int part = gso && n ? n - 1 : n;
-
-	if (gso && n == 1)
-		return false;
-	*at = part * NET_PAGE;
-	*bytes = len - *at < NET_PAGE ? len - *at : NET_PAGE;
-	return true;
-}
-
-void net_rx_slot(const struct net_rx_plan *plan, size_t len, unsigned int n,
-		 uint16_t id, struct netif_rx_response *rsp)
-{
-	struct netif_extra_info e = { .type = XEN_NETIF_EXTRA_TYPE_GSO };
-	uint32_t at, bytes;
-
-	if (!net_rx_part(plan, len, n, &at, &bytes)) {
-		e.u.gso.type = plan->gso_type;
-		e.u.gso.size = plan->gso_size;
-		memcpy(rsp, &e, sizeof(e));
-		return;
-	}
-	*rsp = (struct netif_rx_response){
-		.id = id, .flags = n ? 0 : plan->flags, .status = bytes,
-	};
-	if (at + bytes < len)
-		rsp->flags |= NETRXF_more_data;
 }
 
 /* ---- who may send what ---- */

@@ -22,6 +22,8 @@
 #define NET_FRAME_MIN	14u	/* an Ethernet header */
 #define NET_FRAME_MAX	65549u	/* with 65,535 bytes behind it */
 #define NET_HEAD_MAX	256u	/* enough for all headers we look at */
+/* What a TAP takes at once, if it makes pages of pieces. */
+#define NET_WRITE_MAX	65471u
 #define NET_MCAST_MAX	64u
 
 /* Where the headers of a TCP or UDP packet are. */
@@ -42,6 +44,16 @@ bool net_headers_find(const uint8_t *p, size_t n, struct net_headers *h);
 const char *net_tx_describe(const struct net_tx *tx, uint8_t *head, size_t n,
 			    struct virtio_net_hdr *v);
 
+/*
+ * Make of a frame of @len bytes that is to be cut into segments of @gso_size
+ * two: @head, its headers, becomes those of the first, @second gets those of
+ * the other one (room for @h->end bytes). How many bytes after the headers
+ * are the first one's; 0: it cannot be.
+ */
+uint32_t net_tx_halve(uint8_t *head, uint8_t *second,
+		      const struct net_headers *h, uint32_t len,
+		      uint16_t gso_size);
+
 /* How a frame from the TAP goes into the guest's slots. */
 struct net_rx_plan {
 	unsigned int slots;	/* with the extra */
@@ -59,12 +71,40 @@ const char *net_rx_describe(const struct virtio_net_hdr *v, uint8_t *frame,
 			    struct net_rx_plan *plan);
 /* The most slots that one frame can need. */
 unsigned int net_rx_slots_max(const struct net_features *f, unsigned int mtu);
-/* Slot @n of a planned frame of @len bytes: a response or an extra. */
-void net_rx_slot(const struct net_rx_plan *plan, size_t len, unsigned int n,
-		 uint16_t id, struct netif_rx_response *rsp);
 /* Where slot @n's bytes are in the frame; false: it is the extra. */
-bool net_rx_part(const struct net_rx_plan *plan, size_t len, unsigned int n,
-		 uint32_t *at, uint32_t *bytes);
+static inline bool net_rx_part(const struct net_rx_plan *plan, size_t len,
+			       unsigned int n, uint32_t *at, uint32_t *bytes)
+{
+	const bool gso = plan->gso_type != XEN_NETIF_GSO_TYPE_NONE;
+	const unsigned int part = gso && n ? n - 1 : n;
+
+	if (gso && n == 1)
+		return false;
+	*at = part * NET_PAGE;
+	*bytes = len - *at < NET_PAGE ? len - *at : NET_PAGE;
+	return true;
+}
+
+/* Slot @n of a planned frame of @len bytes: a response or an extra. */
+static inline void net_rx_slot(const struct net_rx_plan *plan, size_t len,
+			       unsigned int n, uint16_t id,
+			       struct netif_rx_response *rsp)
+{
+	struct netif_extra_info e = { .type = XEN_NETIF_EXTRA_TYPE_GSO };
+	uint32_t at, bytes;
+
+	if (!net_rx_part(plan, len, n, &at, &bytes)) {
+		e.u.gso.type = plan->gso_type;
+		e.u.gso.size = plan->gso_size;
+		memcpy(rsp, &e, sizeof(e));
+		return;
+	}
+	*rsp = (struct netif_rx_response){
+		.id = id, .flags = n ? 0 : plan->flags, .status = bytes,
+	};
+	if (at + bytes < len)
+		rsp->flags |= NETRXF_more_data;
+}
 
 /* ---- who may send what, and who wants to hear what ---- */
 

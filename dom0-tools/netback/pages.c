@@ -64,7 +64,6 @@ void pages_fetch(const struct pages *p,
 		 struct ioctl_gntdev_grant_copy_segment *s, uint16_t domid,
 		 const struct net_frag *f, uint8_t *to)
 {
-	memset(s, 0, sizeof(*s));
 	s->flags = GNTCOPY_source_gref;
 	s->len = f->len;
 	s->source.foreign.ref = f->gref;
@@ -83,10 +82,10 @@ void pages_fetch(const struct pages *p,
 void pages_put(const struct pages *p, struct ioctl_gntdev_grant_copy_segment *s,
 	       uint16_t domid, uint32_t gref, uint8_t *from, uint32_t bytes)
 {
-	memset(s, 0, sizeof(*s));
 	s->flags = GNTCOPY_dest_gref;
 	s->len = bytes;
 	s->dest.foreign.ref = gref;
+	s->dest.foreign.offset = 0;
 	s->dest.foreign.domid = domid;
 	if (!p->granted) {
 		s->source.virt = from;

@@ -71,6 +71,10 @@ int queue_memory(void)
  * Where the parts of a packet go: behind each other where no part is cut by
  * the end of a page (a copy would be two), else at the next page. The first
  * ends with its page when others follow, so that whole pages follow it.
+ *
+ * The kernel makes a page of its own of each piece but the first, which it
+ * copies into its buffer for headers: a piece is never more than a page of
+ * ours, and the first one of a packet without others only its headers.
  */
 static uint8_t *place(struct queue *q, struct tx_job *j, uint8_t *at,
 		      unsigned int *nr_segs)
@@ -91,8 +95,9 @@ static uint8_t *place(struct queue *q, struct tx_job *j, uint8_t *at,
 	j->nr_iov = 1;
 	for (unsigned int i = 0; i < j->tx.nr_frags; i++, f++) {
 		in_page = (uintptr_t)at & (NET_PAGE - 1);
-		if (in_page + f->len > NET_PAGE) {
+		if (in_page + f->len > NET_PAGE)
 			at += NET_PAGE - in_page;
+		if (i && !((uintptr_t)at & (NET_PAGE - 1))) {
 			*++iov = (struct iovec){ at, 0 };
 			j->nr_iov++;
 		}
@@ -103,6 +108,12 @@ static uint8_t *place(struct queue *q, struct tx_job *j, uint8_t *at,
 		at += f->len;
 	}
 	j->nr_segs = *nr_segs - j->first_seg;
+	if (j->nr_iov == 1 && j->tx.len > NET_HEAD_MAX) {
+		iov->iov_len = NET_TAP_HDR + NET_HEAD_MAX;
+		iov[1] = (struct iovec){ j->at + NET_HEAD_MAX,
+					 j->tx.len - NET_HEAD_MAX };
+		j->nr_iov = 2;
+	}
 	return at;
 }
 
@@ -233,6 +244,67 @@ static void head_back(struct tx_job *j, const uint8_t *copy, size_t n)
 	}
 }
 
+static bool tx_write(struct queue *q, const struct iovec *iov,
+		     unsigned int n)
+{
+	ssize_t r;
+
+	do
+		r = writev(q->tap, iov, n);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		vif_dropped(q->vif, &q->vif->tx, "from", strerror(errno));
+	return r >= 0;
+}
+
+/* @bytes of a packet from byte @from on, its headers included, as pieces. */
+static unsigned int part_of(const struct tx_job *j, size_t from, size_t bytes,
+			    struct iovec *out)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < j->nr_iov && bytes; i++) {
+		const struct iovec *v = &j->iov[i];
+
+		if (from >= v->iov_len) {
+			from -= v->iov_len;
+			continue;
+		}
+		out[n] = (struct iovec){ (uint8_t *)v->iov_base + from,
+					 v->iov_len - from };
+		if (out[n].iov_len > bytes)
+			out[n].iov_len = bytes;
+		bytes -= out[n++].iov_len;
+		from = 0;
+	}
+	return n;
+}
+
+/* One that is longer than what Linux makes, and a TAP takes: as two. */
+static bool tx_halves(struct queue *q, struct tx_job *j, uint8_t *head,
+		      size_t n, const struct virtio_net_hdr *v)
+{
+	uint8_t other[NET_TAP_HDR + NET_HEAD_MAX];
+	struct iovec iov[NET_TX_SLOTS + 2];
+	struct net_headers h;
+	uint32_t bytes;
+
+	net_headers_find(head, n, &h);
+	memcpy(other, j->at - NET_TAP_HDR, NET_TAP_HDR);
+	bytes = net_tx_halve(head, other + NET_TAP_HDR, &h, j->tx.len,
+			     v->gso_size);
+	if (!bytes)
+		return tx_write(q, j->iov, j->nr_iov);
+	if (head != j->at)
+		head_back(j, head, n);
+	n = part_of(j, 0, NET_TAP_HDR + h.end + bytes, iov);
+	if (!tx_write(q, iov, n))
+		return false;
+	iov[0] = (struct iovec){ other, NET_TAP_HDR + h.end };
+	n = part_of(j, NET_TAP_HDR + h.end + bytes, j->tx.len, iov + 1);
+	return tx_write(q, iov, n + 1);
+}
+
 static void tx_send(struct queue *q, struct tx_job *j)
 {
 	struct virtio_net_hdr_mrg_rxbuf hdr = { .num_buffers = 0 };
@@ -240,7 +312,7 @@ static void tx_send(struct queue *q, struct tx_job *j)
 	uint8_t copy[NET_HEAD_MAX], *head;
 	const char *why;
 	size_t n;
-	ssize_t r;
+	bool ok;
 
 	head = head_of(j, copy, &n);
 	why = net_may_send(&v->filter, head, n);
@@ -255,13 +327,12 @@ static void tx_send(struct queue *q, struct tx_job *j)
 	if (head == copy)
 		head_back(j, copy, n);
 	memcpy(j->at - NET_TAP_HDR, &hdr, NET_TAP_HDR);
-	do
-		r = writev(q->tap, j->iov, j->nr_iov);
-	while (r < 0 && errno == EINTR);
-	if (r < 0) {
-		vif_dropped(v, &v->tx, "from", strerror(errno));
+	if (j->tx.len > NET_WRITE_MAX && hdr.hdr.gso_type)
+		ok = tx_halves(q, j, head, n, &hdr.hdr);
+	else
+		ok = tx_write(q, j->iov, j->nr_iov);
+	if (!ok)
 		return;
-	}
 	j->status = NETIF_RSP_OKAY;
 	v->tx.packets++;
 	v->tx.bytes += j->tx.len;
@@ -370,7 +441,7 @@ static void rx_place(struct queue *q, struct rx_job *j, uint8_t *frame,
 
 	j->first_seg = *nr_segs;
 	for (unsigned int s = 0; s < j->plan.slots; s++, (*slots)++) {
-		net_ring_peek(&q->rx, *slots, &req);
+		net_ring_peek(&q->rx, *slots, &req, sizeof(req));
 		if (net_rx_part(&j->plan, j->len, s, &at, &bytes))
 			pages_put(&pages, &seg[(*nr_segs)++],
 				  q->vif->be->domid, req.gref, frame + at,

@@ -3,12 +3,9 @@
 #include "ring.h"
 
 #include <errno.h>
-#include <stdatomic.h>
-#include <string.h>
 
-/* The indices at the head of the page; the slots start at byte 64. */
+/* The indices at the head of the page. */
 enum { REQ_PROD, REQ_EVENT, RSP_PROD, RSP_EVENT };
-#define SLOTS_AT	64
 
 _Static_assert(sizeof(struct netif_tx_request) == 12, "ABI");
 _Static_assert(sizeof(struct netif_rx_request) == 8, "ABI");
@@ -18,11 +15,6 @@ _Static_assert(sizeof(struct netif_extra_info) == 8, "ABI");
 static volatile uint32_t *index_of(const void *page, unsigned int which)
 {
 	return (volatile uint32_t *)page + which;
-}
-
-static uint8_t *slot_of(const struct net_ring *r, uint32_t at)
-{
-	return r->page + SLOTS_AT + (at % NET_RING_SLOTS) * r->slot_bytes;
 }
 
 void net_ring_init(struct net_ring *r, void *page, uint32_t slot_bytes,
@@ -50,29 +42,6 @@ int net_ring_waiting(const struct net_ring *r)
 	/* The requests are read after the index that announced them. */
 	atomic_thread_fence(memory_order_acquire);
 	return prod - r->req_cons;
-}
-
-void net_ring_peek(const struct net_ring *r, uint32_t ahead, void *to)
-{
-	const uint8_t *slot = slot_of(r, r->req_cons + ahead);
-
-	/* Lengths that the compiler knows become a few moves. */
-	if (r->slot_bytes == sizeof(struct netif_tx_request))
-		memcpy(to, slot, sizeof(struct netif_tx_request));
-	else
-		memcpy(to, slot, sizeof(struct netif_rx_request));
-	/* What is decided from here on is decided by the copy. */
-	atomic_signal_fence(memory_order_seq_cst);
-}
-
-void net_ring_answer(struct net_ring *r, const void *rsp, size_t bytes)
-{
-	uint8_t *slot = slot_of(r, r->rsp_prod++);
-
-	if (bytes == sizeof(struct netif_tx_response))
-		memcpy(slot, rsp, sizeof(struct netif_tx_response));
-	else
-		memcpy(slot, rsp, sizeof(struct netif_rx_response));
 }
 
 bool net_ring_publish(struct net_ring *r)
@@ -161,7 +130,7 @@ static enum net_verdict take_extras(struct net_ring *r, unsigned int waiting,
 			return breach(tx, "put more than %u extras into a packet", NET_TX_EXTRAS);
 		if (tx->slots == waiting)
 			return breach(tx, "announced an extra that is not in the ring (slot %u)", tx->slots);
-		net_ring_peek(r, tx->slots, slot);
+		net_ring_peek(r, tx->slots, slot, sizeof(slot));
 		memcpy(&e, slot, sizeof(e));
 		tx->slots++;
 		tx->extras++;
@@ -190,7 +159,7 @@ static enum net_verdict take_rest(struct net_ring *r, unsigned int waiting,
 			return breach(tx, "sent a packet of more than %u slots", NET_TX_SLOTS_FATAL);
 		if (tx->slots == waiting)
 			return breach(tx, "announced a part of a packet that is not in the ring (slot %u)", tx->slots);
-		net_ring_peek(r, tx->slots, &q);
+		net_ring_peek(r, tx->slots, &q, sizeof(q));
 		if (!in_page(q.offset, q.size))
 			return breach(tx, "sent a part that crosses the end of its page (by %u bytes)", q.offset + q.size - NET_PAGE);
 		tx->id[tx->slots++] = q.id;
@@ -219,7 +188,7 @@ enum net_verdict net_tx_take(struct net_ring *r, unsigned int waiting,
 	tx->gso_type = XEN_NETIF_GSO_TYPE_NONE;
 	tx->gso_size = 0;
 	tx->nr_frags = 1;
-	net_ring_peek(r, 0, &q);
+	net_ring_peek(r, 0, &q, sizeof(q));
 	tx->id[0] = q.id;
 	tx->len = left = q.size;
 	tx->csum_blank = q.flags & NETTXF_csum_blank;

@@ -11,9 +11,11 @@
 #ifndef NETBACK_RING_H
 #define NETBACK_RING_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <xen/xen.h>
 #include <xen/io/netif.h>
@@ -36,12 +38,39 @@ void net_ring_init(struct net_ring *r, void *page, uint32_t slot_bytes,
 uint32_t net_ring_shown(const void *page);
 /* How many requests wait, at most NET_RING_SLOTS; -EPROTO: nonsense. */
 int net_ring_waiting(const struct net_ring *r);
-/* Copy request @ahead of the next one; it must be one that waits. */
-void net_ring_peek(const struct net_ring *r, uint32_t ahead, void *to);
+/* The slots start at byte 64. */
+static inline uint8_t *net_ring_slot(const struct net_ring *r, uint32_t at)
+{
+	return r->page + 64 + (at % NET_RING_SLOTS) * r->slot_bytes;
+}
+
+/*
+ * Copy @bytes, all that it has, of request @ahead of the next one; it must be
+ * one that waits.
+ */
+static inline void net_ring_peek(const struct net_ring *r, uint32_t ahead,
+				 void *to, size_t bytes)
+{
+	memcpy(to, net_ring_slot(r, r->req_cons + ahead), bytes);
+	/* What is decided from here on is decided by the copy. */
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
 /*
  * Write the next answer: @bytes (4 or 8) of @rsp, the rest of the slot stays.
  */
-void net_ring_answer(struct net_ring *r, const void *rsp, size_t bytes);
+static inline void net_ring_answer(struct net_ring *r, const void *rsp,
+				   size_t bytes)
+{
+	uint8_t *slot = net_ring_slot(r, r->rsp_prod++);
+
+	/* Lengths that the compiler knows become a move. */
+	if (bytes == sizeof(struct netif_tx_response))
+		memcpy(slot, rsp, sizeof(struct netif_tx_response));
+	else
+		memcpy(slot, rsp, sizeof(struct netif_rx_response));
+}
+
 /* Show the answers to the guest. True: it wants to be told. */
 bool net_ring_publish(struct net_ring *r);
 /*

@@ -64,6 +64,14 @@ void nic_mac_make(const char *guest, unsigned int devid, unsigned int attempt,
 
 /* ---- The device ---- */
 
+/*
+ * With IFF_NAPI_FRAGS a packet's pages come from the network's own store of
+ * larger ones, which is half the price; but a packet of 65,472 bytes is one
+ * too many then.  netback makes two of it if it can.
+ */
+#define FRAGS		(IFF_NAPI | IFF_NAPI_FRAGS)
+#define FRAGS_MTU_MAX	65000u
+
 static int open_queue(const char *name, unsigned int flags)
 {
 	struct ifreq r = { 0 };
@@ -89,9 +97,10 @@ static int open_queue(const char *name, unsigned int flags)
 static int open_queues(struct opening *o)
 {
 	struct nic_link *l = o->link;
+	unsigned int flags = l->mtu <= FRAGS_MTU_MAX ? FRAGS : 0;
 
 	for (unsigned int i = 0; i < l->queues; i++) {
-		l->fd[i] = open_queue(l->name, 0);
+		l->fd[i] = open_queue(l->name, flags);
 		if (l->fd[i] >= 0)
 			continue;
 		switch (l->fd[i]) {

@@ -51,6 +51,24 @@ static void check_tx(const struct net_tx *tx)
 		abort();
 }
 
+/* Both halves have bytes, and no more than the whole. */
+static void halve(const struct net_tx *tx, uint8_t *head, size_t n,
+		  const struct virtio_net_hdr *v)
+{
+	struct net_headers h;
+	uint8_t *second;
+	uint32_t first;
+
+	net_headers_find(head, n, &h);
+	second = malloc(h.end);
+	if (!second)
+		return;
+	first = net_tx_halve(head, second, &h, tx->len, v->gso_size);
+	if (first && (first % v->gso_size || h.end + first >= tx->len))
+		abort();
+	free(second);
+}
+
 /* Headers that the guest made up, in memory of just that size. */
 static void describe(struct input *in, const struct net_tx *tx)
 {
@@ -61,11 +79,16 @@ static void describe(struct input *in, const struct net_tx *tx)
 	if (!head)
 		return;
 	bytes(in, head, n);
-	if (!net_tx_describe(tx, head, n, &v) &&
-	    v.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM &&
+	if (net_tx_describe(tx, head, n, &v)) {
+		free(head);
+		return;
+	}
+	if (v.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM &&
 	    (v.csum_start + v.csum_offset + 2u > tx->len ||
 	     v.hdr_len > tx->len))
 		abort();
+	if (v.gso_type)
+		halve(tx, head, n, &v);
 	free(head);
 }
 
@@ -124,7 +147,7 @@ static void to_guest(struct input *in, struct net_ring *r)
 		return;
 	}
 	for (unsigned int i = 0; i < plan.slots; i++) {
-		net_ring_peek(r, i, &req);
+		net_ring_peek(r, i, &req, sizeof(req));
 		if (net_rx_part(&plan, len, i, &at, &n)) {
 			sum += n;
 			if (at + n > len || n > NET_PAGE)

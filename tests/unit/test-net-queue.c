@@ -321,6 +321,41 @@ static void headers_in_pieces_are_found(void)
 	done();
 }
 
+/* More than a TAP takes: two packets that together are the one. */
+static void the_longest_are_sent_in_halves(void)
+{
+	static const size_t first = 1448 * 22, len = 65535;
+	struct virtio_net_hdr v;
+	const uint8_t *f = got + NET_TAP_HDR;
+
+	fresh();
+	for (size_t cut = 20; cut < 2048; cut = cut * 5) {
+		sent[34 + 7] = 200;	/* its sequence number */
+		sent[34 + 13] = 0x80 | 0x10 | 0x08 | 0x01;
+		send_parts(len, cut, 4096, NETTXF_csum_blank, 1448);
+		vif.queue[0].tx_ready = true;
+		rounds();
+		CU_ASSERT_EQUAL(network_gets(&v), (ssize_t)(54 + first));
+		CU_ASSERT_EQUAL(v.gso_size, 1448);
+		CU_ASSERT_EQUAL(f[16] << 8 | f[17], 40 + first);
+		CU_ASSERT_EQUAL(f[34 + 13], 0x90);
+		CU_ASSERT(!memcmp(f + 54, sent + 54, first));
+		CU_ASSERT_EQUAL(network_gets(&v), (ssize_t)(len - first));
+		CU_ASSERT_EQUAL(v.gso_size, 1448);
+		CU_ASSERT_EQUAL(f[16] << 8 | f[17], len - first - 14);
+		CU_ASSERT_EQUAL(f[34 + 13], 0x19);
+		CU_ASSERT_EQUAL(f[40] << 8 | f[41],
+				((sent[40] << 8 | sent[41]) + first) % 65536);
+		CU_ASSERT(!memcmp(f + 54, sent + 54 + first,
+				  len - 54 - first));
+		/* 10.0.0.2, 10.0.0.1, protocol 6, length */
+		CU_ASSERT_EQUAL(f[50] << 8 | f[51],
+				(0x1400 + 3 + 6 + len - first - 34) % 65535);
+		all_answered(NETIF_RSP_OKAY);
+	}
+	done();
+}
+
 static void what_is_not_its_own_is_not_sent(void)
 {
 	struct virtio_net_hdr v;
@@ -477,6 +512,8 @@ CU_ErrorCode test_net_queue_register(void)
 		  packets_of_every_shape_arrive },
 		{ "many_packets_are_one_copy", many_packets_are_one_copy },
 		{ "headers_in_pieces_are_found", headers_in_pieces_are_found },
+		{ "the_longest_are_sent_in_halves",
+		  the_longest_are_sent_in_halves },
 		{ "what_is_not_its_own_is_not_sent",
 		  what_is_not_its_own_is_not_sent },
 		{ "a_revoked_grant_stops_the_card",
