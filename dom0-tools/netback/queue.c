@@ -32,6 +32,11 @@
 #define RX_PAGES	128u
 #define SEGS		(NET_RING_SLOTS + 2u)
 
+/* Events that bring nothing: so many in a row are free, so many are the end. */
+#define FLOOD_FREE	64u
+#define FLOOD_END	1000u
+#define FLOOD_PAUSE_MS	10u
+
 /* So long packets wait for a guest that offers no buffers. */
 #define STARVED_MS	10000u
 /* A guest that does not announce its buffers is looked at so often. */
@@ -623,11 +628,49 @@ static bool rx_round(struct queue *q)
 
 /* ---- one round ---- */
 
+/*
+ * Was the guest's event about something?  When it was not, too often, the next
+ * one has to wait, or the card is stopped; true then.  Indices only count when
+ * they are higher than ever: they can be moved to and fro.
+ */
+static bool flooded(struct queue *q)
+{
+	const int waiting = net_ring_waiting(&q->rx);
+	const uint32_t offered = q->rx.req_cons + (waiting > 0 ? waiting : 0);
+	const bool more = (int32_t)(offered - q->rx_seen) > 0;
+
+	q->idle_events = more || q->tx.req_cons != q->tx_seen ? 0 :
+			 q->idle_events + 1;
+	q->tx_seen = q->tx.req_cons;
+	if (more)
+		q->rx_seen = offered;
+	if (q->idle_events > FLOOD_END)
+		vif_breach(q->vif, "it sent %u events in a row without a request",
+			   q->idle_events);
+	else if (q->idle_events > FLOOD_FREE)
+		loop_timer_set(&q->vif->be->loop, &q->flood_timer,
+			       FLOOD_PAUSE_MS);
+	return q->idle_events > FLOOD_FREE;
+}
+
+static void flood_over(void *arg)
+{
+	/* Whatever came meanwhile; the round ends with the unmasking. */
+	((struct queue *)arg)->tx_ready = true;
+}
+
 static void unmask(struct queue *q)
 {
 	uint32_t ports[2];
 	unsigned int n = 0;
 
+	if (loop_timer_armed(&q->flood_timer))
+		return;
+	if (q->event) {
+		q->event = false;
+		if (flooded(q))
+			return;
+	}
 	if (q->tx_masked && !q->tx_ready)
 		ports[n++] = q->tx_port;
 	if (q->rx_masked && q->rx_port != q->tx_port)
@@ -672,6 +715,7 @@ void queue_init(struct queue *q, struct vif *v, unsigned int nr, int tap)
 	*q = (struct queue){ .vif = v, .nr = nr, .tap = tap };
 	loop_timer_init(&q->tx_timer, tx_resume, q);
 	loop_timer_init(&q->rx_timer, rx_resume, q);
+	loop_timer_init(&q->flood_timer, flood_over, q);
 }
 
 static const char *node(const struct queue *q, char *name, size_t n,
@@ -779,7 +823,10 @@ int queue_connect(struct queue *q, const json_t *front, bool resume)
 		return rc;
 	}
 	start_rings(q, resume);
-	q->tx_masked = q->rx_masked = false;
+	q->tx_masked = q->rx_masked = q->event = false;
+	q->tx_seen = q->tx.req_cons;
+	q->rx_seen = q->rx.req_cons;
+	q->idle_events = 0;
 	q->rx_starved = q->rx_held = q->rx_drop = false;
 	q->tx_ready = q->tap_ready = true;
 	q->rx_burst = 1;
@@ -802,6 +849,7 @@ void queue_release(struct queue *q)
 	q->tap_src.fn = NULL;
 	loop_timer_cancel(&q->tx_timer);
 	loop_timer_cancel(&q->rx_timer);
+	loop_timer_cancel(&q->flood_timer);
 	if (q->tx_port >= 0)
 		backend_unbind(b, q->tx_port);
 	if (q->rx_port >= 0 && q->rx_port != q->tx_port)

@@ -338,9 +338,9 @@ void vif_events(struct vif *v, const uint32_t *ports, unsigned int n)
 			if (!q->live)
 				continue;
 			if (ports[p] == (uint32_t)q->tx_port)
-				q->tx_ready = q->tx_masked = true;
+				q->tx_ready = q->tx_masked = q->event = true;
 			if (ports[p] == (uint32_t)q->rx_port)
-				q->rx_masked = true;
+				q->rx_masked = q->event = true;
 		}
 	}
 }

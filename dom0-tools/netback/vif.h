@@ -35,13 +35,16 @@ struct queue {
 	struct net_batch *tx_note, *rx_note;
 	int tx_port, rx_port;	/* the same when they are not split */
 	bool tx_masked, rx_masked;	/* an event came: unmask when idle */
+	bool event;		/* one that was not looked at yet */
+	uint32_t tx_seen, rx_seen;	/* the rings at the last event */
+	uint32_t idle_events;	/* in a row, that brought nothing */
 	bool tx_ready;		/* look at the ring */
 	bool tap_ready;		/* the TAP may have a packet */
 	bool rx_starved;	/* the guest has too few buffers */
 	bool rx_held;		/* no more to the guest within its limit */
 	bool rx_drop;		/* starved for so long that packets are old */
 	unsigned int rx_burst;	/* packets to ask the TAP for */
-	struct loop_timer tx_timer, rx_timer;
+	struct loop_timer tx_timer, rx_timer, flood_timer;
 };
 
 struct vif {

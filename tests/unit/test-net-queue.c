@@ -396,6 +396,55 @@ static void a_revoked_grant_stops_the_card(void)
 	done();
 }
 
+/* An event as the guest sends them; is the next one heard at once? */
+static bool rings(void)
+{
+	const uint32_t port = vif.queue[0].tx_port;
+
+	vif_events(&vif, &port, 1);
+	rounds();
+	return vif.connected && !vif.queue[0].tx_masked;
+}
+
+static void floods_of_events_are_slowed_and_stopped(void)
+{
+	struct queue *q = &vif.queue[0];
+	struct virtio_net_hdr v;
+	unsigned int n = 0;
+
+	fresh();
+	/* Those that bring a packet are never one. */
+	for (int i = 0; i < 200; i++) {
+		send_parts(60, 60, 0, 0, 0);
+		CU_ASSERT(rings());
+		CU_ASSERT_EQUAL(network_gets(&v), 60);
+	}
+	for (int i = 0; i < 100; i++) {
+		if (i % 50 == 0)
+			offer(1);
+		CU_ASSERT(rings());
+	}
+	/* Indices that go to and fro bring nothing. */
+	while (n < 900 && rings()) {
+		rx->req_prod ^= 1;
+		n++;
+	}
+	CU_ASSERT(n > 10 && n < 100);
+	CU_ASSERT(loop_timer_armed(&q->flood_timer));
+	CU_ASSERT_STRING_EQUAL(fake_reason, "");
+	while (vif.connected && n < 2000) {
+		loop_timer_cancel(&q->flood_timer);
+		q->flood_timer.fn(q->flood_timer.arg);
+		rounds();
+		CU_ASSERT(!q->tx_masked);
+		rings();
+		n++;
+	}
+	CU_ASSERT(n > 900 && n < 1100);
+	CU_ASSERT_PTR_NOT_NULL(strstr(fake_reason, "events in a row without a request"));
+	done();
+}
+
 static void mad_indices_stop_the_card(void)
 {
 	fresh();
@@ -518,6 +567,8 @@ CU_ErrorCode test_net_queue_register(void)
 		  what_is_not_its_own_is_not_sent },
 		{ "a_revoked_grant_stops_the_card",
 		  a_revoked_grant_stops_the_card },
+		{ "floods_of_events_are_slowed_and_stopped",
+		  floods_of_events_are_slowed_and_stopped },
 		{ "mad_indices_stop_the_card", mad_indices_stop_the_card },
 		{ "frames_of_every_size_reach_the_guest",
 		  frames_of_every_size_reach_the_guest },
