@@ -38,9 +38,19 @@ tests/boot/stream: $(srcdir)/tests/boot/net/stream.c
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) -O1 -Wall -Wextra -static -o $@ $<
 
-tests/boot/net-guest.gz: tests/boot/stream $(srcdir)/tests/boot/net/mkguest \
+MKGUEST = $(srcdir)/tests/boot/net/mkguest
+tests/boot/net-guest.gz: tests/boot/stream $(MKGUEST) \
 		$(srcdir)/tests/boot/net/guest-init
-	$(AM_V_GEN)$(srcdir)/tests/boot/net/mkguest tests/boot/stream $@
+	$(AM_V_GEN)$(MKGUEST) $@ $< $(srcdir)/tests/boot/net/guest-init \
+		linux-image-amd64
+tests/boot/nat-guest.gz: tests/boot/stream $(MKGUEST) \
+		$(srcdir)/tests/boot/net-nat/guest-init
+	$(AM_V_GEN)$(MKGUEST) $@ $< $(srcdir)/tests/boot/net-nat/guest-init \
+		linux-image-amd64
+tests/boot/nat-guest-cloud.gz: tests/boot/stream $(MKGUEST) \
+		$(srcdir)/tests/boot/net-nat/guest-init
+	$(AM_V_GEN)$(MKGUEST) $@ $< $(srcdir)/tests/boot/net-nat/guest-init \
+		linux-image-cloud-amd64
 
 # An image on top of another one, for disks that are not raw.
 tests/boot/chain-base.img:
@@ -50,7 +60,8 @@ tests/boot/chain.qcow2: tests/boot/chain-base.img
 	$(AM_V_GEN)qemu-img create -q -f qcow2 -b chain-base.img -F raw $@
 
 check-boot: all tests/boot/tiny tests/boot/hostile-guest tests/boot/probe \
-	tests/boot/stream tests/boot/net-guest.gz
+	tests/boot/stream tests/boot/net-guest.gz tests/boot/nat-guest.gz \
+	tests/boot/nat-guest-cloud.gz
 	$(srcdir)/tests/boot/run.py --build $(builddir) $(QUESTIONS)
 .PHONY: check-boot
 
@@ -61,4 +72,5 @@ CLEANFILES += tests/boot/chain.qcow2 tests/boot/chain-base.img \
 	tests/boot/diskverify tests/boot/disk-guest.cpio.gz \
 	tests/boot/disk-guest-cloud.cpio.gz \
 	tests/boot/tiny tests/boot/hostile-guest tests/boot/probe \
-	tests/boot/stream tests/boot/net-guest.gz
+	tests/boot/stream tests/boot/net-guest.gz tests/boot/nat-guest.gz \
+	tests/boot/nat-guest-cloud.gz

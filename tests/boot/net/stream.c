@@ -3,7 +3,7 @@
  * stream: TCP streams whose every byte is checked.
  *
  *   stream serve                 answer for ever, port 5002
- *   stream out|in HOST MIB       send, or get, so many MiB
+ *   stream out|in HOST MIB       send, or get, so many MiB (HOST: an address)
  *
  * Prints "stream: MIB MiB out|in are right", or what is wrong and where.  A
  * stream that stands still for two minutes is wrong, too.
@@ -93,13 +93,15 @@ static void patience(int fd)
 		   sizeof(two_minutes));
 }
 
-static int serve(struct sockaddr_in *at)
+static int serve(void)
 {
-	int one = 1, fd, l = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in6 at = { .sin6_family = AF_INET6,
+				   .sin6_port = htons(PORT) };
+	int one = 1, fd, l = socket(AF_INET6, SOCK_STREAM, 0);
 	struct wish w;
 
 	setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(l, (struct sockaddr *)at, sizeof(*at)) || listen(l, 8))
+	if (bind(l, (struct sockaddr *)&at, sizeof(at)) || listen(l, 8))
 		fail("stream: listen");
 	while ((fd = accept(l, NULL, NULL)) >= 0) {
 		if (!fork()) {
@@ -119,18 +121,24 @@ static int serve(struct sockaddr_in *at)
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET,
-				  .sin_port = htons(PORT) };
+	struct sockaddr_in6 at = { .sin6_family = AF_INET6,
+				   .sin6_port = htons(PORT) };
 	struct wish w = { 0 };
+	char v4[64];
 	int fd;
 
 	if (argc == 2 && !strcmp(argv[1], "serve"))
-		return serve(&at);
-	if (argc != 4 || !inet_pton(AF_INET, argv[2], &at.sin_addr))
+		return serve();
+	if (argc != 4)
+		return 2;
+	/* An address of IPv4 is one of IPv6, too. */
+	snprintf(v4, sizeof(v4), "::ffff:%.48s", argv[2]);
+	if (!inet_pton(AF_INET6, argv[2], &at.sin6_addr) &&
+	    !inet_pton(AF_INET6, v4, &at.sin6_addr))
 		return 2;
 	w.out = !strcmp(argv[1], "out");
 	w.mib = atoi(argv[3]);
-	fd = socket(AF_INET, SOCK_STREAM, 0);
+	fd = socket(AF_INET6, SOCK_STREAM, 0);
 	patience(fd);
 	if (connect(fd, (struct sockaddr *)&at, sizeof(at)))
 		fail("stream: connect");
