@@ -47,7 +47,7 @@ struct block {
 };
 static bool everybody;
 
-enum { MAX_BLOCKS = 400000, MAX_SEGS = 16, SHOWN = 300 };
+enum { MAX_BLOCKS = 4000000, MAX_SEGS = 16, SHOWN = 300 };
 static struct block *blocks;
 static size_t n_blocks;
 static FILE *out;
