@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netbench: a TCP stream each way and round trips of one byte, between two
- * machines.
+ * netbench: a TCP stream each way, a stream of UDP datagrams each way, and
+ * round trips of one byte, between two machines.
  *
  *   netbench serve                answer for ever, TCP and UDP, port 5001
  *   netbench HOST [MIB] [ROUNDS]  measure against a netbench that serves
  *
  * A TCP client first says what it wants: 's', then it sends so many bytes and
  * gets one back; 'r', then it gets so many; 'p', then each byte comes back.
- * Everything is done twice, the second time warm.  Output, at the end:
- * "net NAME BYTES ROUNDS TICKS #ID"; each test stands between MARK(0x400+2*ID)
- * and MARK(0x401+2*ID), from which the plugin counts its instructions.
+ *
+ * A UDP datagram of one byte comes back.  A wish in one names a number of
+ * datagrams of DATAGRAM bytes: 's', the client sends them; 'r', it gets them.
+ * Whoever gets them says TOKEN after each STEP of them, and at most two steps
+ * are under way without a token, so that no queue on the way runs over.
+ * tests/pv/guest-netbench.c is the same client on libpv.
+ *
+ * Everything is done twice, the second time warm.  Output, at the end: "net
+ * NAME BYTES ROUNDS TICKS #ID own NS" (own.h); each test stands between
+ * MARK(0x400+2*ID) and MARK(0x401+2*ID), from which the plugin counts its
+ * instructions.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -24,9 +32,14 @@
 #include <x86intrin.h>
 
 #include "marker.h"
+#include "own.h"
 
 #define PORT	5001
 #define CHUNK	65536u
+#define DATAGRAM	1472u	/* a frame of 1514 bytes */
+#define DATAGRAMS	8192
+#define STEP	32
+#define TOKEN	"ok"
 
 struct wish {
 	char what;
@@ -88,14 +101,37 @@ static void serve_one(int fd)
 	_exit(0);
 }
 
-static void echo(int fd)
+/* What the client of datagrams wishes, and how far that is. */
+static struct wish datagrams;
+static unsigned int done;
+
+static void send_step(int fd, const struct sockaddr_in *to)
+{
+	for (int i = 0; i < STEP && datagrams.bytes; i++, datagrams.bytes--)
+		sendto(fd, chunk, DATAGRAM, 0, (const struct sockaddr *)to,
+		       sizeof(*to));
+}
+
+static void serve_datagram(int fd)
 {
 	struct sockaddr_in from;
 	socklen_t len = sizeof(from);
 	ssize_t n = recvfrom(fd, chunk, CHUNK, 0, (struct sockaddr *)&from,
 			     &len);
 
-	if (n >= 0)
+	if (n == sizeof(datagrams)) {
+		memcpy(&datagrams, chunk, sizeof(datagrams));
+		done = 0;
+		if (datagrams.what == 'r')
+			send_step(fd, &from);
+	}
+	if (datagrams.what == 'r' &&
+	    (n == sizeof(datagrams) || n == strlen(TOKEN)))
+		send_step(fd, &from);
+	if (n == DATAGRAM && ++done % STEP == 0)
+		sendto(fd, TOKEN, strlen(TOKEN), 0, (struct sockaddr *)&from,
+		       len);
+	if (n == 1)
 		sendto(fd, chunk, n, 0, (struct sockaddr *)&from, len);
 }
 
@@ -115,7 +151,7 @@ static int serve(void)
 	for (;;) {
 		poll(p, 2, -1);
 		if (p[0].revents)
-			echo(udp);
+			serve_datagram(udp);
 		if (!p[1].revents)
 			continue;
 		fd = accept(l, NULL, NULL);
@@ -139,13 +175,15 @@ static int dial(char what, uint32_t bytes)
 
 #define TEST(id, name, bytes, rounds, ...)                                  \
 	do {                                                                \
-		const uint64_t start = __rdtsc();                           \
+		const uint64_t own = own_ns(), start = __rdtsc();           \
+		uint64_t ticks;                                             \
 		MARK(0x400 + 2 * (id));                                     \
 		__VA_ARGS__;                                                \
 		MARK(0x401 + 2 * (id));                                     \
-		printf("net %s %zu %d %llu #%d\n", name, (size_t)(bytes),   \
-		       (rounds), (unsigned long long)(__rdtsc() - start),   \
-		       id);                                                 \
+		ticks = __rdtsc() - start;                                  \
+		printf("net %s %zu %d %llu #%d own %llu\n", name,           \
+		       (size_t)(bytes), (rounds), (unsigned long long)ticks, \
+		       id, (unsigned long long)(own_ns() - own));           \
 	} while (0)
 
 static void tcp_rounds(int fd, int rounds)
@@ -167,6 +205,44 @@ static void udp_rounds(int rounds)
 			exit(7);
 }
 
+static void wish_datagrams(char what)
+{
+	const struct wish w = { what, DATAGRAMS };
+
+	put(udp, &w, sizeof(w));
+}
+
+static void await_token(void)
+{
+	char c[sizeof(TOKEN)];
+
+	if (recv(udp, c, sizeof(c), 0) != (ssize_t)strlen(TOKEN))
+		exit(8);
+}
+
+static void udp_send(void)
+{
+	int sent = 0, back;
+
+	wish_datagrams('s');
+	for (back = 0; back < DATAGRAMS; back += STEP) {
+		for (; sent < DATAGRAMS && sent < back + 2 * STEP; sent++)
+			put(udp, chunk, DATAGRAM);
+		await_token();
+	}
+}
+
+static void udp_receive(void)
+{
+	wish_datagrams('r');
+	for (int i = 1; i <= DATAGRAMS; i++) {
+		if (recv(udp, chunk, CHUNK, 0) != DATAGRAM)
+			exit(9);
+		if (i % STEP == 0)
+			put(udp, TOKEN, strlen(TOKEN));
+	}
+}
+
 static void measure(size_t bytes, int rounds)
 {
 	char c;
@@ -181,6 +257,8 @@ static void measure(size_t bytes, int rounds)
 	TEST(2, "tcp_pingpong", rounds, rounds, tcp_rounds(fd, rounds));
 	close(fd);
 	TEST(3, "udp_pingpong", rounds, rounds, udp_rounds(rounds));
+	TEST(4, "udp_send", DATAGRAMS * DATAGRAM, DATAGRAMS, udp_send());
+	TEST(5, "udp_receive", DATAGRAMS * DATAGRAM, DATAGRAMS, udp_receive());
 }
 
 int main(int argc, char **argv)

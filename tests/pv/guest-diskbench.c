@@ -6,11 +6,7 @@
  */
 #include <pv/blkfront.h>
 
-#include "tiny.h"
-
-#define MARK(id) \
-	__asm__ volatile("nopl %c0(%%rax,%%rax,1)" : : "i" (0x5e000000 | (id)) \
-			 : "memory")
+#include "guest-bench.h"
 
 enum { MAX_DEPTH = 32, BUFFER = 1 << 20, SPAN = 32 << 20 };
 
@@ -43,7 +39,9 @@ static void part_done(struct pv_blk_req *r)
 	unsigned int slot = (unsigned int)(uintptr_t)r->ctx;
 
 	if (r->rc) {
-		print("diskbench: error %d\n", r->rc);
+		print("diskbench: error %d: sector %lu + %u of %lu, at %lx\n", r->rc,
+		      r->sector, r->nr_sectors, disk.sectors,
+		      (uintptr_t)r->data);
 		pv_shutdown(&pv, SHUTDOWN_crash);
 	}
 	if (--parts[slot])
@@ -93,12 +91,13 @@ static void run(const struct test *t)
 #define TEST(k, ...)                                                         \
 	do {                                                                 \
 		const struct test t = { __VA_ARGS__ };                       \
-		uint64_t t0 = pv_clock_now(&pv);                             \
+		uint64_t own = own_ns(), t0 = pv_clock_now(&pv);             \
 		MARK(0x300 + 2 * (k));                                       \
 		run(&t);                                                     \
 		MARK(0x301 + 2 * (k));                                       \
-		print("disk %s %lu %lu %lu #%d\n", t.name, t.total,          \
-		      t.total / t.size, pv_clock_now(&pv) - t0, k);          \
+		t0 = pv_clock_now(&pv) - t0;                                 \
+		print("disk %s %lu %lu %lu #%d own %lu\n", t.name, t.total,  \
+		      t.total / t.size, t0, k, own_ns() - own);              \
 	} while (0)
 
 int main(void)
