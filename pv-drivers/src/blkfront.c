@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A ring of 32 slots.  A request in the ring has a slot number of ours, which
+ * A ring of 32 slots, or of 64 or 128 when the user wants more pages and the
+ * back-end knows how.  A request in the ring has a slot number of ours, which
  * is its id on the ring; what the back-end answers is copied once, and counts
  * only if it names a slot that is in use and the operation that is in it.
  *
  * A request of up to 11 pages carries its list of segments itself.  A back-end
  * that takes indirect requests gets the longer ones that way: the list is in a
- * page of ours that it may read.
+ * page of ours that it may read.  There are 32 of these pages, however large
+ * the ring is; a request that finds none waits in the line.
  */
 #include <pv/blkfront.h>
 #include <pv/pv.h>
@@ -110,7 +112,7 @@ static bool grant(struct pv_blk *b, struct pv_blk_req *r,
 	return true;
 }
 
-/* Fill the next request of the ring; false when grants are short. */
+/* Fill the next request of the ring; false when grants or lists are short. */
 static bool fill(struct pv_blk *b, struct pv_blk_req *r, unsigned int id)
 {
 	static const uint8_t ops[] = {
@@ -123,9 +125,15 @@ static bool fill(struct pv_blk *b, struct pv_blk_req *r, unsigned int id)
 	struct blkif_request_indirect *in = (void *)q;
 	unsigned int nr = pages_of(r);
 	bool direct = nr <= DIRECT;
+	unsigned int list = PV_BLK_LISTS;
 
-	if (!grant(b, r, direct ? q->seg : b->indirect[id]))
+	if (!direct && !b->nr_free_lists)
 		return false;
+	if (!direct)
+		list = b->free_list[b->nr_free_lists - 1];
+	if (!grant(b, r, direct ? q->seg : b->list[list]))
+		return false;
+	b->list_of[id] = list;
 	if (direct) {
 		q->operation = ops[r->op];
 		q->nr_segments = nr;
@@ -133,13 +141,14 @@ static bool fill(struct pv_blk *b, struct pv_blk_req *r, unsigned int id)
 		q->id = id;
 		q->sector_number = r->op == PV_BLK_FLUSH ? 0 : r->sector;
 	} else {
+		b->nr_free_lists--;
 		in->operation = BLKIF_OP_INDIRECT;
 		in->indirect_op = ops[r->op];
 		in->nr_segments = nr;
 		in->id = id;
 		in->sector_number = r->sector;
 		in->handle = 0;
-		in->indirect_grefs[0] = b->indirect_ref[id];
+		in->indirect_grefs[0] = b->list_ref[list];
 	}
 	b->ring.req_prod_pvt++;
 	return true;
@@ -160,7 +169,7 @@ static bool push(struct pv_blk *b, struct pv_blk_req **bad)
 		r->rc = check_disk(b, r);
 		id = b->free[b->nr_free - 1];
 		if (!r->rc && !fill(b, r, id)) {
-			if (b->nr_free < PV_BLK_RING)
+			if (b->nr_free < b->nr_slots)
 				break;		/* when one ends, again */
 			r->rc = -XEN_ENOSPC;
 		}
@@ -234,7 +243,7 @@ static struct pv_blk_req *match(struct pv_blk *b,
 	};
 	struct pv_blk_req *r;
 
-	if (a->id >= PV_BLK_RING)
+	if (a->id >= b->nr_slots)
 		return NULL;
 	r = b->slot[a->id];
 	return r && a->operation == ops[r->op] ? r : NULL;
@@ -255,6 +264,8 @@ static bool answer(struct pv_blk *b)
 	pv_os_lock(&b->lock);
 	b->slot[a.id] = NULL;
 	b->free[b->nr_free++] = a.id;
+	if (b->list_of[a.id] < PV_BLK_LISTS)
+		b->free_list[b->nr_free_lists++] = b->list_of[a.id];
 	pv_os_unlock(&b->lock);
 	rc = end_grants(b, r);
 	finish(r, rc ? rc : status(a.status));
@@ -290,69 +301,116 @@ static void event(void *ctx)
 
 /* ---- Coming and going ---- */
 
+enum { MAX_INDIRECT, MAX_ORDER, NR_ASKED };
+
 static unsigned int ask(struct pv_device *d, struct pv_key *key)
 {
 	(void)d;
-	key[0] = (struct pv_key){ .name = "feature-max-indirect-segments",
-				  .what = PV_READ_NUMBER };
-	return 1;
+	key[MAX_INDIRECT] = (struct pv_key){
+		.name = "feature-max-indirect-segments",
+		.what = PV_READ_NUMBER,
+	};
+	key[MAX_ORDER] = (struct pv_key){ .name = "max-ring-page-order",
+					  .what = PV_READ_NUMBER };
+	return NR_ASKED;
 }
 
-/* One list of segments per slot, for requests of more than 11 pages. */
-static void make_indirect(struct pv_blk *b)
+/* The lists of segments, for requests of more than 11 pages. */
+static void make_lists(struct pv_blk *b)
 {
 	struct pv *pv = b->dev.pv;
 	unsigned int i;
 	int ref;
 
-	for (i = 0; i < PV_BLK_RING; i++) {
-		if (!b->indirect[i])
-			b->indirect[i] = pv_os_pages(pv, 1);
-		if (!b->indirect[i])
+	for (i = 0; i < PV_BLK_LISTS; i++) {
+		b->list[i] = pv_os_pages(pv, 1);
+		if (!b->list[i])
 			return;
-		ref = pv_grant(pv, b->dev.peer_id, b->indirect[i], true);
+		ref = pv_grant(pv, b->dev.peer_id, b->list[i], true);
 		if (ref < 0)
 			return;
-		b->indirect_ref[i] = ref;
-		b->nr_indirect++;
+		b->list_ref[i] = ref;
+		b->free_list[i] = i;
 	}
+	b->nr_free_lists = PV_BLK_LISTS;
 	b->max_pages = PV_BLK_PAGES;
+}
+
+static int make_ring(struct pv_blk *b, uint64_t max_order)
+{
+	struct pv *pv = b->dev.pv;
+	struct blkif_sring *ring;
+	unsigned int i;
+	int rc;
+
+	b->order = 0;
+	while (b->order < max_order && 2u << b->order <= b->ring_pages &&
+	       2u << b->order <= PV_BLK_RING_PAGES)
+		b->order++;
+	ring = pv_os_pages(pv, 1u << b->order);
+	if (!ring)
+		return -XEN_ENOMEM;
+	SHARED_RING_INIT(ring);
+	FRONT_RING_INIT(&b->ring, ring, PV_PAGE_SIZE << b->order);
+	for (i = 0; i < 1u << b->order; i++) {
+		rc = pv_grant(pv, b->dev.peer_id,
+			      (char *)ring + i * PV_PAGE_SIZE, false);
+		if (rc < 0)
+			return rc;
+		b->ring_ref[i] = rc;
+	}
+	b->nr_slots = b->nr_free = RING_SIZE(&b->ring);
+	for (i = 0; i < b->nr_slots; i++)
+		b->free[i] = b->nr_slots - 1 - i;
+	return 0;
+}
+
+static void write_key(struct pv_key *key, const char *name, uint64_t number)
+{
+	*key = (struct pv_key){ .name = name, .number = number,
+				.what = PV_WRITE_NUMBER };
+}
+
+/* A ring of one page is announced as it was before there were others. */
+static unsigned int ring_keys(const struct pv_blk *b, struct pv_key *key)
+{
+	static const char names[PV_BLK_RING_PAGES][10] = {
+		"ring-ref0", "ring-ref1", "ring-ref2", "ring-ref3",
+	};
+	unsigned int i;
+
+	if (!b->order) {
+		write_key(&key[0], "ring-ref", b->ring_ref[0]);
+		return 1;
+	}
+	write_key(&key[0], "ring-page-order", b->order);
+	for (i = 0; i < 1u << b->order; i++)
+		write_key(&key[1 + i], names[i], b->ring_ref[i]);
+	return 1 + i;
 }
 
 static int prepare(struct pv_device *d, struct pv_key *key, unsigned int *nr)
 {
 	struct pv_blk *b = of(d);
-	struct blkif_sring *ring = pv_os_pages(d->pv, 1);
-	unsigned int i;
-	int rc;
+	bool indirect = key[MAX_INDIRECT].number >= PV_BLK_PAGES;
+	int rc = make_ring(b, key[MAX_ORDER].number);
 
-	if (!ring)
-		return -XEN_ENOMEM;
-	SHARED_RING_INIT(ring);
-	FRONT_RING_INIT(&b->ring, ring, PV_PAGE_SIZE);
-	rc = pv_grant(d->pv, d->peer_id, ring, false);
 	if (rc < 0)
 		return rc;
-	b->ring_ref = rc;
 	rc = pv_evtchn_listen(d->pv, d->peer_id, event, b);
 	if (rc < 0)
 		return rc;
 	b->port = rc;
-	for (i = 0; i < PV_BLK_RING; i++)
-		b->free[i] = PV_BLK_RING - 1 - i;
-	b->nr_free = PV_BLK_RING;
 	b->max_pages = DIRECT;
-	if (key[0].number >= PV_BLK_PAGES)
-		make_indirect(b);
+	if (indirect)
+		make_lists(b);
 	b->max_sectors = b->max_pages * PAGE_SECTORS;
 
-	key[0] = (struct pv_key){ .name = "ring-ref", .number = b->ring_ref,
-				  .what = PV_WRITE_NUMBER };
-	key[1] = (struct pv_key){ .name = "event-channel", .number = b->port,
-				  .what = PV_WRITE_NUMBER };
-	key[2] = (struct pv_key){ .name = "protocol", .text = "x86_64-abi",
-				  .what = PV_WRITE_TEXT };
-	*nr = 3;
+	*nr = ring_keys(b, key);
+	write_key(&key[(*nr)++], "event-channel", b->port);
+	key[(*nr)++] = (struct pv_key){ .name = "protocol",
+					.text = "x86_64-abi",
+					.what = PV_WRITE_TEXT };
 	return 0;
 }
 
@@ -402,17 +460,22 @@ static void stop(struct pv_device *d)
 	b->port = 0;
 }
 
-/* A page that they do not give back is left to them. */
-static void give_back(struct pv_blk *b, void **page, uint32_t ref,
-		      bool resumed)
+/* Pages that they do not give back are left to them. */
+static void give_back(struct pv_blk *b, void *page, unsigned int nr,
+		      uint32_t *ref, bool resumed)
 {
-	if (!*page)
-		return;
-	if (resumed || !ref || !pv_grant_end(b->dev.pv, ref))
-		pv_os_free_pages(b->dev.pv, *page, 1);
-	else
+	bool held = false;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (ref[i] && !resumed && pv_grant_end(b->dev.pv, ref[i]))
+			held = true;
+		ref[i] = 0;
+	}
+	if (held)
 		pv_os_log(b->dev.pv, b->dev.path, "a page is lost: the back-end keeps it");
-	*page = NULL;
+	else if (page)
+		pv_os_free_pages(b->dev.pv, page, nr);
 }
 
 /*
@@ -463,14 +526,13 @@ static void release(struct pv_device *d, bool again, bool resumed)
 	if (resumed)
 		b->port = 0;
 	take_out(b, resumed);
-	give_back(b, (void **)&b->ring.sring, b->ring_ref, resumed);
-	b->ring_ref = 0;
-	for (i = 0; i < PV_BLK_RING; i++) {
-		give_back(b, (void **)&b->indirect[i], b->indirect_ref[i],
-			  resumed);
-		b->indirect_ref[i] = 0;
+	give_back(b, b->ring.sring, 1u << b->order, b->ring_ref, resumed);
+	b->ring.sring = NULL;
+	for (i = 0; i < PV_BLK_LISTS; i++) {
+		give_back(b, b->list[i], 1, &b->list_ref[i], resumed);
+		b->list[i] = NULL;
 	}
-	b->nr_indirect = 0;
+	b->nr_free_lists = 0;
 	if (!again)
 		fail_line(b);
 }

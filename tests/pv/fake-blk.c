@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake-blk.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,15 +96,28 @@ static bool serve_all(void)
 
 static bool connect(void)
 {
-	uint32_t ref = fake_store_number(FAKE_DISK, "ring-ref");
-	struct blkif_sring *ring = fake_granted(ref, NULL);
+	unsigned int order = fake_store_number(FAKE_DISK, "ring-page-order") & 3;
+	struct blkif_sring *ring = NULL;
+	char name[20] = "ring-ref";
+	unsigned int i;
+	uint8_t *page;
 
-	if (!ring)
-		return false;
-	BACK_RING_INIT(&fake_blk.ring, ring, PV_PAGE_SIZE);
+	for (i = 0; i < 1u << order; i++) {
+		if (order)
+			snprintf(name, sizeof(name), "ring-ref%u", i);
+		fake_blk.held[i] = fake_store_number(FAKE_DISK, name);
+		page = fake_granted(fake_blk.held[i], NULL);
+		if (!i)
+			ring = (void *)page;
+		/* A back-end maps them side by side; there they lie so. */
+		if (!page || page != (uint8_t *)ring + i * PV_PAGE_SIZE)
+			return false;
+	}
+	fake_blk.nr_held = i;
+	BACK_RING_INIT(&fake_blk.ring, ring, PV_PAGE_SIZE << order);
 	fake_blk.port = fake_store_number(FAKE_DISK, "event-channel");
-	fake_blk.held = ref;
-	fake_hold(ref, true);
+	for (i = 0; i < fake_blk.nr_held; i++)
+		fake_hold(fake_blk.held[i], true);
 	fake_blk.connected = true;
 	fake_blk_state(XenbusStateConnected);
 	return true;
@@ -121,7 +135,8 @@ static bool follow(unsigned int front, unsigned int back)
 		return back == XenbusStateInitWait && connect();
 	case XenbusStateClosed:
 		if (fake_blk.connected) {
-			fake_hold(fake_blk.held, false);
+			while (fake_blk.nr_held)
+				fake_hold(fake_blk.held[--fake_blk.nr_held], false);
 			fake_blk.connected = false;
 		} else if (back == XenbusStateClosed) {
 			return false;

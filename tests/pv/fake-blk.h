@@ -19,7 +19,8 @@ struct fake_blk {
 	struct blkif_back_ring ring;
 	evtchn_port_t port;
 	bool connected;
-	unsigned int held;
+	uint32_t held[PV_BLK_RING_PAGES];
+	unsigned int nr_held;
 };
 extern struct fake_blk fake_blk;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A guest that tries the front-ends: each word of the command line is a test,
- * each says "fronts: NAME: ok" or what is wrong.
+ * each says "fronts: NAME: ok" or what is wrong.  ring=N is the number of pages
+ * that the disk's ring may have.
  */
 #include <pv/balloon.h>
 #include <pv/blkfront.h>
@@ -104,13 +105,14 @@ static const char *large(void)
 
 static void blk(void)
 {
+	disk.ring_pages = argument_number("ring", 1);
 	pv_blk_open(&pv, &disk, pv_blk_number("xvda"));
 	if (pv_device_wait_up(&disk.dev, UINT64_MAX)) {
 		verdict("blk-up", disk.dev.trouble);
 		return;
 	}
-	print("fronts: disk of %lu sectors, %u in a request, %s\n",
-	      disk.sectors, disk.max_sectors,
+	print("fronts: disk of %lu sectors, %u in a request, ring of %u, %s\n",
+	      disk.sectors, disk.max_sectors, disk.nr_slots,
 	      disk.can_flush ? "flushes" : "does not flush");
 	verdict("blk-up", NULL);
 	verdict("blk-write", many(PV_BLK_WRITE));
@@ -153,6 +155,7 @@ static void hammer(void)
 {
 	unsigned int i;
 
+	disk.ring_pages = argument_number("ring", 1);
 	pv_blk_open(&pv, &disk, pv_blk_number("xvda"));
 	if (pv_device_wait_up(&disk.dev, UINT64_MAX) || many(PV_BLK_WRITE)) {
 		verdict("hammer-begin", "the disk does not work");
@@ -235,6 +238,23 @@ static void try_balloon(void)
 	verdict("balloon-memory", fill());
 }
 
+/* Have what the control domain wishes: less, and then everything again. */
+static void follow_wishes(void)
+{
+	uint64_t all = pv.start->nr_pages;
+	bool less = false;
+
+	pv_balloon_open(&pv, &balloon);
+	print("fronts: follows wishes\n");
+	while (!less || balloon.lent || balloon.target != all) {
+		pv_os_wait(&pv, UINT64_MAX);
+		less |= balloon.target < all;
+		if (pv_balloon_run(&balloon, 10000))
+			print("fronts: has %lu pages\n", all - balloon.lent);
+	}
+	verdict("wish", fill());
+}
+
 /* ---- Suspend: with a disk, whose content is looked at before and after ---- */
 
 static struct pv_suspend suspend;
@@ -260,6 +280,7 @@ static void be_suspended(void)
 	suspend.requested = requested;
 	verdict("suspend-open", pv_suspend_open(&pv, &suspend) ?
 				"no memory for it" : NULL);
+	disk.ring_pages = argument_number("ring", 1);
 	pv_blk_open(&pv, &disk, pv_blk_number("xvda"));
 	if (pv_device_wait_up(&disk.dev, UINT64_MAX)) {
 		verdict("suspend-disk", disk.dev.trouble);
@@ -286,6 +307,8 @@ int main(void)
 		hammer();
 	if (argument("balloon"))
 		try_balloon();
+	if (argument("wish"))
+		follow_wishes();
 	if (argument("suspend"))
 		be_suspended();
 	print("fronts: end\n");

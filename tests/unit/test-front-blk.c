@@ -135,10 +135,66 @@ static void more_than_the_ring_holds_wait_in_line(void)
 	boot_with_disk();
 	for (i = 0; i < 100; i++)
 		r[i] = submit(PV_BLK_READ, i, 1);
-	CU_ASSERT_EQUAL(disk.requests, PV_BLK_RING);
+	CU_ASSERT_EQUAL(disk.requests, 32);
 	fake_settle();
 	CU_ASSERT_EQUAL(ended, 100);
 	for (i = 0; i < 100; i++) {
+		CU_ASSERT_EQUAL(r[i]->rc, 0);
+		drop(r[i]);
+	}
+	close_disk();
+}
+
+/* A ring of four pages, when the back-end has them: 128 at once. */
+static void a_large_ring_takes_more_at_once(void)
+{
+	static const struct {
+		unsigned int ours, theirs, slots;
+	} way[] = {
+		{ 4, 4, 128 }, { 4, 1, 64 }, { 2, 4, 64 }, { 3, 4, 64 },
+		{ 9, 4, 128 }, { 1, 4, 32 }, { 0, 4, 32 }, { 4, 0, 32 },
+	};
+	struct pv_blk_req *r[130];
+	unsigned int w, i;
+
+	for (w = 0; w < sizeof(way) / sizeof(way[0]); w++) {
+		boot();
+		disk.ring_pages = way[w].ours;
+		fake_store_set_number(FAKE_DISK_BACK, "max-ring-page-order",
+				      way[w].theirs);
+		pv_blk_open(&fake.pv, &disk, 51712);
+		CU_ASSERT_EQUAL_FATAL(pv_device_wait_up(&disk.dev, UINT64_MAX), 0);
+		for (i = 0; i < 130; i++)
+			r[i] = submit(PV_BLK_WRITE, i, 1);
+		CU_ASSERT_EQUAL(disk.requests, way[w].slots);
+		fake_settle();
+		CU_ASSERT_EQUAL(ended, 130);
+		for (i = 0; i < 130; i++) {
+			CU_ASSERT_EQUAL(r[i]->rc, 0);
+			drop(r[i]);
+		}
+		close_disk();
+	}
+}
+
+/* Long requests wait for a list of segments, also where slots are free. */
+static void lists_of_segments_are_shared(void)
+{
+	struct pv_blk_req *r[PV_BLK_LISTS + 8];
+	unsigned int i;
+
+	boot();
+	disk.ring_pages = 4;
+	fake_store_set_number(FAKE_DISK_BACK, "max-ring-page-order", 4);
+	fake_store_set_number(FAKE_DISK_BACK, "feature-max-indirect-segments", 64);
+	pv_blk_open(&fake.pv, &disk, 51712);
+	CU_ASSERT_EQUAL_FATAL(pv_device_wait_up(&disk.dev, UINT64_MAX), 0);
+	for (i = 0; i < PV_BLK_LISTS + 8; i++)
+		r[i] = submit(PV_BLK_WRITE, 0, 12 * 8);
+	CU_ASSERT_EQUAL(disk.requests, PV_BLK_LISTS);
+	fake_settle();
+	CU_ASSERT_EQUAL(fake_blk.indirect, PV_BLK_LISTS + 8);
+	for (i = 0; i < PV_BLK_LISTS + 8; i++) {
 		CU_ASSERT_EQUAL(r[i]->rc, 0);
 		drop(r[i]);
 	}
@@ -248,7 +304,7 @@ static void a_backend_that_vanishes_ends_all_requests(void)
 	fake_blk.stalled = true;
 	r = submit(PV_BLK_READ, 0, 8);
 	fake_settle();
-	fake_hold(fake_blk.held, false);
+	fake_hold(fake_blk.held[0], false);
 	fake_blk.dead = true;
 	fake_store_remove(FAKE_DISK_BACK);
 	fake_settle();
@@ -325,7 +381,7 @@ static void answers_that_were_not_asked_for_break_it(void)
 static void too_many_answers_break_it(void)
 {
 	boot_with_disk();
-	fake_blk.ring.sring->rsp_prod += PV_BLK_RING + 1;
+	fake_blk.ring.sring->rsp_prod += RING_SIZE(&fake_blk.ring) + 1;
 	fake_kick(fake_blk.port);
 	fake_settle();
 	CU_ASSERT_EQUAL(disk.dev.phase, PV_BROKEN);
@@ -387,6 +443,8 @@ CU_ErrorCode test_front_blk_register(void)
 	T(what_is_written_is_read);
 	T(long_requests_go_indirect);
 	T(more_than_the_ring_holds_wait_in_line);
+	T(a_large_ring_takes_more_at_once);
+	T(lists_of_segments_are_shared);
 	T(requests_before_the_disk_is_there_wait);
 	T(what_the_disk_cannot_do_is_refused);
 	T(a_grown_disk_is_noticed);

@@ -18,7 +18,11 @@
 #define PV_BLK_SECTOR	512
 /* Pages that the data of one request may lie in. */
 #define PV_BLK_PAGES	32
-#define PV_BLK_RING	__CONST_RING_SIZE(blkif, PV_PAGE_SIZE)
+/* The most pages of a ring, and requests in it. */
+#define PV_BLK_RING_PAGES	4
+#define PV_BLK_RING	__CONST_RING_SIZE(blkif, PV_BLK_RING_PAGES * PV_PAGE_SIZE)
+/* Requests of more than 11 pages that can be under way at once. */
+#define PV_BLK_LISTS	32
 
 struct pv_blk_req {
 	/* Yours: what to do, and what to call then. */
@@ -44,6 +48,11 @@ struct pv_blk_req {
 struct pv_blk {
 	struct pv_device dev;		/* first; dev.changed, dev.ctx are yours */
 
+	/* Yours, before pv_blk_open(): how many pages the ring may have, 1, 2
+	 * or 4 (0: 1).  A page has room for 32 requests; a back-end may know
+	 * only one. */
+	unsigned int ring_pages;
+
 	/* To read, when dev.phase is PV_UP. */
 	uint64_t sectors;		/* of 512 bytes */
 	uint32_t sector_size;		/* of the medium: align to it */
@@ -56,12 +65,16 @@ struct pv_blk {
 	struct pv_lock lock;
 	bool running, refuse;
 	struct blkif_front_ring ring;
-	uint32_t ring_ref;
+	unsigned int order, nr_slots;	/* of the ring that there is */
+	uint32_t ring_ref[PV_BLK_RING_PAGES];
 	evtchn_port_t port;
-	unsigned int max_pages, nr_indirect, nr_busy;
-	struct blkif_request_segment *indirect[PV_BLK_RING];
-	uint32_t indirect_ref[PV_BLK_RING];
+	unsigned int max_pages;
+	/* Lists of segments, one for each long request that is under way. */
+	struct blkif_request_segment *list[PV_BLK_LISTS];
+	uint32_t list_ref[PV_BLK_LISTS];
+	uint8_t free_list[PV_BLK_LISTS], nr_free_lists;
 	struct pv_blk_req *slot[PV_BLK_RING];
+	uint8_t list_of[PV_BLK_RING];	/* the slot's list, or PV_BLK_LISTS */
 	uint8_t free[PV_BLK_RING];	/* numbers of free slots */
 	unsigned int nr_free;
 	struct pv_blk_req *first, **last;	/* the line */
