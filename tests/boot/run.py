@@ -14,6 +14,9 @@ A folder of tests/boot is one question.  In it:
            tools=PROGRAM,... (of this host, for the control domain)
            icount=yes (an instruction is a nanosecond, so that a share of the
            time does not depend on the machine that runs the test)
+           insns=NAME:FIRST-LAST:MOST (one more verdict: from marker FIRST,
+           bench/marker.h, to the next LAST, kernels execute at most MOST
+           instructions, the control domain's own among them; the least counts)
            (words, all optional; the lines of one folder share one image as far
            as they can)
   not-yet  if it is there, the question is asked only by name; it says why
@@ -51,7 +54,7 @@ def shapes(question):
             lines = [l for l in lines if l]
     for line in lines:
         d = {"smp": "1", "machine": "pc", "memory": "2048", "uefi": "no", "limit": "300", "kernel": "linux-image-amd64",
-             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "disk": "", "scratch": "", "tools": "", "icount": "no", "name": ""}
+             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "disk": "", "scratch": "", "tools": "", "icount": "no", "insns": "", "name": ""}
         for word in shlex.split(line):
             key, _, value = word.partition("=")
             if key not in d:
@@ -81,6 +84,35 @@ def payload(question, build, work):
                     src = os.path.join(build, name)
                 shutil.copy(src, out)
     return out
+
+
+def counter(build, out):
+    """QEMU's options for the plugin that counts instructions (bench/insncount.c)."""
+    plugin = os.path.join(build, "tests", "boot", "insncount.so")
+    os.makedirs(os.path.dirname(plugin), exist_ok=True)
+    subprocess.check_call(["gcc", "-O2", "-fPIC", "-shared", "-o", plugin, os.path.join(TOP, "bench", "insncount.c")])
+    return ["-plugin", "%s,out=%s" % (plugin, out)]
+
+
+def count_insns(question, path):
+    """The verdict of insns=: is it kept, name, what was counted."""
+    name, markers, most = question.split(":")
+    first, last = (int(m, 16) for m in markers.split("-"))
+    began, counts = None, []
+    with open(path) as f:
+        for line in f:
+            if not line.startswith("mark "):
+                continue
+            _, marker, _, _, kernel = line.split()[:5]
+            if int(marker, 16) == first:
+                began = int(kernel)
+            elif int(marker, 16) == last and began is not None:
+                counts.append(int(kernel) - began)
+                began = None
+    if not counts:
+        return False, name, "nobody came from marker %x to %x" % (first, last)
+    print("     %s: %d instructions at least, %d at most, of %d runs" % (name, min(counts), max(counts), len(counts)), flush=True)
+    return min(counts) <= int(most), name, "%d instructions, more than %s" % (min(counts), most)
 
 
 class Score:
@@ -119,6 +151,9 @@ def one_boot(question, d, build, score, images, echo, logs):
         more["disks"] = [scratch]
     if d["icount"] == "yes":
         more["extra"] = ["-icount", "shift=0,sleep=off", "-rtc", "base=2024-01-01,clock=vm"]
+    counted = os.path.join(images[key][0], "insns")
+    if d["insns"]:
+        more["extra"] = more.get("extra", []) + counter(build, counted)
     os.makedirs(logs, exist_ok=True)
     log = os.path.join(logs, re.sub(r"\W+", "-", title).strip("-") + ".log")
     planned, ok, bad = [], set(), {}
@@ -152,6 +187,9 @@ def one_boot(question, d, build, score, images, echo, logs):
             score.give(name in ok, "%s: %s" % (title, name), "" if name in ok else "no verdict")
     for name in bad:
         score.give(False, "%s: %s" % (title, name), bad[name])
+    if d["insns"]:
+        kept, name, what = count_insns(d["insns"], counted)
+        score.give(kept, "%s: %s" % (title, name), "" if kept else what)
     score.give(not why and bool(planned), "%s: boots, runs and powers off (%.0f s)" % (title, seconds),
                why or ("" if planned else "the test printed no plan"))
     if score.failed > failed_before:
