@@ -57,7 +57,7 @@ $(PV_GUESTS): pv-obj/%: pv-obj/%.elf
 
 .SECONDARY: $(PV_MAIN:%=pv-obj/%.c.o)
 
--include $(PV_OBJ:.o=.d) $(PV_TINY_OBJ:.o=.d)
+-include $(PV_OBJ:.o=.d) $(PV_TINY_OBJ:.o=.d) $(PV_MAIN:%=pv-obj/%.c.d)
 
 tiny: $(PV_GUESTS)
 .PHONY: tiny
