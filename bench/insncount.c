@@ -5,12 +5,13 @@
  * marker (see marker.h), GRUB hands over to a Multiboot 2 image, or a watched
  * address runs.
  *
- *   -plugin insncount.so,out=FILE[,watch=HEXADDR]...
+ *   -plugin insncount.so,out=FILE[,watch=HEXADDR]...[,range=HEXADDR-HEXADDR]
  *
  * Snapshot line:  KIND ID user hyp kernel  then per layer (user hyp kernel) the
  * EVENTS. Layer by address: user = low half, hyp = the range the Xen ABI
  * reserves for the hypervisor (0xffff8000'00000000-0xffff87ff'ffffffff), kernel
- * = the rest.
+ * = the rest. With range=, the last number of a line is what was executed
+ * there.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -75,6 +76,7 @@ static FILE *out;
 enum { MAX_WATCH = 8 };
 static uint64_t watch[MAX_WATCH];
 static int n_watch;
+static uint64_t range_first, range_end, in_range;
 
 static void snapshot(const char *kind, uint64_t id)
 {
@@ -83,6 +85,8 @@ static void snapshot(const char *kind, uint64_t id)
 	for (int l = 0; l < LAYERS; l++)
 		for (int e = 0; e < EVENTS; e++)
 			fprintf(out, " %" PRIu64, ev[l][e]);
+	if (range_end)
+		fprintf(out, " %" PRIu64, in_range);
 	fputc('\n', out);
 	fflush(out);
 }
@@ -170,9 +174,12 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	(void)id;
 	size_t n = qemu_plugin_tb_n_insns(tb);
-	int l = layer_of(
-		qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0)));
+	uint64_t va = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0));
+	int l = layer_of(va);
 	qemu_plugin_register_vcpu_tb_exec_inline(tb, ADD_U64, &insns[l], n);
+	if (va >= range_first && va < range_end)
+		qemu_plugin_register_vcpu_tb_exec_inline(tb, ADD_U64,
+							 &in_range, n);
 	for (size_t i = 0; i < n; i++) {
 		struct qemu_plugin_insn *in = qemu_plugin_tb_get_insn(tb, i);
 		const uint8_t *b = qemu_plugin_insn_data(in);
@@ -218,6 +225,10 @@ qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
 			out = fopen(argv[i] + 4, "w");
 		else if (!strncmp(argv[i], "watch=", 6) && n_watch < MAX_WATCH)
 			watch[n_watch++] = strtoull(argv[i] + 6, NULL, 16);
+		else if (!strncmp(argv[i], "range=", 6) &&
+			 sscanf(argv[i] + 6, "%" SCNx64 "-%" SCNx64,
+				&range_first, &range_end) == 2)
+			continue;
 		else
 			return -1;
 	}

@@ -25,8 +25,24 @@ python3 "$srcdir/tests/scripts/manual.py" "$srcdir/docs/writing-a-frontend.md" .
 python3 "$srcdir/tests/scripts/manual.py" "$srcdir/docs/writing-a-frontend.md" . control > control.sh
 # The first step makes the directory; the code belongs into it before the next.
 sed -i "s|^cd entropy\$|cd entropy; cp ../entropy.h ../*.c .|" run.sh
-sh -e run.sh > log 2>&1 || { cat log; echo "manual: a step failed"; exit 1; }
+# A compiler that names every header and every archive that it opens.
+mkdir bin
+cat > bin/cc << EOF
+#!/bin/sh
+exec $(command -v "${CC%% *}" || command -v cc) -H -Wl,-t "\$@"
+EOF
+chmod +x bin/cc
+unset CC CPATH C_INCLUDE_PATH LIBRARY_PATH
+PATH=$manual/bin:$PATH sh -e run.sh > log 2>&1 || { cat log; echo "manual: a step failed"; exit 1; }
 if grep -n 'warning:' log; then echo "manual: its code has warnings"; exit 1; fi
+# What it was made of is installed; nothing comes from where we were built.
+for f in include/pv/device.h include/ctrl.h libpv.a libctrl; do
+	grep -q "$stage.*/$f" log || { echo "manual: the installed $f was not used"; exit 1; }
+done
+if sed "s|$stage||g; s|$manual||g" log | grep -F -e "$srcdir/" -e "$build/"; then
+	echo "manual: it needs more than what is installed"
+	exit 1
+fi
 for f in tiny entropy entropy-back; do
 	[ -s entropy/$f ] || { echo "manual: there is no $f"; exit 1; }
 done
