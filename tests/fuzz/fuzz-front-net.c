@@ -24,7 +24,8 @@ static void get(unsigned int how)
 	/* Exactly sized memory: a step outside is seen. */
 	size_t size = how & 1 ? 1500 : byte();
 	uint8_t *frame = malloc(size + 1);
-	int rc = pv_net_get(&card, frame, size);
+	struct pv_net_offload o;
+	int rc = pv_net_get_offload(&card, frame, size, &o);
 
 	if (rc > (int)size)
 		abort();
@@ -33,10 +34,15 @@ static void get(unsigned int how)
 
 static void put(void)
 {
-	size_t size = byte() * 17;
+	const unsigned int how = byte();
+	const size_t size = how * (card.offload ? 70 : 17);
+	const struct pv_net_offload o = {
+		.csum_blank = card.offload && (how & 1),
+		.gso_size = card.offload && (how & 2) ? 1448 : 0,
+	};
 	uint8_t *frame = calloc(1, size + 1);
 
-	pv_net_put(&card, frame, size);
+	pv_net_put_offload(&card, frame, size, &o);
 	free(frame);
 }
 
@@ -66,7 +72,7 @@ static void ring(unsigned int how)
 	case 2:
 		rx->ring[byte()].rsp = (struct netif_rx_response){
 			.id = byte() % 12, .offset = byte() * 17,
-			.flags = byte() % 32, .status = (int8_t)byte() * 40,
+			.flags = byte() % 64, .status = (int8_t)byte() * 40,
 		};
 		break;
 	case 3:
@@ -126,10 +132,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	in = data;
 	left = size > 600 ? 600 : size;
+	/* Half of the inputs, by their length, agree on offloads. */
 	fake_start();
 	memset(&card, 0, sizeof(card));
 	card.tx_pages = 4;
 	card.rx_pages = 8;
+	card.offload = size & 1;
+	fake_store_set_number(FAKE_CARD_BACK, "feature-sg", 1);
+	fake_store_set_number(FAKE_CARD_BACK, "feature-gso-tcpv4", 1);
 	fake_store_set_number(FAKE_CARD_BACK, "feature-rx-copy", 1);
 	fake_store_set_number(FAKE_CARD_BACK, "state", XenbusStateInitWait);
 	pv_net_open(&fake.pv, &card, 0);

@@ -232,6 +232,130 @@ static void a_backend_that_comes_back_is_met_again(void)
 	end();
 }
 
+/* ---- Work left to others ---- */
+
+static void start_offload(void)
+{
+	static const char *const has[] = {
+		"feature-sg", "feature-gso-tcpv4", "feature-gso-tcpv6",
+	};
+	unsigned int i;
+
+	boot();
+	card.offload = true;
+	for (i = 0; i < sizeof(has) / sizeof(has[0]); i++)
+		fake_store_set_number(FAKE_CARD_BACK, has[i], 1);
+	connect();
+}
+
+static void without_offload_nothing_is_left(void)
+{
+	static uint8_t frame[5000];
+	const struct pv_net_offload blank = { .csum_blank = true };
+
+	start();
+	CU_ASSERT_STRING_EQUAL(fake_store(FAKE_CARD, "feature-no-csum-offload"), "1");
+	CU_ASSERT_STRING_EQUAL(fake_store(FAKE_CARD, "feature-sg"), "");
+	CU_ASSERT_EQUAL(pv_net_put_offload(&card, frame, 60, &blank), -XEN_EINVAL);
+	CU_ASSERT_EQUAL(pv_net_put_offload(&card, frame, 5000, NULL), -XEN_EINVAL);
+	end();
+}
+
+/* Three pages and what is to be done with them: four slots in the ring. */
+static void long_frames_are_sent(void)
+{
+	const struct pv_net_offload o = { .csum_blank = true, .gso_size = 1448 };
+	const struct pv_net_offload v6 = { .csum_blank = true, .gso_size = 1428, .ipv6 = true };
+	static uint8_t frame[5 * 4096];
+	struct netif_extra_info x;
+	struct netif_tx_request q;
+	unsigned int i;
+
+	start_offload();
+	for (i = 0; i < sizeof(frame); i++)
+		frame[i] = i >> 5;
+	CU_ASSERT_STRING_EQUAL(fake_store(FAKE_CARD, "feature-sg"), "1");
+	CU_ASSERT_STRING_EQUAL(fake_store(FAKE_CARD, "feature-gso-tcpv4"), "1");
+	CU_ASSERT_STRING_EQUAL(fake_store(FAKE_CARD, "feature-no-csum-offload"), "");
+	/* IPv6 checksums are not theirs, so neither are its segments. */
+	CU_ASSERT_EQUAL(pv_net_put_offload(&card, frame, 9000, &v6), -XEN_EINVAL);
+	CU_ASSERT_EQUAL(pv_net_put_offload(&card, frame, 4 * 4096 + 1, &o), -XEN_EINVAL);
+	CU_ASSERT_EQUAL_FATAL(pv_net_put_offload(&card, frame, 9000, &o), 0);
+	CU_ASSERT_EQUAL(tx.sring->req_prod, 4);
+	RING_COPY_REQUEST(&tx, 0, &q);
+	CU_ASSERT_EQUAL(q.size, 9000);
+	CU_ASSERT_EQUAL(q.flags, NETTXF_csum_blank | NETTXF_data_validated |
+			NETTXF_more_data | NETTXF_extra_info);
+	CU_ASSERT_EQUAL(memcmp(fake_granted(q.gref, NULL), frame, 4096), 0);
+	memcpy(&x, RING_GET_REQUEST(&tx, 1), sizeof(x));
+	CU_ASSERT_EQUAL(x.type, XEN_NETIF_EXTRA_TYPE_GSO);
+	CU_ASSERT_EQUAL(x.flags, 0);
+	CU_ASSERT_EQUAL(x.u.gso.size, 1448);
+	CU_ASSERT_EQUAL(x.u.gso.type, XEN_NETIF_GSO_TYPE_TCPV4);
+	RING_COPY_REQUEST(&tx, 2, &q);
+	CU_ASSERT_EQUAL(q.size, 4096);
+	CU_ASSERT_EQUAL(q.flags, NETTXF_more_data);
+	CU_ASSERT_EQUAL(memcmp(fake_granted(q.gref, NULL), frame + 4096, 4096), 0);
+	RING_COPY_REQUEST(&tx, 3, &q);
+	CU_ASSERT_EQUAL(q.size, 9000 - 8192);
+	CU_ASSERT_EQUAL(q.flags, 0);
+	CU_ASSERT_EQUAL(memcmp(fake_granted(q.gref, NULL), frame + 8192, 9000 - 8192), 0);
+	/* One page is left, and that is no room for two. */
+	CU_ASSERT_EQUAL(pv_net_put_offload(&card, frame, 5000, NULL), -XEN_EAGAIN);
+	for (i = 0; i < 4; i++) {
+		RING_COPY_REQUEST(&tx, i, &q);
+		*RING_GET_RESPONSE(&tx, i) = i == 1 ?
+			(struct netif_tx_response){ 0xffff, NETIF_RSP_NULL } :
+			(struct netif_tx_response){ q.id, NETIF_RSP_OKAY };
+	}
+	tx.rsp_prod_pvt = 4;
+	ring_bell();
+	CU_ASSERT_EQUAL(pv_net_put_offload(&card, frame, 4 * 4096, NULL), 0);
+	CU_ASSERT_EQUAL(card.sent, 2);
+	end();
+}
+
+/* The slot that says what to do, in the place of the next request. */
+static struct netif_extra_info *deliver_extra(unsigned int flags)
+{
+	struct netif_extra_info *x = (void *)
+		RING_GET_RESPONSE(&rx, rx.rsp_prod_pvt);
+
+	rx.req_cons++;
+	rx.rsp_prod_pvt++;
+	*x = (struct netif_extra_info){ .type = XEN_NETIF_EXTRA_TYPE_GSO,
+					.flags = flags };
+	x->u.gso.size = 1448;
+	x->u.gso.type = XEN_NETIF_GSO_TYPE_TCPV4;
+	return x;
+}
+
+static void long_frames_are_received(void)
+{
+	struct pv_net_offload o;
+	char text[64] = "";
+	unsigned int i;
+
+	start_offload();
+	for (i = 0; i < 100; i++) {
+		deliver("first, ", 0, NETRXF_csum_blank | NETRXF_data_validated |
+			NETRXF_more_data | NETRXF_extra_info);
+		deliver_extra(0);
+		deliver("second", 100, 0);
+		deliver("plain", 0, 0);
+		ring_bell();
+		CU_ASSERT_EQUAL_FATAL(pv_net_get_offload(&card, text, sizeof(text), &o), 13);
+		CU_ASSERT_EQUAL(memcmp(text, "first, second", 13), 0);
+		CU_ASSERT_TRUE(o.csum_blank && o.gso_size == 1448 && !o.ipv6);
+		CU_ASSERT_EQUAL(pv_net_get_offload(&card, text, sizeof(text), &o), 5);
+		CU_ASSERT_TRUE(!o.csum_blank && !o.gso_size);
+		CU_ASSERT_EQUAL(pv_net_get_offload(&card, text, sizeof(text), &o), 0);
+	}
+	/* All buffers are out there again. */
+	CU_ASSERT_EQUAL(rx.sring->req_prod - rx.req_cons, 8);
+	end();
+}
+
 /* ---- Malice ---- */
 
 static void broken(void)
@@ -277,6 +401,45 @@ static void extras_that_were_not_agreed_break_it(void)
 {
 	start();
 	deliver("x", 0, NETRXF_extra_info);
+	ring_bell();
+	broken();
+}
+
+static void bad_extras_break_it(void)
+{
+	start_offload();		/* announced, and not there */
+	deliver("x", 0, NETRXF_extra_info);
+	ring_bell();
+	broken();
+	start_offload();		/* without an end */
+	deliver("x", 0, NETRXF_extra_info);
+	deliver_extra(XEN_NETIF_EXTRA_FLAG_MORE);
+	ring_bell();
+	broken();
+	start_offload();		/* not behind the first piece */
+	deliver("x", 0, NETRXF_more_data);
+	deliver("x", 0, NETRXF_extra_info);
+	deliver_extra(0);
+	ring_bell();
+	broken();
+	start_offload();
+	deliver("x", 0, NETRXF_extra_info);
+	deliver_extra(0)->u.gso.size = 0;
+	ring_bell();
+	broken();
+	start_offload();
+	deliver("x", 0, NETRXF_extra_info);
+	deliver_extra(0)->u.gso.type = 3;
+	ring_bell();
+	broken();
+}
+
+static void a_null_for_a_page_breaks_it(void)
+{
+	start_offload();
+	CU_ASSERT_EQUAL(pv_net_put(&card, "a frame of ours", 15), 0);
+	*RING_GET_RESPONSE(&tx, 0) = (struct netif_tx_response){ 99, NETIF_RSP_NULL };
+	tx.rsp_prod_pvt = 1;
 	ring_bell();
 	broken();
 }
@@ -346,6 +509,11 @@ CU_ErrorCode test_front_net_register(void)
 	T(a_length_that_leaves_the_page_breaks_it);
 	T(a_buffer_that_is_not_theirs_breaks_it);
 	T(extras_that_were_not_agreed_break_it);
+	T(without_offload_nothing_is_left);
+	T(long_frames_are_sent);
+	T(long_frames_are_received);
+	T(bad_extras_break_it);
+	T(a_null_for_a_page_breaks_it);
 	T(a_frame_without_an_end_breaks_it);
 	T(too_many_answers_break_it);
 	T(a_backend_without_copy_is_refused);
