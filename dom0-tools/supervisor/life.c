@@ -9,6 +9,7 @@
  * the one who did that, for the fields that do not change meanwhile.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #define DOMAINS_AT_ONCE	128
 #define HYP_LOG_MAX	(1u << 20)
 #define DEVICE_SECONDS	10	/* for a guest to take or let go of a device */
+#define CONSOLE_MS	2000	/* for consoled to meet a guest that ended */
 
 /* ---- Small helpers ---- */
 
@@ -1105,6 +1107,50 @@ static void act(struct worker *w, struct ctrl *ctrl, struct guest *g,
 	guest_fields_free(&old);
 }
 
+/* Is there such a node, and with nothing in it? */
+static bool is_empty(struct ctrl_store *s, const char *path)
+{
+	char value[64];
+
+	return !ctrl_store_read_into(s, 0, path, value, sizeof(value)) &&
+	       !value[0];
+}
+
+/*
+ * What a guest wrote stays in its ring until consoled, which meets guests in
+ * its own time, has mapped that; the name of a terminal says so.  A guest may
+ * be over before.  Then its last words wait for their listener, if one runs.
+ */
+static void await_console(struct ctrl *ctrl, uint16_t domid)
+{
+	const uint64_t end = journal_boot_ns() + CONSOLE_MS * 1000000ull;
+	struct ctrl_store *s = ctrl_store(ctrl);
+	struct pollfd fd = { .events = POLLIN };
+	const char *where, *token;
+	char path[48], consoled[8];
+	uint64_t now;
+
+	snprintf(path, sizeof(path), "/local/domain/%u/console/tty", domid);
+	if (!s || !is_empty(s, path) ||
+	    ctrl_store_read_into(s, 0, "/tool/xenconsoled/domid", consoled,
+				 sizeof(consoled)) ||
+	    ctrl_store_watch(s, path, "tty"))
+		return;
+	fd.fd = ctrl_store_fd(s);
+	do {
+		while (ctrl_store_event(s, &where, &token) > 0)
+			;
+		if (!is_empty(s, path))
+			break;
+		now = journal_boot_ns();
+		if (now < end && !ctrl_store_pending(s))
+			poll(&fd, 1, (int)((end - now) / 1000000) + 1);
+	} while (now < end);
+	ctrl_store_unwatch(s, path, "tty");
+	while (ctrl_store_event(s, &where, &token) > 0)
+		;
+}
+
 /* The guest is ENDING since the scan that found it. */
 void life_react(struct worker *w, struct job *j)
 {
@@ -1141,6 +1187,7 @@ void life_react(struct worker *w, struct job *j)
 	if (v.gave_up)
 		journal_line("guest \"%s\": %u lives in a row were shorter than %u s; giving up",
 			 g->name, v.short_lives, BRAKE_SECONDS);
+	await_console(ctrl, j->domid);
 	act(w, ctrl, g, &v, reason, detail[0] ? detail : NULL);
 	server_guest_ended(j->domid, reason);
 }
