@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * diskbench DEV [MiB] - direct I/O cost per byte and per request.
- * Prints "disk NAME BYTES REQUESTS TICKS #K own NS"; each test stands between
- * MARK(0x300+2K) and MARK(0x301+2K); NS is the guest's own part (own.h).
+ * Prints "disk NAME BYTES REQUESTS TICKS #K"; each test stands between
+ * MARK(0x300+2K) and MARK(0x301+2K).
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -17,7 +17,6 @@
 #include <x86intrin.h>
 
 #include "marker.h"
-#include "own.h"
 
 enum { MAX_DEPTH = 32 };
 
@@ -89,14 +88,13 @@ static void run(const struct test *t)
 #define TEST(k, ...)                                                         \
 	do {                                                                 \
 		const struct test t = { __VA_ARGS__ };                       \
-		uint64_t own = own_ns(), t0 = __rdtsc();                     \
+		uint64_t t0 = __rdtsc();                                     \
 		MARK(0x300 + 2 * (k));                                       \
 		run(&t);                                                     \
 		MARK(0x301 + 2 * (k));                                       \
-		t0 = __rdtsc() - t0;                                         \
-		printf("disk %s %zu %zu %llu #%d own %llu\n", t.name,        \
-		       t.total, t.total / t.size, (unsigned long long)t0, k, \
-		       (unsigned long long)(own_ns() - own));                \
+		printf("disk %s %zu %zu %llu #%d\n", t.name, t.total,        \
+		       t.total / t.size,                                     \
+		       (unsigned long long)(__rdtsc() - t0), k);             \
 	} while (0)
 
 int main(int argc, char **argv)

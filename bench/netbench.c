@@ -16,9 +16,8 @@
  * tests/pv/guest-netbench.c is the same client on libpv.
  *
  * Everything is done twice, the second time warm.  Output, at the end: "net
- * NAME BYTES ROUNDS TICKS #ID own NS" (own.h); each test stands between
- * MARK(0x400+2*ID) and MARK(0x401+2*ID), from which the plugin counts its
- * instructions.
+ * NAME BYTES ROUNDS TICKS #ID"; each test stands between MARK(0x400+2*ID) and
+ * MARK(0x401+2*ID), from which the plugin counts its instructions.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -32,7 +31,6 @@
 #include <x86intrin.h>
 
 #include "marker.h"
-#include "own.h"
 
 #define PORT	5001
 #define CHUNK	65536u
@@ -175,15 +173,13 @@ static int dial(char what, uint32_t bytes)
 
 #define TEST(id, name, bytes, rounds, ...)                                  \
 	do {                                                                \
-		const uint64_t own = own_ns(), start = __rdtsc();           \
-		uint64_t ticks;                                             \
+		const uint64_t start = __rdtsc();                           \
 		MARK(0x400 + 2 * (id));                                     \
 		__VA_ARGS__;                                                \
 		MARK(0x401 + 2 * (id));                                     \
-		ticks = __rdtsc() - start;                                  \
-		printf("net %s %zu %d %llu #%d own %llu\n", name,           \
-		       (size_t)(bytes), (rounds), (unsigned long long)ticks, \
-		       id, (unsigned long long)(own_ns() - own));           \
+		printf("net %s %zu %d %llu #%d\n", name, (size_t)(bytes),   \
+		       (rounds), (unsigned long long)(__rdtsc() - start),   \
+		       id);                                                 \
 	} while (0)
 
 static void tcp_rounds(int fd, int rounds)

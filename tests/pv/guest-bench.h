@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What bench/marker.h and bench/own.h are to programs, for a tiny guest. */
+/* What bench/marker.h is to programs, for a tiny guest; and its own part. */
 #ifndef GUEST_BENCH_H
 #define GUEST_BENCH_H
 
@@ -9,7 +9,8 @@
 	__asm__ volatile("nopl %c0(%%rax,%%rax,1)" : : "i" (0x5e000000 | (id)) \
 			 : "memory")
 
-/* How long our processor has run, by the hypervisor's account. */
+/* How long our processor has run, by the hypervisor's account; under -icount a
+ * nanosecond is an instruction. */
 static inline uint64_t own_ns(void)
 {
 	struct vcpu_runstate_info r = { .state = 0 };
