@@ -50,7 +50,7 @@ D)  # disk: a file in memory; the loop device in dom0, then a guest through the 
     [ "$DIRECT" = no ] || { mark 30; diskbench "$loop" 32; mark 31; }; disk=$(ts_disk /tmp/d.img "$loop"); [ "$disk" = "$loop" ] || losetup -d "$loop"
     kernel=$linux; guest d "$ird" "$base g.test=disk" 256 "$disk"
     $TS_CREATE "$spec" > /dev/null; wait_console d "GUEST: done"; say "CONSOLE disk"; ts_console d | grep -a '^disk' | tr -d '\r'; say "CONSOLE end"; $TS_DESTROY d; idle
-    kernel=/payload/guest-diskbench; guest dt "" "" 8 "$disk"   # the same by libpv's front-end
+    kernel=/payload/guest-diskbench; guest dt "" "buffer" 8 "$disk"   # the same by libpv's front-end
     $TS_CREATE "$spec" > /dev/null; wait_console dt "disk-done"; say "CONSOLE tiny-disk"; ts_console dt | grep -a '^disk' | tr -d '\r'; say "CONSOLE end"; idle;;
 E)  # network: dom0 loopback, guest to dom0, guest to guest
     ip link set lo up; netbench serve & server=$!; idle 1; mark 40; netbench 127.0.0.1 32; mark 41

@@ -9,6 +9,9 @@
  * that takes indirect requests gets the longer ones that way: the list is in a
  * page of ours that it may read.  There are 32 of these pages, however large
  * the ring is; a request that finds none waits in the line.
+ *
+ * The grants of a buffer are made when the halves meet and ended when they have
+ * parted; a request in it has none of its own.
  */
 #include <pv/blkfront.h>
 #include <pv/pv.h>
@@ -58,13 +61,23 @@ static int check(const struct pv_blk *b, const struct pv_blk_req *r)
 	return 0;
 }
 
+/* With a buffer, does the data lie in it? */
+static bool in_buffer(const struct pv_blk *b, const struct pv_blk_req *r)
+{
+	uintptr_t at = (uintptr_t)r->data - (uintptr_t)b->buffer;
+	uint64_t size = (uint64_t)b->buffer_pages * PV_PAGE_SIZE;
+
+	return !b->buffer_pages || r->op == PV_BLK_FLUSH ||
+	       (at < size && r->nr_sectors * PV_BLK_SECTOR <= size - at);
+}
+
 /* The same, for what one knows only of a disk that is there. */
 static int check_disk(const struct pv_blk *b, const struct pv_blk_req *r)
 {
 	if (r->op == PV_BLK_FLUSH)
 		return b->can_flush ? 0 : -XEN_EOPNOTSUPP;
 	if (r->sector >= b->sectors || r->nr_sectors > b->sectors - r->sector ||
-	    pages_of(r) > b->max_pages)
+	    pages_of(r) > b->max_pages || !in_buffer(b, r))
 		return -XEN_EINVAL;
 	return r->op == PV_BLK_WRITE && b->read_only ? -XEN_EROFS : 0;
 }
@@ -78,6 +91,20 @@ static int end_grants(struct pv_blk *b, struct pv_blk_req *r)
 		if (pv_grant_end(b->dev.pv, r->ref[--r->nr_refs]))
 			rc = -XEN_EBUSY;
 	return rc;
+}
+
+/* The grant of a page of data, new or the buffer's; -XEN_ENOSPC. */
+static int grant_of(struct pv_blk *b, struct pv_blk_req *r, char *page)
+{
+	int ref;
+
+	if (b->buffer)
+		return b->buffer_ref[(page - (char *)b->buffer) / PV_PAGE_SIZE];
+	ref = pv_grant(b->dev.pv, b->dev.peer_id, page,
+		       r->op == PV_BLK_WRITE);
+	if (ref >= 0)
+		r->ref[r->nr_refs++] = ref;
+	return ref;
 }
 
 /* Grant each page of the data and name its sectors; false: table is full. */
@@ -94,13 +121,11 @@ static bool grant(struct pv_blk *b, struct pv_blk_req *r,
 
 		if (n > left)
 			n = left;
-		ref = pv_grant(b->dev.pv, b->dev.peer_id,
-			       page + i * PV_PAGE_SIZE, r->op == PV_BLK_WRITE);
+		ref = grant_of(b, r, page + i * PV_PAGE_SIZE);
 		if (ref < 0) {
 			end_grants(b, r);
 			return false;
 		}
-		r->ref[r->nr_refs++] = ref;
 		seg[i] = (struct blkif_request_segment){
 			.gref = ref,
 			.first_sect = first,
@@ -336,6 +361,39 @@ static void make_lists(struct pv_blk *b)
 	b->max_pages = PV_BLK_PAGES;
 }
 
+static unsigned int ref_pages(const struct pv_blk *b)
+{
+	return (b->buffer_pages * sizeof(*b->buffer_ref) + PV_PAGE_SIZE - 1) /
+	       PV_PAGE_SIZE;
+}
+
+/* The buffer, and a grant of each of its pages. */
+static int make_buffer(struct pv_blk *b)
+{
+	struct pv *pv = b->dev.pv;
+	unsigned int i;
+	int ref;
+
+	if (!b->buffer_pages)
+		return 0;
+	if (b->buffer_lost)
+		return -XEN_EBUSY;
+	if (!b->buffer)
+		b->buffer = pv_os_pages(pv, b->buffer_pages);
+	if (b->buffer && !b->buffer_ref)
+		b->buffer_ref = pv_os_pages(pv, ref_pages(b));
+	if (!b->buffer_ref)
+		return -XEN_ENOMEM;
+	for (i = 0; i < b->buffer_pages; i++) {
+		ref = pv_grant(pv, b->dev.peer_id,
+			       (char *)b->buffer + i * PV_PAGE_SIZE, false);
+		if (ref < 0)
+			return ref;
+		b->buffer_ref[i] = ref;
+	}
+	return 0;
+}
+
 static int make_ring(struct pv_blk *b, uint64_t max_order)
 {
 	struct pv *pv = b->dev.pv;
@@ -395,6 +453,8 @@ static int prepare(struct pv_device *d, struct pv_key *key, unsigned int *nr)
 	bool indirect = key[MAX_INDIRECT].number >= PV_BLK_PAGES;
 	int rc = make_ring(b, key[MAX_ORDER].number);
 
+	if (!rc)
+		rc = make_buffer(b);
 	if (rc < 0)
 		return rc;
 	rc = pv_evtchn_listen(d->pv, d->peer_id, event, b);
@@ -408,6 +468,7 @@ static int prepare(struct pv_device *d, struct pv_key *key, unsigned int *nr)
 
 	*nr = ring_keys(b, key);
 	write_key(&key[(*nr)++], "event-channel", b->port);
+	write_key(&key[(*nr)++], "feature-persistent", b->buffer != NULL);
 	key[(*nr)++] = (struct pv_key){ .name = "protocol",
 					.text = "x86_64-abi",
 					.what = PV_WRITE_TEXT };
@@ -478,6 +539,30 @@ static void give_back(struct pv_blk *b, void *page, unsigned int nr,
 		pv_os_free_pages(b->dev.pv, page, nr);
 }
 
+/* The buffer's grants end; it goes with them unless there is a next time. */
+static void release_buffer(struct pv_blk *b, bool again, bool resumed)
+{
+	struct pv *pv = b->dev.pv;
+	unsigned int i;
+
+	for (i = 0; b->buffer_ref && i < b->buffer_pages; i++) {
+		if (b->buffer_ref[i] && !resumed &&
+		    pv_grant_end(pv, b->buffer_ref[i]))
+			b->buffer_lost = true;
+		b->buffer_ref[i] = 0;
+	}
+	if (again)
+		return;
+	if (b->buffer_lost)
+		pv_os_log(pv, b->dev.path, "the buffer is lost: the back-end keeps it");
+	else if (b->buffer)
+		pv_os_free_pages(pv, b->buffer, b->buffer_pages);
+	if (b->buffer_ref)
+		pv_os_free_pages(pv, b->buffer_ref, ref_pages(b));
+	b->buffer = NULL;
+	b->buffer_ref = NULL;
+}
+
 /*
  * What was in the ring goes in front of the line when there is a next time, in
  * the order of slots: the order of requests is nobody's promise.
@@ -533,6 +618,7 @@ static void release(struct pv_device *d, bool again, bool resumed)
 		b->list[i] = NULL;
 	}
 	b->nr_free_lists = 0;
+	release_buffer(b, again, resumed);
 	if (!again)
 		fail_line(b);
 }

@@ -201,6 +201,61 @@ static void lists_of_segments_are_shared(void)
 	close_disk();
 }
 
+/* A buffer is granted once, for all requests and all back-ends. */
+static void a_buffer_stays_granted(void)
+{
+	struct pv_blk_req r = { .op = PV_BLK_WRITE, .nr_sectors = 8, .done = count };
+	unsigned int used, i;
+	char outside[1024];
+
+	boot();
+	disk.buffer_pages = 16;
+	pv_blk_open(&fake.pv, &disk, 51712);
+	CU_ASSERT_EQUAL_FATAL(pv_device_wait_up(&disk.dev, UINT64_MAX), 0);
+	CU_ASSERT_STRING_EQUAL(fake_store(FAKE_DISK, "feature-persistent"), "1");
+	used = fake.pv.gnttab.nr_used;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(disk.buffer);
+	for (i = 0; i < 3; i++) {
+		memset(disk.buffer, 'a' + i, 16 * 4096);
+		CU_ASSERT_EQUAL(pv_blk_write(&disk, 8, disk.buffer, 16 * 4096), 0);
+		memset(disk.buffer, 0, 16 * 4096);
+		CU_ASSERT_EQUAL(pv_blk_read(&disk, 8, (char *)disk.buffer + 512, 15 * 4096), 0);
+		CU_ASSERT_EQUAL(((char *)disk.buffer)[512 + 9999], 'a' + (int)i);
+		CU_ASSERT_EQUAL(fake.pv.gnttab.nr_used, used);
+		fake_blk_state(XenbusStateClosing);
+		fake_settle();
+		CU_ASSERT_EQUAL(disk.dev.phase, PV_UP);
+		CU_ASSERT_EQUAL(fake.pv.gnttab.nr_used, used);
+	}
+	/* What does not lie in it is refused. */
+	CU_ASSERT_EQUAL(pv_blk_read(&disk, 0, (char *)(((uintptr_t)outside + 511) & ~511ul), 512), -XEN_EINVAL);
+	r.data = (char *)disk.buffer + 16 * 4096 - 512;
+	pv_blk_submit(&disk, &r);
+	CU_ASSERT_EQUAL(r.rc, -XEN_EINVAL);
+	r.data = (char *)disk.buffer - 4096;
+	pv_blk_submit(&disk, &r);
+	CU_ASSERT_EQUAL(r.rc, -XEN_EINVAL);
+	close_disk();
+}
+
+/* A buffer that they hold on to is never used, or freed, again. */
+static void a_buffer_they_keep_is_lost(void)
+{
+	uint32_t ref;
+
+	boot();
+	disk.buffer_pages = 2;
+	pv_blk_open(&fake.pv, &disk, 51712);
+	CU_ASSERT_EQUAL_FATAL(pv_device_wait_up(&disk.dev, UINT64_MAX), 0);
+	ref = disk.buffer_ref[1];
+	fake_hold(ref, true);
+	CU_ASSERT_EQUAL(pv_device_wait_closed(&disk.dev, UINT64_MAX), 0);
+	CU_ASSERT_EQUAL(fake.pages, fake_pages_at_rest() + 2);
+	CU_ASSERT_EQUAL(fake.pv.gnttab.nr_used, 1);
+	fake_hold(ref, false);
+	fake_end();
+}
+
 static void requests_before_the_disk_is_there_wait(void)
 {
 	struct pv_blk_req *r;
@@ -443,6 +498,8 @@ CU_ErrorCode test_front_blk_register(void)
 	T(what_is_written_is_read);
 	T(long_requests_go_indirect);
 	T(more_than_the_ring_holds_wait_in_line);
+	T(a_buffer_stays_granted);
+	T(a_buffer_they_keep_is_lost);
 	T(a_large_ring_takes_more_at_once);
 	T(lists_of_segments_are_shared);
 	T(requests_before_the_disk_is_there_wait);

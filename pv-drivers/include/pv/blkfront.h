@@ -5,6 +5,10 @@
  * while a request is under way, the pages that its data lies in are granted,
  * whole, to the domain of the back-end.
  *
+ * Granting costs both sides; a disk with a buffer of its own is granted that
+ * once, and the back-end may keep it mapped.  The price is that the other side
+ * can read and write it at any time: look at a copy of what must not change.
+ *
  * When the back-end goes away and comes back, and after a resume, requests
  * that had no answer are sent again; when it is gone for good, all end with
  * -XEN_ENODEV.
@@ -35,7 +39,8 @@ struct pv_blk_req {
 
 	/* The answer: 0; -XEN_EIO; -XEN_EINVAL (outside the disk, too long);
 	 * -XEN_EROFS; -XEN_EOPNOTSUPP; -XEN_ENODEV.  -XEN_EBUSY: the back-end
-	 * holds on to the pages.  They are lost: never use them again. */
+	 * holds on to the pages.  They are lost: never use them again.  Where
+	 * there is a buffer, -XEN_EINVAL: the data is not in it. */
 	int rc;
 
 	/* The library's. */
@@ -52,6 +57,9 @@ struct pv_blk {
 	 * or 4 (0: 1).  A page has room for 32 requests; a back-end may know
 	 * only one. */
 	unsigned int ring_pages;
+	/* How many pages of buffer to have (0: none); with one, the data of all
+	 * requests has to lie in it. */
+	unsigned int buffer_pages;
 
 	/* To read, when dev.phase is PV_UP. */
 	uint64_t sectors;		/* of 512 bytes */
@@ -60,6 +68,7 @@ struct pv_blk {
 	unsigned int max_sectors;	/* of a request on a page boundary;
 					 * another back-end may take fewer */
 	uint64_t requests, kicks;	/* so far: sent, and events for them */
+	void *buffer;			/* until the disk is closed */
 
 	/* The library's. */
 	struct pv_lock lock;
@@ -69,6 +78,8 @@ struct pv_blk {
 	uint32_t ring_ref[PV_BLK_RING_PAGES];
 	evtchn_port_t port;
 	unsigned int max_pages;
+	uint32_t *buffer_ref;		/* of each page of the buffer */
+	bool buffer_lost;		/* a back-end did not let go of it */
 	/* Lists of segments, one for each long request that is under way. */
 	struct blkif_request_segment *list[PV_BLK_LISTS];
 	uint32_t list_ref[PV_BLK_LISTS];
