@@ -10,4 +10,5 @@ tests/host/libpv.a: $(PV_HOST_OBJ)
 	$(AM_V_AR)rm -f $@ && $(AR) crs $@ $(PV_HOST_OBJ)
 
 -include $(wildcard $(PV_HOST_OBJ:.o=.d))
-EXTRA_DIST += $(wildcard $(srcdir)/tests/pv/*.[ch])
+EXTRA_DIST += $(wildcard $(srcdir)/tests/pv/*.[ch]) \
+	tests/oracle/README.md tests/oracle/front-ends.sh tests/oracle/vnc.py
