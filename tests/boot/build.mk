@@ -38,6 +38,10 @@ tests/boot/stream: $(srcdir)/tests/boot/net/stream.c
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) -O1 -Wall -Wextra -static -o $@ $<
 
+tests/boot/stopwatch: $(srcdir)/tests/boot/density/stopwatch.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) -O2 -Wall -Wextra -static -o $@ $<
+
 MKGUEST = $(srcdir)/tests/boot/net/mkguest
 tests/boot/net-guest.gz: tests/boot/stream $(MKGUEST) \
 		$(srcdir)/tests/boot/net/guest-init
@@ -73,4 +77,4 @@ CLEANFILES += tests/boot/chain.qcow2 tests/boot/chain-base.img \
 	tests/boot/disk-guest-cloud.cpio.gz \
 	tests/boot/tiny tests/boot/hostile-guest tests/boot/probe \
 	tests/boot/stream tests/boot/net-guest.gz tests/boot/nat-guest.gz \
-	tests/boot/nat-guest-cloud.gz
+	tests/boot/nat-guest-cloud.gz tests/boot/stopwatch
