@@ -213,13 +213,13 @@ static int exchange_commit(struct domain *d,
 
 static long exchange(struct xen_memory_exchange *x, u64 gva, struct domain *d)
 {
-	const u64 n = x->in.nr_extents << x->in.extent_order;
-	u64 nr_given = 0, nr_taken = 0;
+	u64 n, nr_given = 0, nr_taken = 0;
 	mfn_t *given, *taken;
 	int rc = exchange_check(x);
 
 	if (rc)
 		return rc;
+	n = x->in.nr_extents << x->in.extent_order;
 	given = heap_alloc(n * 2 * sizeof(mfn_t));
 	taken = given + n;
 	rc = given ? exchange_alloc(&x->out, given, n, &nr_given) :

@@ -210,6 +210,8 @@ static void exchange_refuses_what_is_in_use(void)
 	CU_ASSERT_EQUAL(memory_op(XENMEM_exchange, &x), -XEN_EFAULT);
 	x = exchange(frame, 40, 64, out, 6, 1);
 	CU_ASSERT_EQUAL(memory_op(XENMEM_exchange, &x), -XEN_EPERM);
+	x = exchange(frame, 1U << 30, 64, out, 6, 1);
+	CU_ASSERT_EQUAL(memory_op(XENMEM_exchange, &x), -XEN_EPERM);
 	x = exchange(frame, 0, 64, out, 6, 1);
 	x.nr_exchanged = 65;
 	CU_ASSERT_EQUAL(memory_op(XENMEM_exchange, &x), -XEN_EINVAL);
