@@ -60,7 +60,7 @@ static bool after(struct backend *b)
 
 /* Beyond the frame's: packets, the journal, and what a TAP is told. */
 static const int syscalls[] = {
-	SYS_readv, SYS_writev, SYS_ftruncate, -1,
+	SYS_readv, SYS_writev, SYS_ftruncate, SYS_timerfd_settime, -1,
 };
 
 static const unsigned long ioctls[] = {

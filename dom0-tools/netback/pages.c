@@ -76,7 +76,7 @@ void pages_fetch(const struct pages *p,
 	s->flags |= GNTCOPY_dest_gref;
 	s->dest.foreign.ref = gref_of(p, to);
 	s->dest.foreign.offset = (uintptr_t)to % NET_PAGE;
-	s->dest.foreign.domid = DOMID_SELF;
+	s->dest.foreign.domid = OURSELVES;
 }
 
 void pages_put(const struct pages *p, struct ioctl_gntdev_grant_copy_segment *s,
@@ -94,7 +94,7 @@ void pages_put(const struct pages *p, struct ioctl_gntdev_grant_copy_segment *s,
 	s->flags |= GNTCOPY_source_gref;
 	s->source.foreign.ref = gref_of(p, from);
 	s->source.foreign.offset = (uintptr_t)from % NET_PAGE;
-	s->source.foreign.domid = DOMID_SELF;
+	s->source.foreign.domid = OURSELVES;
 }
 
 uint32_t pages_theirs(const struct ioctl_gntdev_grant_copy_segment *s,

@@ -8,6 +8,12 @@
  * are read from the TAP into our own pages, as many as fit into the buffers
  * that the guest has offered, and put there with one grant copy.
  *
+ * A guest that sent one small packet has nothing to do with its answer but to
+ * free a buffer, which it also does when it sends the next one. Its event is
+ * half of the price of the packet: it waits for LATER_NS, unless there is more
+ * to tell. A packet that counts, or a second one, is told of at once, for a
+ * guest may have to stop sending until then.
+ *
  * The kernel's queue of the TAP is what waits while a guest offers no
  * buffers; its length bounds what a stalled guest can hold.
  */
@@ -15,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -36,6 +43,10 @@
 #define FLOOD_FREE	64u
 #define FLOOD_END	1000u
 #define FLOOD_PAUSE_MS	10u
+
+/* The event of one packet of at most so many bytes can wait; so long. */
+#define SMALL		256u
+#define LATER_NS	2000000
 
 /* So long packets wait for a guest that offers no buffers. */
 #define STARVED_MS	10000u
@@ -64,9 +75,13 @@ static struct tx_job tx_job[TX_BATCH];
 static struct rx_job rx_job[RX_BATCH];
 static backend_seg seg[SEGS];
 static struct pages pages;	/* first those from guests */
+static int later_fd;
 
 int queue_memory(void)
 {
+	later_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (later_fd < 0)
+		return -errno;
 	return pages_open(&pages, TX_PAGES + RX_PAGES);
 }
 
@@ -343,8 +358,62 @@ static void tx_send(struct queue *q, struct tx_job *j)
 	v->tx.bytes += j->tx.len;
 }
 
+static void tell(struct queue *q)
+{
+	q->tx_untold = false;
+	backend_notify(q->vif->be, q->tx_port);
+}
+
+static void tell_later(struct queue *q)
+{
+	const struct itimerspec at = { .it_value.tv_nsec = LATER_NS };
+
+	q->tx_untold = true;
+	if (q->vif->later)
+		return;
+	q->vif->later = !timerfd_settime(later_fd, 0, &at, NULL);
+	if (!q->vif->later)
+		tell(q);
+}
+
+static void later_is_now(void *arg, uint32_t events)
+{
+	struct vif *v = arg;
+	uint64_t times;
+
+	(void)events;
+	if (read(later_fd, &times, sizeof(times)) < 0)
+		return;
+	v->later = false;
+	for (unsigned int i = 0; i < v->queues; i++) {
+		struct queue *q = &v->queue[i];
+
+		if (!q->live || !q->tx_untold)
+			continue;
+		q->tx_untold = false;
+		if (net_ring_unseen(&q->tx))
+			tell(q);
+	}
+}
+
+int queue_later_open(struct vif *v)
+{
+	v->later = false;
+	return loop_add(&v->be->loop, &v->later_src, later_fd, EPOLLIN,
+			later_is_now, v);
+}
+
+void queue_later_close(struct vif *v)
+{
+	if (v->later_src.fn)
+		loop_del(&v->be->loop, &v->later_src);
+	v->later_src.fn = NULL;
+}
+
 static void tx_answer(struct queue *q, unsigned int jobs)
 {
+	const bool few = jobs == 1 && tx_job[0].tx.len <= SMALL;
+	const bool owed = q->tx_untold && net_ring_unseen(&q->tx);
 	struct netif_tx_response rsp;
 	unsigned int n = 0;
 
@@ -358,8 +427,12 @@ static void tx_answer(struct queue *q, unsigned int jobs)
 	}
 	net_batch_close(q->tx_note, n);
 	net_batch_answer(q->tx_note, &q->tx, sizeof(rsp));
-	if (net_ring_publish(&q->tx))
-		backend_notify(q->vif->be, q->tx_port);
+	if (!net_ring_publish(&q->tx) && !owed)
+		return;
+	if (few && !owed)
+		tell_later(q);
+	else
+		tell(q);
 }
 
 /* One batch; true: there may be more. */
@@ -829,6 +902,7 @@ int queue_connect(struct queue *q, const json_t *front, bool resume)
 	q->idle_events = 0;
 	q->rx_starved = q->rx_held = q->rx_drop = false;
 	q->tx_ready = q->tap_ready = true;
+	q->tx_untold = false;
 	q->rx_burst = 1;
 	/* Events may have gone to nobody. */
 	backend_notify(q->vif->be, q->tx_port);

@@ -59,6 +59,11 @@ bool net_ring_publish(struct net_ring *r)
 	return to - *index_of(r->page, RSP_EVENT) < to - from;
 }
 
+bool net_ring_unseen(const struct net_ring *r)
+{
+	return r->published - *index_of(r->page, RSP_EVENT) <= NET_RING_SLOTS;
+}
+
 bool net_ring_sleep(struct net_ring *r, uint32_t nth)
 {
 	uint32_t waiting = *index_of(r->page, REQ_PROD) - r->req_cons;

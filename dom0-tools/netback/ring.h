@@ -73,6 +73,8 @@ static inline void net_ring_answer(struct net_ring *r, const void *rsp,
 
 /* Show the answers to the guest. True: it wants to be told. */
 bool net_ring_publish(struct net_ring *r);
+/* There are answers which the guest wants to be told of, and has not seen. */
+bool net_ring_unseen(const struct net_ring *r);
 /*
  * Ask to be told of the @nth request from here on (1: the next one). False:
  * so many are there already, go on.

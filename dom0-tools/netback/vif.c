@@ -307,6 +307,9 @@ int vif_connect(struct vif *v, const json_t *front, bool resume,
 	if (rc)
 		return rc;
 	start_journal(v, resume);
+	rc = queue_later_open(v);
+	if (rc)
+		return backend_why(v->be, rc, "a timer: %s", strerror(-rc));
 	for (unsigned int i = 0; i < v->queues; i++) {
 		rc = queue_connect(&v->queue[i], front, resume);
 		if (rc) {
@@ -324,6 +327,7 @@ void vif_release(struct vif *v)
 {
 	for (unsigned int i = 0; i < v->taps; i++)
 		queue_release(&v->queue[i]);
+	queue_later_close(v);
 	v->connected = false;
 	if (v->taps)
 		carrier(v);

@@ -39,6 +39,7 @@ struct queue {
 	uint32_t tx_seen, rx_seen;	/* the rings at the last event */
 	uint32_t idle_events;	/* in a row, that brought nothing */
 	bool tx_ready;		/* look at the ring */
+	bool tx_untold;		/* an answer was shown without an event */
 	bool tap_ready;		/* the TAP may have a packet */
 	bool rx_starved;	/* the guest has too few buffers */
 	bool rx_held;		/* no more to the guest within its limit */
@@ -60,6 +61,8 @@ struct vif {
 	unsigned int rx_need;	/* slots that a packet can need */
 	struct queue queue[NET_QUEUES_MAX];
 	struct net_bucket from_guest, to_guest;
+	struct loop_source later_src;	/* when tx_untold must be told */
+	bool later;		/* that time is set */
 	struct net_counts tx, rx;	/* from the guest, to it */
 	uint64_t told_ms;	/* when a dropped packet was last logged */
 };
@@ -89,6 +92,9 @@ int queue_memory(void);		/* once, before any packet */
 void queue_init(struct queue *q, struct vif *v, unsigned int nr, int tap);
 int queue_connect(struct queue *q, const json_t *front, bool resume);
 void queue_release(struct queue *q);
+/* The timer of what is told later, which serves a connected card. */
+int queue_later_open(struct vif *v);
+void queue_later_close(struct vif *v);
 /* Work of one round; true: there is more. */
 bool queue_round(struct queue *q);
 

@@ -26,14 +26,14 @@ static void granted_pages_go_by_their_grants(void)
 	CU_ASSERT_EQUAL(s.source.foreign.offset, 100);
 	CU_ASSERT_EQUAL(s.source.foreign.domid, 5);
 	CU_ASSERT_EQUAL(s.dest.foreign.ref, 42);
-	CU_ASSERT_EQUAL(s.dest.foreign.domid, DOMID_SELF);
+	CU_ASSERT_EQUAL(s.dest.foreign.domid, 0);
 	CU_ASSERT_EQUAL(s.dest.foreign.offset, 12);
 	CU_ASSERT_EQUAL(s.len, 60);
 	CU_ASSERT_EQUAL(pages_theirs(&s, true), 7);
 
 	pages_put(&pages, &s, 5, 9, memory + 3 * NET_PAGE, 4096);
 	CU_ASSERT_EQUAL(s.source.foreign.ref, 43);
-	CU_ASSERT_EQUAL(s.source.foreign.domid, DOMID_SELF);
+	CU_ASSERT_EQUAL(s.source.foreign.domid, 0);
 	CU_ASSERT_EQUAL(s.dest.foreign.ref, 9);
 	CU_ASSERT_EQUAL(s.dest.foreign.offset, 0);
 	CU_ASSERT_EQUAL(s.dest.foreign.domid, 5);

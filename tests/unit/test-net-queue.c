@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -396,6 +397,55 @@ static void a_revoked_grant_stops_the_card(void)
 	done();
 }
 
+static void one_small_packet_is_told_of_later(void)
+{
+	struct queue *q = &vif.queue[0];
+	struct virtio_net_hdr v;
+	struct epoll_event ev;
+
+	fresh();
+	fake_notified = 0;
+	/* As long as the guest sees the last answer before the next packet. */
+	for (int i = 0; i < 10; i++) {
+		send_parts(60, 60, 0, 0, 0);
+		tx->rsp_event = tx->rsp_prod + 1;
+		q->tx_ready = true;
+		rounds();
+		CU_ASSERT_EQUAL(network_gets(&v), 60);
+		all_answered(NETIF_RSP_OKAY);
+	}
+	CU_ASSERT_EQUAL(fake_notified, 0);
+	CU_ASSERT(q->tx_untold);
+	/* A second one that it has to be told of, or one that counts. */
+	send_parts(60, 60, 0, 0, 0);
+	q->tx_ready = true;
+	rounds();
+	CU_ASSERT_EQUAL(fake_notified, 1);
+	CU_ASSERT_FALSE(q->tx_untold);
+	send_parts(600, 600, 0, 0, 0);
+	tx->rsp_event = tx->rsp_prod + 1;
+	q->tx_ready = true;
+	rounds();
+	CU_ASSERT_EQUAL(fake_notified, 2);
+	/* In the end it is told in any case. */
+	send_parts(60, 60, 0, 0, 0);
+	tx->rsp_event = tx->rsp_prod + 1;
+	q->tx_ready = true;
+	rounds();
+	CU_ASSERT_EQUAL(fake_notified, 2);
+	for (int i = 0; i < 100 && vif.later; i++) {
+		CU_ASSERT_EQUAL_FATAL(epoll_wait(fake_backend.loop.epfd, &ev,
+						 1, 1000), 1);
+		if (ev.data.ptr == &vif.later_src)
+			vif.later_src.fn(vif.later_src.arg, EPOLLIN);
+		else
+			network_gets(&v);
+	}
+	CU_ASSERT_EQUAL(fake_notified, 3);
+	CU_ASSERT_FALSE(vif.later);
+	done();
+}
+
 /* An event as the guest sends them; is the next one heard at once? */
 static bool rings(void)
 {
@@ -567,6 +617,8 @@ CU_ErrorCode test_net_queue_register(void)
 		  what_is_not_its_own_is_not_sent },
 		{ "a_revoked_grant_stops_the_card",
 		  a_revoked_grant_stops_the_card },
+		{ "one_small_packet_is_told_of_later",
+		  one_small_packet_is_told_of_later },
 		{ "floods_of_events_are_slowed_and_stopped",
 		  floods_of_events_are_slowed_and_stopped },
 		{ "mad_indices_stop_the_card", mad_indices_stop_the_card },
