@@ -53,12 +53,13 @@ D)  # disk: a file in memory; the loop device in dom0, then a guest through the 
     kernel=/payload/guest-diskbench; guest dt "" "buffer" 8 "$disk"   # the same by libpv's front-end
     $TS_CREATE "$spec" > /dev/null; wait_console dt "disk-done"; say "CONSOLE tiny-disk"; ts_console dt | grep -a '^disk' | tr -d '\r'; say "CONSOLE end"; idle;;
 E)  # network: dom0 loopback, guest to dom0, guest to guest
-    ip link set lo up; netbench serve & server=$!; idle 1; mark 40; netbench 127.0.0.1 32; mark 41
+    ip link set lo up; netbench serve & server=$!; idle 1; [ "$DIRECT" = no ] || { mark 40; netbench 127.0.0.1 32; mark 41; }
     ip link add xenbr0 type bridge; ip addr add 10.0.0.1/24 dev xenbr0; ip link set xenbr0 up
+    if [ "$PAIR" != only ]; then
     kernel=$linux; guest n1 "$ird" "$base g.ip=10.0.0.2 g.peer=10.0.0.1 g.n=42" 256 "" xenbr0 00:16:3e:00:00:02
     $TS_CREATE "$spec" > /dev/null; wait_console n1 "GUEST: done"; say "CONSOLE domU-dom0"; ts_console n1 | grep -a '^net' | tr -d '\r'; say "CONSOLE end"; $TS_DESTROY n1; idle
     kernel=/payload/guest-netbench; guest nt "" "ip=10.0.0.4 peer=10.0.0.1" 8 "" xenbr0 00:16:3e:00:00:04   # the same by libpv's front-end
-    $TS_CREATE "$spec" > /dev/null; wait_console nt "net-done"; say "CONSOLE tiny-dom0"; ts_console nt | grep -a '^net' | tr -d '\r'; say "CONSOLE end"; idle; [ "$PAIR" = no ] && { kill $server; continue; }
+    $TS_CREATE "$spec" > /dev/null; wait_console nt "net-done"; say "CONSOLE tiny-dom0"; ts_console nt | grep -a '^net' | tr -d '\r'; say "CONSOLE end"; idle; fi; [ "$PAIR" = no ] && { kill $server; continue; }
     kernel=$linux; guest n2 "$ird" "$base g.ip=10.0.0.3" 256 "" xenbr0 00:16:3e:00:00:03; $TS_CREATE "$spec" > /dev/null; wait_console n2 "GUEST: done"
     kernel=$linux; guest n3 "$ird" "$base g.ip=10.0.0.2 g.peer=10.0.0.3 g.n=44" 256 "" xenbr0 00:16:3e:00:00:02
     $TS_CREATE "$spec" > /dev/null; wait_console n3 "GUEST: done"; say "CONSOLE domU-domU"; ts_console n3 | grep -a '^net' | tr -d '\r'; say "CONSOLE end"
