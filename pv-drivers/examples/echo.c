@@ -16,7 +16,6 @@
 
 static struct pv_net card;
 static uint8_t our_ip[4], frame[2048];
-static unsigned long answered;
 
 static unsigned int word(const uint8_t *p)
 {
@@ -46,47 +45,41 @@ static bool arp(uint8_t *p, size_t n)
 }
 
 /* Type 8 becomes type 0, and the checksum that much larger. */
-static bool ping(uint8_t *p, size_t n)
+static bool ping(uint8_t *p)
 {
-	unsigned int sum;
+	unsigned int sum = word(p + 2) + 0x0800;
 
-	if (n < 8 || p[0] != 8)
+	if (p[0] != 8)
 		return false;
-	p[0] = 0;
-	sum = word(p + 2) + 0x0800;
 	sum = (sum & 0xffff) + (sum >> 16);
+	p[0] = 0;
 	p[2] = sum >> 8;
 	p[3] = sum;
 	return true;
 }
 
 /* Exchanging words does not change their sum. */
-static bool udp(uint8_t *p, size_t n)
-{
-	if (n < 8 || word(p + 2) != ECHO_PORT)
-		return false;
-	exchange(p, p + 2, 2);
-	return true;
-}
-
 static bool ip(uint8_t *p, size_t n)
 {
 	size_t header = (p[0] & 15) * 4;
+	uint8_t *body = p + header;
 
-	if (n < 20 || p[0] >> 4 != 4 || header < 20 || n < header ||
+	if (p[0] >> 4 != 4 || header < 20 || n < header + 8 ||
 	    memcmp(p + 16, our_ip, 4))
 		return false;
 	exchange(p + 12, p + 16, 4);
-	return p[9] == IP_ICMP ? ping(p + header, n - header) :
-	       p[9] == IP_UDP ? udp(p + header, n - header) : false;
+	if (p[9] == IP_ICMP)
+		return ping(body);
+	exchange(body, body + 2, 2);
+	return p[9] == IP_UDP && word(body) == ECHO_PORT;
 }
 
 /* Turn a frame into the answer to it; false: there is none. */
 static bool answer(uint8_t *f, size_t n)
 {
-	if (n < 14 ||
+	if (n < 34 ||
 	    !(word(f + 12) == ETHERTYPE_ARP ? arp(f + 14, n - 14) :
-	      word(f + 12) == ETHERTYPE_IP ? ip(f + 14, n - 14) : false))
+	      word(f + 12) == ETHERTYPE_IP && ip(f + 14, n - 14)))
 		return false;
 	memcpy(f, f + 6, 6);
 	memcpy(f + 6, card.mac, 6);
@@ -102,37 +95,26 @@ static void parse_ip(const char *s)
 			our_ip[i] = our_ip[i] * 10 + *s - '0';
 }
 
+/* A back-end may go and come back; the card is up again then. */
 int main(void)
 {
-	unsigned long last = argument_number("count", 0);
 	const char *address = argument("ip");
+	unsigned long answered = 0;
 	int n;
 
 	parse_ip(address ? address : "10.0.0.2");
 	pv_net_open(&pv, &card, 0);
-	if (pv_device_wait_up(&card.dev, UINT64_MAX)) {
-		print("echo: no card: %s\n", card.dev.trouble);
-		return 1;
+	while (!pv_device_wait_up(&card.dev, UINT64_MAX)) {
+		print("echo: %u.%u.%u.%u is up\n", our_ip[0], our_ip[1],
+		      our_ip[2], our_ip[3]);
+		while ((n = pv_net_receive(&card, frame, sizeof(frame),
+					   UINT64_MAX)) >= 0)
+			if (answer(frame, n)) {
+				pv_net_send(&card, frame, n, UINT64_MAX);
+				answered++;
+			}
 	}
-	print("echo: %02x:%02x:%02x:%02x:%02x:%02x is up\n", card.mac[0],
-	      card.mac[1], card.mac[2], card.mac[3], card.mac[4], card.mac[5]);
-	for (;;) {
-		n = pv_net_receive(&card, frame, sizeof(frame), UINT64_MAX);
-		if (n < 0) {
-			print("echo: %s; %lu answered\n", card.dev.trouble ?
-			      card.dev.trouble : "the card went", answered);
-			if (card.dev.phase == PV_BROKEN ||
-			    card.dev.phase == PV_CLOSED ||
-			    pv_device_wait_up(&card.dev, UINT64_MAX))
-				return 1;
-		}
-		if (n <= 0 || !answer(frame, n))
-			continue;
-		pv_net_send(&card, frame, n, UINT64_MAX);
-		answered++;
-		if (answered == last)
-			break;
-	}
-	print("echo: %lu answered\n", answered);
-	return pv_device_wait_closed(&card.dev, UINT64_MAX);
+	print("echo: %s; %lu answered\n", card.dev.trouble ?
+	      card.dev.trouble : "the card went", answered);
+	return card.dev.trouble != NULL;
 }

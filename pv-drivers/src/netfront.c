@@ -193,6 +193,11 @@ int pv_net_put(struct pv_net *n, const void *frame, size_t bytes)
 	return pv_net_put_offload(n, frame, bytes, NULL);
 }
 
+unsigned int pv_net_sending(const struct pv_net *n)
+{
+	return n->running ? n->tx.nr - PV_READ(n->nr_tx_free) : 0;
+}
+
 /* ---- To receive ---- */
 
 /* Hand page `id` to the back-end; push() shows it. */

@@ -133,6 +133,7 @@ static void frames_are_sent(void)
 	CU_ASSERT_EQUAL(pv_net_put(&card, "a frame of ours", 15), -XEN_EAGAIN);
 	CU_ASSERT_TRUE(fake_kicked(port));
 	CU_ASSERT_EQUAL(tx.sring->req_prod, 4);
+	CU_ASSERT_EQUAL(pv_net_sending(&card), 4);
 	RING_COPY_REQUEST(&tx, 2, &q);
 	CU_ASSERT_EQUAL(q.size, 15);
 	CU_ASSERT_EQUAL(memcmp(fake_granted(q.gref, &ro), "a frame of ours", 15), 0);
@@ -144,6 +145,7 @@ static void frames_are_sent(void)
 	tx.rsp_prod_pvt = 4;
 	ring_bell();
 	CU_ASSERT_EQUAL(calls, 1);
+	CU_ASSERT_EQUAL(pv_net_sending(&card), 0);
 	CU_ASSERT_EQUAL(pv_net_put(&card, "a frame of ours", 15), 0);
 	CU_ASSERT_EQUAL(card.sent, 5);
 	end();

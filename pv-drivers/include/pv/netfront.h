@@ -85,6 +85,10 @@ void pv_net_open(struct pv *pv, struct pv_net *net, unsigned int number);
  * bytes; -XEN_ENODEV: the card is not up. */
 int pv_net_put(struct pv_net *net, const void *frame, size_t bytes);
 
+/* Pages of frames that are still on their way out: wait for 0 before a card is
+ * closed, where the last frame matters. */
+unsigned int pv_net_sending(const struct pv_net *net);
+
 /* The next frame, its length; 0: none; -XEN_ENODEV: the card is not up.  One
  * that is longer than `size` is dropped. */
 int pv_net_get(struct pv_net *net, void *frame, size_t size);
