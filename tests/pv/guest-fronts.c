@@ -6,6 +6,9 @@
  */
 #include <pv/balloon.h>
 #include <pv/blkfront.h>
+#include <pv/fbfront.h>
+#include <pv/kbdfront.h>
+#include <pv/netfront.h>
 #include <pv/suspend.h>
 
 #include "tiny.h"
@@ -39,7 +42,7 @@ static uint64_t pattern(uint64_t sector, unsigned int word)
 }
 
 /* More requests than the ring holds, each over several pages, all at once. */
-static const char *many(unsigned int op)
+static void submit_many(unsigned int op)
 {
 	unsigned int i, w;
 
@@ -59,6 +62,12 @@ static const char *many(unsigned int op)
 			word[w] = op == PV_BLK_WRITE ? pattern(r->sector, w) : 0;
 		pv_blk_submit(&disk, r);
 	}
+}
+
+static const char *wait_many(void)
+{
+	unsigned int i, w;
+
 	while (PV_READ(done) < REQUESTS)
 		pv_os_wait(&pv, UINT64_MAX);
 	for (i = 0; i < REQUESTS; i++) {
@@ -71,6 +80,12 @@ static const char *many(unsigned int op)
 				return "data is not what was written";
 	}
 	return NULL;
+}
+
+static const char *many(unsigned int op)
+{
+	submit_many(op);
+	return wait_many();
 }
 
 static const char *refusals(void)
@@ -255,10 +270,13 @@ static void follow_wishes(void)
 	verdict("wish", fill());
 }
 
-/* ---- Suspend: with a disk, whose content is looked at before and after ---- */
+/* ---- Suspend: with a disk at work, and with card=IP and screen those too ---- */
 
 static struct pv_suspend suspend;
 static enum pv_request request;
+static struct pv_net card;
+static struct pv_fb fb = { .width = 320, .height = 240 };
+static struct pv_kbd kbd;
 
 static void requested(struct pv_suspend *s, enum pv_request what)
 {
@@ -273,6 +291,66 @@ static void wait_for(enum pv_request what)
 	request = PV_NO_REQUEST;
 }
 
+static void parse_ip(const char *s, uint8_t *ip)
+{
+	int i;
+
+	for (i = 0; i < 4; i++, s++)
+		for (; *s >= '0' && *s <= '9'; s++)
+			ip[i] = ip[i] * 10 + *s - '0';
+}
+
+/* Ask who has the address card=, as its neighbour 99; somebody answers. */
+static const char *ask_around(void)
+{
+	static uint8_t q[42] = { 255, 255, 255, 255, 255, 255, [12] = 8, 6,
+				 0, 1, 8, 0, 6, 4, 0, 1 }, a[2048];
+	unsigned int i;
+
+	if (pv_device_wait_up(&card.dev, UINT64_MAX))
+		return card.dev.trouble;
+	memset(q + 38, 0, 4);
+	parse_ip(argument("card"), q + 38);
+	memcpy(q + 6, card.mac, 6);
+	memcpy(q + 22, card.mac, 6);
+	memcpy(q + 28, q + 38, 3);
+	q[31] = 99;
+	for (i = 0; i < 20; i++) {
+		uint64_t until = pv_clock_now(&pv) + 500000000;
+
+		pv_net_send(&card, q, sizeof(q), until);
+		while (pv_net_receive(&card, a, sizeof(a), until) >= 42)
+			if (a[13] == 6 && a[21] == 2 &&
+			    !memcmp(a + 28, q + 38, 4))
+				return NULL;
+	}
+	return "nobody answers";
+}
+
+/* Whether the devices work: what was named is up, and of use. */
+static void look_around(void)
+{
+	verdict("suspend-read", many(PV_BLK_READ));
+	if (argument("card"))
+		verdict("suspend-card", ask_around());
+	if (argument("screen"))
+		verdict("suspend-screen",
+			pv_device_wait_up(&fb.dev, UINT64_MAX) ? fb.dev.trouble :
+			pv_device_wait_up(&kbd.dev, UINT64_MAX) ?
+			kbd.dev.trouble : NULL);
+}
+
+static void resume_all(void)
+{
+	pv_device_resume(&disk.dev);
+	if (argument("card"))
+		pv_device_resume(&card.dev);
+	if (argument("screen")) {
+		pv_device_resume(&fb.dev);
+		pv_device_resume(&kbd.dev);
+	}
+}
+
 static void be_suspended(void)
 {
 	int rc;
@@ -282,19 +360,29 @@ static void be_suspended(void)
 				"no memory for it" : NULL);
 	disk.ring_pages = argument_number("ring", 1);
 	pv_blk_open(&pv, &disk, pv_blk_number("xvda"));
+	if (argument("card"))
+		pv_net_open(&pv, &card, 0);
+	if (argument("screen")) {
+		pv_fb_open(&pv, &fb);
+		pv_kbd_open(&pv, &kbd);
+	}
 	if (pv_device_wait_up(&disk.dev, UINT64_MAX)) {
 		verdict("suspend-disk", disk.dev.trouble);
 		return;
 	}
 	verdict("suspend-write", many(PV_BLK_WRITE));
+	look_around();
 	print("fronts: waits for a suspend\n");
 	wait_for(PV_SUSPEND);
+	submit_many(PV_BLK_WRITE);	/* all of them under way */
 	rc = pv_suspend(&pv, &suspend);
 	if (rc == 1)
-		pv_device_resume(&disk.dev);
+		resume_all();
 	print("fronts: suspend: %s\n", rc == 1 ? "resumed" :
 	      rc ? "is not possible" : "called off");
-	verdict("suspend-read", many(PV_BLK_READ));
+	verdict("suspend-under-way", wait_many());
+	look_around();
+	print("fronts: waits for the end\n");
 	wait_for(PV_POWEROFF);
 	verdict("suspend-poweroff", NULL);
 }
