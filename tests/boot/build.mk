@@ -42,6 +42,11 @@ tests/boot/stopwatch: $(srcdir)/tests/boot/density/stopwatch.c
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) -O2 -Wall -Wextra -static -o $@ $<
 
+tests/boot/wake: $(srcdir)/tests/boot/front-ends/wake.c libctrl.la
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) -O2 -Wall -Wextra -D_GNU_SOURCE \
+		-I$(srcdir)/libctrl/include -o $@ $< -L.libs -lctrl
+
 MKGUEST = $(srcdir)/tests/boot/net/mkguest
 tests/boot/net-guest.gz: tests/boot/stream $(MKGUEST) \
 		$(srcdir)/tests/boot/net/guest-init
@@ -77,4 +82,5 @@ CLEANFILES += tests/boot/chain.qcow2 tests/boot/chain-base.img \
 	tests/boot/disk-guest-cloud.cpio.gz \
 	tests/boot/tiny tests/boot/hostile-guest tests/boot/probe \
 	tests/boot/stream tests/boot/net-guest.gz tests/boot/nat-guest.gz \
-	tests/boot/nat-guest-cloud.gz tests/boot/stopwatch
+	tests/boot/nat-guest-cloud.gz tests/boot/stopwatch \
+	tests/boot/wake
