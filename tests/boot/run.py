@@ -22,6 +22,9 @@ A folder of tests/boot is one question.  In it:
   not-yet  if it is there, the question is asked only by name; it says why
   files    what else the payload holds, one path from the source tree per line
 
+Two questions are asked at once where there are two processors (--jobs), those
+with the longest limits first; what a question prints comes when it has ended.
+
 A boot passes when every planned name is ok, nothing else failed, and the
 machine switched itself off.  When it does not, the last console lines are
 printed.  The last line is "boot: N passed, N failed".
@@ -34,6 +37,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -94,7 +98,7 @@ def counter(question, build, out):
     return ["-plugin", "%s,out=%s,range=%s" % (plugin, out, question.split(":")[2])]
 
 
-def count_insns(question, path):
+def count_insns(question, path, score):
     """The verdict of insns=: is it kept, name, what was counted."""
     name, markers, _, most = question.split(":")
     first, last = (int(m, 16) for m in markers.split("-"))
@@ -111,54 +115,71 @@ def count_insns(question, path):
                 began = None
     if not counts:
         return False, name, "nobody came from marker %x to %x" % (first, last)
-    print("     %s: %d to %d instructions in %d runs" % (name, min(counts), max(counts), len(counts)), flush=True)
+    score.say("     %s: %d to %d instructions in %d runs" % (name, min(counts), max(counts), len(counts)))
     return max(counts) <= int(most), name, "%d instructions, more than %s" % (max(counts), most)
 
 
 class Score:
-    def __init__(self):
-        self.passed, self.failed = 0, 0
+    """What one question has printed and how its verdicts fell."""
+    def __init__(self, live):
+        self.passed, self.failed, self.lines, self.live = 0, 0, [], live
+
+    def say(self, line):
+        if self.live:
+            print(line, flush=True)
+        else:
+            self.lines.append(line)
 
     def give(self, ok, name, why=""):
-        print("%s %s%s" % ("ok  " if ok else "FAIL", name, ": " + why if why else ""), flush=True)
+        self.say("%s %s%s" % ("ok  " if ok else "FAIL", name, ": " + why if why else ""))
         if ok:
             self.passed += 1
         else:
             self.failed += 1
 
 
-def one_boot(question, d, build, score, images, echo, logs):
-    title = "%s [%s]" % (question, d["name"])
-    key = (question, d["kernel"], d["guests"], d["hyp"], d["kargs"], d["disk"], d["tools"])
+PREPARING = threading.Lock()     # make, and the files in the build that questions share
+
+
+def prepare(question, d, build, images):
+    """The folder with this boot's image, and the machine's other parts."""
+    key = (d["kernel"], d["guests"], d["hyp"], d["kargs"], d["disk"], d["tools"])
     more = {}
     if key not in images:
         work = tempfile.mkdtemp(prefix="bulkhead-boot.")
+        images[key] = work
         files = {}
         if d["disk"]:
             files["usr/share/bulkhead/debian.initrd"] = guestdisk.initrd(debian.Kernel())
             files["usr/lib/grub-xen/grub-x86_64-xen.bin"] = "/usr/lib/grub-xen/grub-x86_64-xen.bin"
-        images[key] = (work, os.path.join(work, "boot.iso"))
-        image.build_image(images[key][1], build, hyp_extra=d["hyp"] and "dom0_mem=768M " + d["hyp"],
+        image.build_image(os.path.join(work, "boot.iso"), build, hyp_extra=d["hyp"] and "dom0_mem=768M " + d["hyp"],
                           kargs_extra=("loglevel=4 " + d["kargs"]).strip(), payload=payload(question, build, work),
                           kernel=d["kernel"], guest_kernels=[g for g in d["guests"].split(",") if g],
                           files=files, shell_tools=[t for t in d["tools"].split(",") if t])
     if d["disk"]:
         more = {"disks": [guestdisk.build(os.path.join(build, "debian.img"))], "uplink": True}
     if d["scratch"]:
-        scratch = os.path.join(images[key][0], "scratch.img")
+        scratch = os.path.join(images[key], "scratch.img")
         with open(scratch, "wb") as f:
             f.truncate(int(d["scratch"]) << 20)
         more["disks"] = [scratch]
+    return images[key], more
+
+
+def one_boot(question, d, build, score, images, echo, logs):
+    title = "%s [%s]" % (question, d["name"])
+    with PREPARING:
+        work, more = prepare(question, d, build, images)
     if d["icount"] == "yes":
         more["extra"] = ["-icount", "shift=0,sleep=off", "-rtc", "base=2024-01-01,clock=vm"]
-    counted = os.path.join(images[key][0], "insns")
+    counted = os.path.join(work, "insns")
     if d["insns"]:
         more["extra"] = more.get("extra", []) + counter(d["insns"], build, counted)
     os.makedirs(logs, exist_ok=True)
     log = os.path.join(logs, re.sub(r"\W+", "-", title).strip("-") + ".log")
     planned, ok, bad = [], set(), {}
     why = None
-    with machine.Machine(images[key][1], limit=float(d["limit"]), echo=echo, log=log, smp=d["smp"], memory=d["memory"] + "M",
+    with machine.Machine(os.path.join(work, "boot.iso"), limit=float(d["limit"]), echo=echo, log=log, smp=d["smp"], memory=d["memory"] + "M",
                          machine=d["machine"], uefi=d["uefi"] == "yes", **more) as m:
         try:
             m.expect(r"^PAYLOAD-EXIT (\d+)$", what="end of the test in the control domain")
@@ -188,18 +209,63 @@ def one_boot(question, d, build, score, images, echo, logs):
     for name in bad:
         score.give(False, "%s: %s" % (title, name), bad[name])
     if d["insns"]:
-        kept, name, what = count_insns(d["insns"], counted)
+        kept, name, what = count_insns(d["insns"], counted, score)
         score.give(kept, "%s: %s" % (title, name), "" if kept else what)
     score.give(not why and bool(planned), "%s: boots, runs and powers off (%.0f s)" % (title, seconds),
                why or ("" if planned else "the test printed no plan"))
     if score.failed > failed_before:
-        print("---- the last console lines (all: %s)\n%s\n----" % (log, last), flush=True)
+        score.say("---- the last console lines (all: %s)\n%s\n----" % (log, last))
+
+
+def ask(question, a, score):
+    """All boots of a question."""
+    images = {}
+    try:
+        for d in shapes(question):
+            if a.only in d["name"]:
+                try:
+                    one_boot(question, d, a.build, score, images, sys.stdout if a.verbose else None,
+                             os.path.join(a.build, "boot-logs"))
+                except debian.Refused as e:
+                    score.give(False, "%s [%s]" % (question, d["name"]), str(e))
+    except Exception as e:      # the other questions are still to be asked
+        score.give(False, "%s: it could not be asked" % question, "%s: %s" % (type(e).__name__, e))
+    finally:
+        for work in images.values():
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def ask_all(questions, a):
+    """The questions, --jobs at once; the scores of all."""
+    queue = sorted(questions, key=lambda q: -sum(float(d["limit"]) for d in shapes(q)))
+    scores, taking = [], threading.Lock()
+
+    def worker():
+        while True:
+            with taking:
+                if not queue:
+                    return
+                q = queue.pop(0)
+            score = Score(a.jobs == 1)
+            ask(q, a, score)
+            with taking:
+                scores.append(score)
+                for line in score.lines:
+                    print(line, flush=True)
+
+    workers = [threading.Thread(target=worker) for _ in range(a.jobs)]
+    for w in workers:
+        w.start()
+    for w in workers:
+        w.join()
+    return scores
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--build", default=os.environ.get("BULKHEAD_BUILD", os.path.join(TOP, "build")))
-    p.add_argument("--verbose", action="store_true", help="show the consoles as they come")
+    p.add_argument("--jobs", type=int, default=max(1, min(2, os.cpu_count() or 1)), help="questions at once (default: %(default)s)")
+    p.add_argument("--verbose", action="store_true", help="show the consoles as they come, one question after the other")
     p.add_argument("--list", action="store_true")
     p.add_argument("--only", default="", help="only shapes whose line contains this text")
     p.add_argument("question", nargs="*")
@@ -208,26 +274,19 @@ def main():
     unknown = [q for q in a.question if q not in every]
     if unknown:
         p.error("no such question: %s (there are: %s)" % (" ".join(unknown), " ".join(every)))
-    score, images = Score(), {}
-    if not a.list:
-        subprocess.call(["make", "-s", "-C", a.build, "tests/boot/tiny"])
-    try:
-        for q in a.question or [q for q in every if not os.path.exists(os.path.join(HERE, q, "not-yet"))]:
+    questions = a.question or [q for q in every if not os.path.exists(os.path.join(HERE, q, "not-yet"))]
+    if a.list:
+        for q in questions:
             for d in shapes(q):
-                if a.list:
-                    print(q, d["name"])
-                elif a.only in d["name"]:
-                    try:
-                        one_boot(q, d, a.build, score, images, sys.stdout if a.verbose else None,
-                                 os.path.join(a.build, "boot-logs"))
-                    except debian.Refused as e:
-                        score.give(False, "%s [%s]" % (q, d["name"]), str(e))
-    finally:
-        for work, _ in images.values():
-            shutil.rmtree(work, ignore_errors=True)
-    if not a.list:
-        print("boot: %d passed, %d failed" % (score.passed, score.failed))
-    return 1 if score.failed else 0
+                print(q, d["name"])
+        return 0
+    if a.verbose:
+        a.jobs = 1
+    subprocess.call(["make", "-s", "-C", a.build, "tests/boot/tiny"])
+    scores = ask_all(questions, a)
+    failed = sum(s.failed for s in scores)
+    print("boot: %d passed, %d failed" % (sum(s.passed for s in scores), failed))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
