@@ -246,6 +246,7 @@ def ask_all(questions, a):
                 if not queue:
                     return
                 q = queue.pop(0)
+                print("     %s ..." % q, flush=True)
             score = Score(a.jobs == 1)
             ask(q, a, score)
             with taking:
@@ -253,7 +254,7 @@ def ask_all(questions, a):
                 for line in score.lines:
                     print(line, flush=True)
 
-    workers = [threading.Thread(target=worker) for _ in range(a.jobs)]
+    workers = [threading.Thread(target=worker, daemon=True) for _ in range(a.jobs)]
     for w in workers:
         w.start()
     for w in workers:
