@@ -81,8 +81,8 @@ size_t log_read(char *buf, size_t size, u32 *index, bool clear)
 {
 	size_t n = 0;
 	u32 at = *index;
+	HOLD(&console_lock);
 
-	lock(&console_lock);
 	/* An index from before what the ring still holds moves up. */
 	if ((s32)(at - log_cleared) < 0)
 		at = log_cleared;
@@ -92,7 +92,6 @@ size_t log_read(char *buf, size_t size, u32 *index, bool clear)
 		buf[n++] = log[at++ % LOG_SIZE];
 	if (clear)
 		log_cleared = log_in;
-	unlock(&console_lock);
 	*index = at;
 	return n;
 }
@@ -114,13 +113,12 @@ void console_input(char c)
 size_t console_read(char *buf, size_t n)
 {
 	size_t i = 0;
+	HOLD(&console_lock);
 
-	lock(&console_lock);
 	while (i < n && input_out != atomic_load(&input_in)) {
 		buf[i++] = input[input_out % INPUT_SIZE];
 		atomic_store(&input_out, input_out + 1);
 	}
-	unlock(&console_lock);
 	return i;
 }
 

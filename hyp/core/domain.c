@@ -108,34 +108,25 @@ struct domain *domain_find_from(domid_t id)
 
 void domain_pause_nosync(struct domain *d)
 {
-	u32 i;
-
 	atomic_add(&d->pauses, 1);
-	for (i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i])
-			sched_sleep(d->vcpu[i]);
+	for_each_vcpu(d, v)
+		sched_sleep(v);
 }
 
 void domain_pause(struct domain *d)
 {
-	const struct vcpu *self = current_vcpu();
-	u32 i;
-
 	domain_pause_nosync(d);
-	for (i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i] && d->vcpu[i] != self)
-			sched_sleep_sync(d->vcpu[i]);
+	for_each_vcpu(d, v)
+		if (v != current_vcpu())
+			sched_sleep_sync(v);
 }
 
 void domain_unpause(struct domain *d)
 {
-	u32 i;
-
 	if (atomic_sub(&d->pauses, 1))
 		return;
-	for (i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i])
-			sched_wake(d->vcpu[i]);
+	for_each_vcpu(d, v)
+		sched_wake(v);
 }
 
 /* ---- Shutting down ---- */
@@ -157,10 +148,8 @@ static void __noreturn machine_shutdown(u8 code)
 
 void domain_check_stopped(struct domain *d)
 {
-	u32 i;
-
-	for (i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i] && atomic_load(&d->vcpu[i]->sched.running))
+	for_each_vcpu(d, v)
+		if (atomic_load(&v->sched.running))
 			return;
 	if (!READ_ONCE(d->shutting_down) || atomic_xchg(&d->shut_down, true))
 		return;
@@ -238,45 +227,38 @@ static void free_domain(struct domain *d)
 static int take_id(domid_t id, struct domain *d)
 {
 	u32 tries;
-	int rc = 0;
+	HOLD(&list_lock);
 
-	lock(&list_lock);
 	for (tries = 0; id == DOMID_INVALID && tries < DOMIDS; tries++) {
 		if (!bit_test(used, rover))
 			id = rover;
 		rover = rover + 1 < DOMIDS ? rover + 1 : 1;
 	}
 	if (id >= DOMIDS)
-		rc = -XEN_EINVAL;
-	else if (bit_test_and_set(used, id))
-		rc = -XEN_EEXIST;
-	else
-		d->id = id;
-	unlock(&list_lock);
-	return rc;
+		return -XEN_EINVAL;
+	if (bit_test_and_set(used, id))
+		return -XEN_EEXIST;
+	d->id = id;
+	return 0;
 }
 
 static void give_id(struct domain *d)
 {
-	lock(&list_lock);
+	HOLD(&list_lock);
+
 	atomic_store(&table[d->id], NULL);
 	bit_test_and_clear(used, d->id);
-	unlock(&list_lock);
 }
 
 /* Nobody refers to d any more: it leaves the table and is freed. */
 static void reap(void *arg)
 {
 	struct domain *d = arg;
-	struct cpumask all = { { 0 } };
-	u32 i;
 
 	give_id(d);
 	free_domain(d);
 	/* A finder may still look at its count: any request that all answer. */
-	for (i = 0; i < cpu_count; i++)
-		cpumask_set(&all, i);
-	arch_flush_tlb(&all, 0);
+	flush_everywhere(arch_tlb_clock());
 	heap_free(d);
 	/* The toolstack learns that the last of it is gone. */
 	evtchn_global_virq(VIRQ_DOM_EXC);
@@ -368,15 +350,12 @@ void domain_init(void)
 
 static int stop_for_good(struct domain *d)
 {
-	u32 i;
-
 	lock(&d->lock);
 	d->life = DOMAIN_DYING;
 	unlock(&d->lock);
 	domain_pause(d);
-	for (i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i])
-			vtime_vcpu_stop(d->vcpu[i]);
+	for_each_vcpu(d, v)
+		vtime_vcpu_stop(v);
 	timer_cancel(&d->watchdog[0]);
 	timer_cancel(&d->watchdog[1]);
 	arch_unload_domain(d);
@@ -386,15 +365,10 @@ static int stop_for_good(struct domain *d)
 /* Page tables, descriptor tables and other pages that vCPUs hold. */
 static int drop_tables(struct domain *d)
 {
-	struct vcpu *v;
-	u32 i;
 	int rc;
 
 	frame_claim(d, 0);
-	for (i = 0; i < d->max_vcpus; i++) {
-		v = d->vcpu[i];
-		if (!v)
-			continue;
+	for_each_vcpu(d, v) {
 		rc = mmu_vcpu_drop_bases(v);
 		if (rc)
 			return rc;
@@ -445,16 +419,12 @@ static u32 life_flags(const struct domain *d)
 
 void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
-	u32 i, run = XEN_DOMINF_blocked;
-	const struct vcpu *v;
+	u32 run = XEN_DOMINF_blocked;
 
 	memset(info, 0, sizeof(*info));
 	info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
-	for (i = 0; i < d->max_vcpus; i++) {
-		v = d->vcpu[i];
-		if (!v)
-			continue;
-		info->max_vcpu_id = i;
+	for_each_vcpu(d, v) {
+		info->max_vcpu_id = v->id;
 		info->cpu_time += vtime_cpu_time(v);
 		if (v->down)
 			continue;

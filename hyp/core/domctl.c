@@ -82,9 +82,9 @@ static int op_max_vcpus(struct domain *d, struct xen_domctl_max_vcpus *m)
 
 static int op_max_mem(struct domain *d, struct xen_domctl_max_mem *m)
 {
-	lock(&d->lock);
+	HOLD(&d->lock);
+
 	d->mem.max_pages = m->max_memkb >> (PAGE_SHIFT - 10);
-	unlock(&d->lock);
 	return 0;
 }
 
@@ -92,8 +92,6 @@ static int op_max_mem(struct domain *d, struct xen_domctl_max_mem *m)
 
 static int op_pause(struct domain *d)
 {
-	if (d == current_domain())
-		return -XEN_EINVAL;
 	d->control_pauses++;
 	domain_pause(d);
 	return 0;
@@ -110,8 +108,6 @@ static int op_unpause(struct domain *d)
 
 static int op_resume(struct domain *d)
 {
-	if (d == current_domain())
-		return -XEN_EINVAL;
 	domain_resume(d);
 	return 0;
 }
@@ -147,20 +143,14 @@ static int save_context(struct vcpu *v, struct vcpu_guest_context *c)
 }
 
 /* Both ways; the domain stands still meanwhile. */
-static int op_vcpucontext(struct domain *d,
-			  struct xen_domctl_vcpucontext *x,
+static int op_vcpucontext(struct vcpu *v, struct xen_domctl_vcpucontext *x,
 			  struct xen_domctl *op)
 {
-	struct vcpu *v = domain_vcpu(d, x->vcpu);
 	u64 at = (u64)x->ctxt.p;
 	bool set = op->cmd == XEN_DOMCTL_setvcpucontext;
 	struct vcpu_guest_context *c;
 	int rc = 0;
 
-	if (d == current_domain())
-		return -XEN_EINVAL;
-	if (!v)
-		return -XEN_ESRCH;
 	if (!at)
 		return -XEN_EOPNOTSUPP;
 	c = heap_alloc(sizeof(*c));
@@ -169,9 +159,9 @@ static int op_vcpucontext(struct domain *d,
 	if (set)
 		rc = copy_from_guest(c, at, sizeof(*c));
 	if (!rc) {
-		domain_pause(d);
+		domain_pause(v->domain);
 		rc = set ? load_context(v, c) : save_context(v, c);
-		domain_unpause(d);
+		domain_unpause(v->domain);
 	}
 	if (!rc && !set)
 		rc = copy_to_guest(at, c, sizeof(*c));
@@ -179,12 +169,9 @@ static int op_vcpucontext(struct domain *d,
 	return rc;
 }
 
-static int op_getvcpuinfo(struct domain *d, struct xen_domctl_getvcpuinfo *i)
+static int op_getvcpuinfo(const struct vcpu *v,
+			  struct xen_domctl_getvcpuinfo *i)
 {
-	const struct vcpu *v = domain_vcpu(d, i->vcpu);
-
-	if (!v)
-		return -XEN_ESRCH;
 	i->online = !v->down;
 	i->blocked = v->blocked;
 	i->running = v->sched.running;
@@ -208,16 +195,12 @@ static int affinity(struct vcpu *v, bool set, struct cpumask *ours,
 				      set ? cpu_count : MAX_CPUS);
 }
 
-static int op_vcpuaffinity(struct domain *d,
-			   struct xen_domctl_vcpuaffinity *a,
+static int op_vcpuaffinity(struct vcpu *v, struct xen_domctl_vcpuaffinity *a,
 			   struct xen_domctl *op)
 {
-	struct vcpu *v = domain_vcpu(d, a->vcpu);
 	bool set = op->cmd == XEN_DOMCTL_setvcpuaffinity;
 	int rc = 0;
 
-	if (!v)
-		return -XEN_ESRCH;
 	if (!a->flags || a->flags & ~(XEN_VCPUAFFINITY_HARD |
 				      XEN_VCPUAFFINITY_SOFT |
 				      XEN_VCPUAFFINITY_FORCE))
@@ -245,7 +228,6 @@ static int op_nodeaffinity(struct domain *d, struct xenctl_bitmap *map,
 static int op_scheduler(struct domain *d, struct xen_domctl_scheduler_op *s)
 {
 	struct xen_domctl_sched_credit2 *c = &s->u.credit2;
-	u32 i;
 
 	if (s->sched_id != XEN_SCHEDULER_CREDIT2)
 		return -XEN_EINVAL;
@@ -262,9 +244,8 @@ static int op_scheduler(struct domain *d, struct xen_domctl_scheduler_op *s)
 	if (!c->weight)
 		return 0;
 	d->weight = c->weight;
-	for (i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i])
-			sched_set_weight(d->vcpu[i], c->weight);
+	for_each_vcpu(d, v)
+		sched_set_weight(v, c->weight);
 	return 0;
 }
 
@@ -320,9 +301,9 @@ static int op_getpageframeinfo3(struct domain *d,
 
 static int op_sethandle(struct domain *d, xen_domain_handle_t *handle)
 {
-	lock(&d->lock);
+	HOLD(&d->lock);
+
 	memcpy(d->handle, *handle, sizeof(d->handle));
-	unlock(&d->lock);
 	return 0;
 }
 
@@ -349,7 +330,7 @@ static int op_gettscinfo(struct domain *d, struct xen_domctl_tsc_info *t)
 	memset(t, 0, sizeof(*t));
 	t->tsc_mode = d->time.tsc_mode;
 	t->incarnation = d->time.tsc_incarnation;
-	t->gtsc_khz = vtime_tsc_khz();
+	t->gtsc_khz = tsc_khz;
 	t->elapsed_nsec = arch_now();
 	return 0;
 }
@@ -395,10 +376,12 @@ enum how {
 	TELLS = 2,	/* the structure goes back to the caller */
 	NEW = 4,	/* names no domain yet */
 	NEXT = 8,	/* or the next one after it */
+	OTHER = 16,	/* not for the caller's own domain */
+	VCPU = 32,	/* about the vCPU that its struct begins with */
 };
 
-/* arg is the operation's own struct of the union in op. */
-typedef int (*op_fn)(struct domain *d, void *arg, struct xen_domctl *op);
+/* About a domain, or a vCPU; arg is the operation's own struct in op. */
+typedef int (*op_fn)(void *about, void *arg, struct xen_domctl *op);
 
 static const struct {
 	op_fn fn;
@@ -408,21 +391,21 @@ static const struct {
 	[XEN_DOMCTL_##name] = { (op_fn)(void *)(function), how }
 	DOMCTL(createdomain, op_create, LOCKED | TELLS | NEW),
 	DOMCTL(destroydomain, domain_kill, LOCKED),
-	DOMCTL(pausedomain, op_pause, LOCKED),
+	DOMCTL(pausedomain, op_pause, LOCKED | OTHER),
 	DOMCTL(unpausedomain, op_unpause, LOCKED),
 	DOMCTL(getdomaininfo, op_getdomaininfo, TELLS | NEXT),
-	DOMCTL(setvcpuaffinity, op_vcpuaffinity, LOCKED | TELLS),
+	DOMCTL(setvcpuaffinity, op_vcpuaffinity, LOCKED | TELLS | VCPU),
 	DOMCTL(max_mem, op_max_mem, LOCKED),
-	DOMCTL(setvcpucontext, op_vcpucontext, LOCKED),
-	DOMCTL(getvcpucontext, op_vcpucontext, LOCKED),
-	DOMCTL(getvcpuinfo, op_getvcpuinfo, TELLS),
+	DOMCTL(setvcpucontext, op_vcpucontext, LOCKED | OTHER | VCPU),
+	DOMCTL(getvcpucontext, op_vcpucontext, LOCKED | OTHER | VCPU),
+	DOMCTL(getvcpuinfo, op_getvcpuinfo, TELLS | VCPU),
 	DOMCTL(max_vcpus, op_max_vcpus, LOCKED),
 	DOMCTL(scheduler_op, op_scheduler, LOCKED | TELLS),
 	DOMCTL(setdomainhandle, op_sethandle, LOCKED),
 	DOMCTL(hypercall_init, op_hypercall_init, LOCKED),
 	DOMCTL(settimeoffset, op_settimeoffset, LOCKED),
-	DOMCTL(getvcpuaffinity, op_vcpuaffinity, LOCKED | TELLS),
-	DOMCTL(resumedomain, op_resume, LOCKED),
+	DOMCTL(getvcpuaffinity, op_vcpuaffinity, LOCKED | TELLS | VCPU),
+	DOMCTL(resumedomain, op_resume, LOCKED | OTHER),
 	DOMCTL(subscribe, op_subscribe, LOCKED),
 	DOMCTL(set_address_size, op_address_size, 0),
 	DOMCTL(get_address_size, op_address_size, TELLS),
@@ -436,6 +419,22 @@ static const struct {
 	DOMCTL(set_cpu_policy, op_set_cpu_policy, LOCKED | TELLS),
 #undef DOMCTL
 };
+
+static long run(struct domain *d, struct xen_domctl *op, u8 how)
+{
+	void *about = d;
+
+	/* A domain that dies can be looked at, and killed further. */
+	if (d && d->life != DOMAIN_ALIVE && how & LOCKED &&
+	    op->cmd != XEN_DOMCTL_destroydomain)
+		return -XEN_EINVAL;
+	if (how & OTHER && d == current_domain())
+		return -XEN_EINVAL;
+	if (how & VCPU)
+		about = domain_vcpu(d, op->u.vcpucontext.vcpu);
+	return about || how & NEW ? ops[op->cmd].fn(about, &op->u, op) :
+				    -XEN_ESRCH;
+}
 
 long do_domctl(u64 arg)
 {
@@ -465,12 +464,7 @@ long do_domctl(u64 arg)
 		return rc;
 	if (how & LOCKED)
 		lock(&domctl_lock);
-	/* A domain that dies can be looked at, and killed further. */
-	if (d && d->life != DOMAIN_ALIVE && how & LOCKED &&
-	    op.cmd != XEN_DOMCTL_destroydomain)
-		rc = -XEN_EINVAL;
-	else
-		rc = ops[op.cmd].fn(d, &op.u, &op);
+	rc = run(d, &op, how);
 	if (how & LOCKED)
 		unlock(&domctl_lock);
 	if (d)

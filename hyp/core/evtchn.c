@@ -49,12 +49,10 @@ static void level2_raise(struct domain *d, struct evtchn *ec, u32 port)
 /* A vCPU in SCHEDOP_poll waits with events masked: it looks at ports. */
 static void wake_pollers(struct domain *d, u32 port)
 {
-	struct vcpu *v;
-	u32 i, waits;
+	u32 waits;
 
-	for (i = 0; i < d->max_vcpus; i++) {
-		v = d->vcpu[i];
-		waits = v ? READ_ONCE(v->evtchn.poll_port) : 0;
+	for_each_vcpu(d, v) {
+		waits = READ_ONCE(v->evtchn.poll_port);
 		if (unlikely(waits) && (waits == port || waits == ~0U))
 			vcpu_unblock(v);
 	}
@@ -85,14 +83,12 @@ static void clear_pending(struct domain *d, struct evtchn *ec, u32 port)
 
 int evtchn_is_pending(struct domain *d, u32 port)
 {
-	int pending = -XEN_EINVAL;
+	HOLD(&d->evtchn.lock);
 
-	lock(&d->evtchn.lock);
-	if (port && evtchn_at(d, port))
-		pending = d->evtchn.fifo ? fifo_is_pending(d, port) :
-			  bit_test((u64 *)d->shared->evtchn_pending, port);
-	unlock(&d->evtchn.lock);
-	return pending;
+	if (!port || !evtchn_at(d, port))
+		return -XEN_EINVAL;
+	return d->evtchn.fifo ? fifo_is_pending(d, port) :
+	       bit_test((u64 *)d->shared->evtchn_pending, port);
 }
 
 /* ---- Ports ---- */
@@ -353,12 +349,9 @@ static long send(struct domain *d, u32 port)
 
 bool evtchn_notify(struct domain *d, u32 port)
 {
-	long rc;
+	HOLD(&d->evtchn.lock);
 
-	lock(&d->evtchn.lock);
-	rc = send(d, port);
-	unlock(&d->evtchn.lock);
-	return !rc;
+	return !send(d, port);
 }
 
 static long op_send(const struct evtchn_send *op, u64 gva, struct vcpu *v)

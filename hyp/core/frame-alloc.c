@@ -152,12 +152,7 @@ static mfn_t take_block(unsigned want, mfn_t limit, bool zero,
 
 void flush_everywhere(u32 stamp)
 {
-	struct cpumask all = { { 0 } };
-	unsigned i;
-
-	for (i = 0; i < cpu_count; i++)
-		all.bits[i / 64] |= BIT(i % 64);
-	arch_flush_tlb_since(&all, stamp);
+	arch_flush_tlb_since(&CPUMASK_ALL, stamp);
 }
 
 /* Nobody's TLB maps these frames any more; make them zero if asked. */
@@ -239,13 +234,12 @@ void frame_free_run(mfn_t m, u64 n)
 {
 	const u32 stamp = arch_tlb_clock();
 	unsigned order;
+	HOLD(&frames_lock);
 
-	lock(&frames_lock);
 	for (; n; m += 1ULL << order, n -= 1ULL << order) {
 		order = run_order(m, n);
 		block_insert(m, order, DIRTY, stamp);
 	}
-	unlock(&frames_lock);
 }
 
 void frame_free(mfn_t m, unsigned order)
@@ -281,20 +275,17 @@ u64 frame_claimed_count(void)
 
 int frame_claim(struct domain *d, u64 n)
 {
-	int rc = -XEN_ENOMEM;
 	u64 others, free;
+	HOLD(&frames_lock);
 
-	lock(&frames_lock);
 	others = claimed_frames - d->mem.claim;
 	free = free_frames + scrubbing;
 	/* Giving up a claim always works. */
-	if (n <= d->mem.claim || (free >= others && n <= free - others)) {
-		claimed_frames = others + n;
-		d->mem.claim = n;
-		rc = 0;
-	}
-	unlock(&frames_lock);
-	return rc;
+	if (n > d->mem.claim && (free < others || n > free - others))
+		return -XEN_ENOMEM;
+	claimed_frames = others + n;
+	d->mem.claim = n;
+	return 0;
 }
 
 /* Unlinks the smallest dirty block, cut to what one go may clear. */

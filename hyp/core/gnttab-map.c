@@ -57,16 +57,13 @@ static u32 track_take(struct domain *d)
 {
 	struct domain_gnttab *t = &d->gnttab;
 	u32 h;
+	HOLD(&t->lock);
 
-	lock(&t->lock);
+	if (t->track_free == TRACK_END && !add_chunk(t))
+		return TRACK_END;
 	h = t->track_free;
-	if (h == TRACK_END && add_chunk(t))
-		h = t->track_free;
-	if (h != TRACK_END) {
-		t->track_free = track_at(d, h)->ref;
-		t->maps++;
-	}
-	unlock(&t->lock);
+	t->track_free = track_at(d, h)->ref;
+	t->maps++;
 	return h;
 }
 
@@ -166,32 +163,27 @@ void gnttab_map(struct gnttab_map_grant_ref *op, struct gnttab_batch *b)
 
 /*
  * Takes the maps that op ends out of the track, so that no other vCPU can
- * end them as well.  Lock: g is taken.
+ * end them as well.
  */
 static int claim(struct domain *d, const struct gnttab_unmap_grant_ref *op,
 		 struct gnttab_unmapped *u)
 {
 	struct gnttab_track *t;
-	int rc = GNTST_okay;
+	HOLD(&d->gnttab.lock);
 
-	lock(&d->gnttab.lock);
 	t = track_at(d, op->handle);
 	u->handle = op->handle;
 	u->drop = (op->host_addr ? GNTMAP_host_map : 0) |
 		  (op->dev_bus_addr ? GNTMAP_device_map : 0);
-	if (!t || !(t->flags & MAPS)) {
-		rc = GNTST_bad_handle;
-	} else if (op->dev_bus_addr &&
-		   op->dev_bus_addr != t->mfn << PAGE_SHIFT) {
-		rc = GNTST_bad_dev_addr;
-	} else {
-		u->drop &= t->flags;
-		u->track = *t;
-		t->flags &= ~u->drop;
-		/* Keep the handle busy while its last map is being ended. */
-	}
-	unlock(&d->gnttab.lock);
-	return rc;
+	if (!t || !(t->flags & MAPS))
+		return GNTST_bad_handle;
+	if (op->dev_bus_addr && op->dev_bus_addr != t->mfn << PAGE_SHIFT)
+		return GNTST_bad_dev_addr;
+	u->drop &= t->flags;
+	u->track = *t;
+	/* Keep the handle busy while its last map is being ended. */
+	t->flags &= ~u->drop;
+	return GNTST_okay;
 }
 
 static int unmap_one(struct domain *d, const struct gnttab_unmap_grant_ref *op,

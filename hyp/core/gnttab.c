@@ -75,16 +75,17 @@ static void unmark_entry(struct grant_entry_v1 *e,
 		atomic_fetch_and(&e->flags, (u16)~clear);
 }
 
-/* Lock: g. */
-static int use_locked(struct domain *granter, u32 ref,
-		      const struct domain *user, bool write, mfn_t *m)
+int gnttab_use(struct domain *granter, u32 ref, const struct domain *user,
+	       bool write, mfn_t *m)
 {
-	struct gnttab_active *a = active_entry(granter, ref);
+	struct gnttab_active *a;
 	struct grant_entry_v1 *e;
 	struct page *pg;
 	bool fresh;
 	int rc;
+	HOLD(&granter->gnttab.lock);
 
+	a = active_entry(granter, ref);
 	if (granter->life != DOMAIN_ALIVE)
 		return GNTST_bad_domain;
 	if (!a)
@@ -118,17 +119,6 @@ static int use_locked(struct domain *granter, u32 ref,
 	return GNTST_okay;
 }
 
-int gnttab_use(struct domain *granter, u32 ref, const struct domain *user,
-	       bool write, mfn_t *m)
-{
-	int rc;
-
-	lock(&granter->gnttab.lock);
-	rc = use_locked(granter, ref, user, write, m);
-	unlock(&granter->gnttab.lock);
-	return rc;
-}
-
 void gnttab_unuse(struct domain *granter, u32 ref, bool write)
 {
 	struct gnttab_active *a;
@@ -154,7 +144,7 @@ void gnttab_unuse(struct domain *granter, u32 ref, bool write)
 
 /* ---- The table's size ---- */
 
-/* Lock: g. */
+/* Lock: g, but at the domain's birth. */
 static int grow(struct domain *d, u32 frames)
 {
 	struct gnttab_active *a;
@@ -180,14 +170,14 @@ int gnttab_frame(struct domain *d, u32 idx, mfn_t *m)
 {
 	int rc;
 
-	if (idx >= d->gnttab.max_frames)
-		return -XEN_EINVAL;
-	lock(&d->gnttab.lock);
+	HOLD(&d->gnttab.lock);
+
 	/* A dying domain's table is on its way out. */
-	rc = d->life == DOMAIN_ALIVE ? grow(d, idx + 1) : -XEN_EINVAL;
+	if (idx >= d->gnttab.max_frames || d->life != DOMAIN_ALIVE)
+		return -XEN_EINVAL;
+	rc = grow(d, idx + 1);
 	if (!rc)
 		*m = page_mfn(d->gnttab.frame[idx]);
-	unlock(&d->gnttab.lock);
 	return rc;
 }
 
@@ -205,8 +195,7 @@ static int find_table(domid_t id, struct domain **d)
 
 static int list_frames(struct domain *d, const struct gnttab_setup_table *op)
 {
-	const u64 to = (u64)op->frame_list.p;
-	u64 mfn;
+	mfn_t mfn;
 	u32 i;
 
 	if (op->nr_frames > d->gnttab.max_frames)
@@ -214,7 +203,7 @@ static int list_frames(struct domain *d, const struct gnttab_setup_table *op)
 	for (i = 0; i < op->nr_frames; i++) {
 		if (gnttab_frame(d, i, &mfn))
 			return GNTST_general_error;
-		if (copy_to_guest(to + i * sizeof(mfn), &mfn, sizeof(mfn)))
+		if (copy_item_to_guest(op->frame_list, i, &mfn))
 			return GNTST_bad_virt_addr;
 	}
 	return GNTST_okay;
@@ -342,7 +331,6 @@ long do_grant_table_op(u64 ucmd, u64 uop, u64 count)
 int gnttab_domain_init(struct domain *d, u32 max_frames, u32 max_maptrack)
 {
 	struct domain_gnttab *t = &d->gnttab;
-	int rc;
 
 	lock_init(&t->lock, RANK_GNTTAB, d->id);
 	t->max_frames = max_frames;
@@ -355,10 +343,7 @@ int gnttab_domain_init(struct domain *d, u32 max_frames, u32 max_maptrack)
 	if ((max_frames && (!t->frame || !t->active)) ||
 	    (max_maptrack && !t->track))
 		return -XEN_ENOMEM;
-	lock(&t->lock);
-	rc = max_frames ? grow(d, 1) : 0;
-	unlock(&t->lock);
-	return rc;
+	return max_frames ? grow(d, 1) : 0;
 }
 
 void gnttab_domain_exit(struct domain *d)

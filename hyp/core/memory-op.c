@@ -327,8 +327,7 @@ static long machine_memory_map(struct xen_memory_map *m)
 	m->nr_entries = count;
 	for (i = 0; m->buffer.p && i < count; i++) {
 		e = (struct e820entry){ r[i].start, r[i].size, r[i].type };
-		if (copy_to_guest((u64)m->buffer.p + i * sizeof(e), &e,
-				  sizeof(e)))
+		if (copy_item_to_guest(m->buffer, i, &e))
 			return -XEN_EFAULT;
 	}
 	return 0;
@@ -355,7 +354,7 @@ static long machphys_mfn_list(struct xen_machphys_mfn_list *l)
 	l->nr_extents = MIN(l->max_extents, pieces);
 	for (i = 0; i < l->nr_extents; i++) {
 		m = m2p_piece(i);
-		if (copy_to_guest((u64)l->extent_start.p + i * 8, &m, 8))
+		if (copy_item_to_guest(l->extent_start, i, &m))
 			return -XEN_EFAULT;
 	}
 	return 0;
@@ -377,7 +376,7 @@ static int acquire_frames(struct domain *d,
 		rc = gnttab_frame(d, r->frame + i, &m);
 		if (rc)
 			return rc;
-		if (copy_to_guest((u64)r->frame_list.p + i * 8, &m, 8))
+		if (copy_item_to_guest(r->frame_list, i, &m))
 			return -XEN_EFAULT;
 	}
 	return 0;

@@ -78,7 +78,7 @@ static bool assign(struct domain *d, mfn_t first, u64 n, bool limited)
 		p->stamp = 0;
 		p->owner = d;
 	}
-	lock(&d->lock);
+	HOLD(&d->lock);
 	ok = d->life == DOMAIN_ALIVE &&
 	     (!limited || (n <= d->mem.max_pages &&
 			   d->mem.tot_pages <= d->mem.max_pages - n));
@@ -92,7 +92,6 @@ static bool assign(struct domain *d, mfn_t first, u64 n, bool limited)
 		else
 			p->owner = NULL;
 	}
-	unlock(&d->lock);
 	return ok;
 }
 

@@ -409,16 +409,14 @@ static int vcpus_cpus(const struct domain *d, u64 bitmap, struct cpumask *m)
 {
 	u8 bits[MAX_VCPUS / 8];
 	struct cpu *c;
-	u32 i;
 
 	if (copy_from_guest(bits, bitmap, DIV_UP(d->max_vcpus, 8)))
 		return -XEN_EFAULT;
-	for (i = 0; i < d->max_vcpus; i++) {
-		if (!(bits[i / 8] & 1 << i % 8) || !d->vcpu[i])
-			continue;
-		c = READ_ONCE(d->vcpu[i]->sched.cpu);
-		if (c && cpumask_test(&d->dirty, c->id))
-			m->bits[c->id / 64] |= BIT(c->id % 64);
+	for_each_vcpu(d, v) {
+		c = READ_ONCE(v->sched.cpu);
+		if (bits[v->id / 8] & 1 << v->id % 8 &&
+		    cpumask_test(&d->dirty, c->id))
+			cpumask_set(m, c->id);
 	}
 	return 0;
 }
@@ -434,7 +432,7 @@ int mmu_flush(u64 va, u64 who)
 				(u64)((s64)(va << 16) >> 16) != va))
 		return 0;
 	if (who == UVMF_LOCAL)
-		m.bits[this_cpu()->id / 64] = BIT(this_cpu()->id % 64);
+		cpumask_set(&m, this_cpu()->id);
 	else if (who == UVMF_ALL)
 		m = d->dirty;
 	else
@@ -454,20 +452,17 @@ static int change(struct vcpu *v, u64 at, bool is_machine,
 {
 	struct domain *d = v->domain;
 	u64 *slot = NULL, old;
-	int rc = -XEN_EINVAL;
+	HOLD(&d->mmu.lock);
 
-	lock(&d->mmu.lock);
 	if (!is_machine)
 		slot = walk(v->mmu.kernel, at);
 	else if (!(at & 7) && table_kind(d, at >> PAGE_SHIFT) == PGT_L1)
 		slot = paddr_to_virt(at);
-	if (likely(slot)) {
-		old = READ_ONCE(*slot);
-		rc = (old & mask) == want ?
-		     l1_set(d, fd, slot, old, new, how) : mismatch;
-	}
-	unlock(&d->mmu.lock);
-	return rc;
+	if (unlikely(!slot))
+		return -XEN_EINVAL;
+	old = READ_ONCE(*slot);
+	return (old & mask) == want ? l1_set(d, fd, slot, old, new, how) :
+				      mismatch;
 }
 
 long do_update_va_mapping(u64 va, u64 pte, u64 flags)

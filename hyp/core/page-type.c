@@ -500,34 +500,17 @@ static void seg_put(struct page *p)
 	} while (!atomic_cas(&p->type, &x, new));
 }
 
-/* ---- Any kind ---- */
+/* ---- Any kind that the processor interprets ---- */
 
 int page_type_get(struct page *p, enum page_kind kind)
 {
-	switch (kind) {
-	case PGT_L1 ... PGT_L4:
-		return table_get(p, kind);
-	case PGT_SEG:
-		return seg_get(p);
-	case PGT_WRITABLE:
-		return page_writable_get(p) ? 0 : -XEN_EBUSY;
-	default:
-		return -XEN_EINVAL;
-	}
+	return kind == PGT_SEG ? seg_get(p) : table_get(p, kind);
 }
 
 void page_type_put(struct page *p)
 {
-	switch (type_kind(p->type)) {
-	case PGT_L1 ... PGT_L4:
-		table_put(p);
-		break;
-	case PGT_SEG:
+	if (type_kind(p->type) == PGT_SEG)
 		seg_put(p);
-		break;
-	default:
-		page_writable_put(p, !current_vcpu() ||
-				     current_domain() != p->owner);
-		break;
-	}
+	else
+		table_put(p);
 }

@@ -132,36 +132,31 @@ static bool is_own(domid_t id)
 
 static long map_pirq(struct physdev_map_pirq *op)
 {
-	int rc;
+	HOLD(&pirq_lock);
 
 	if (!is_own(op->domid))
 		return -XEN_EOPNOTSUPP;
-	lock(&pirq_lock);
 	switch (op->type) {
 	case MAP_PIRQ_TYPE_GSI:
-		rc = map_gsi(op);
-		break;
+		return map_gsi(op);
 	case MAP_PIRQ_TYPE_MSI:
 	case MAP_PIRQ_TYPE_MSI_SEG:
-		rc = map_msi(op);
-		break;
+		return map_msi(op);
 	default:
 		/* Several messages at once: drivers do with one. */
-		rc = -XEN_EOPNOTSUPP;
+		return -XEN_EOPNOTSUPP;
 	}
-	unlock(&pirq_lock);
-	return rc;
 }
 
 static long unmap_pirq(struct physdev_unmap_pirq *op)
 {
+	HOLD(&pirq_lock);
+
 	if (!is_own(op->domid))
 		return -XEN_EOPNOTSUPP;
 	if (op->pirq < 0 || op->pirq >= NR_PIRQS)
 		return -XEN_EINVAL;
-	lock(&pirq_lock);
 	msi_release(op->pirq);
-	unlock(&pirq_lock);
 	return 0;
 }
 

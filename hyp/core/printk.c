@@ -49,14 +49,13 @@ static bool guest_line_allowed(u32 *missed)
 	static u32 lost;
 	const u64 now = arch_now();
 	bool ok;
+	HOLD(&guest_lock);
 
-	lock(&guest_lock);
 	ok = paid_until < now + GUEST_BURST * GUEST_PERIOD;
 	if (ok)
 		paid_until = MAX(paid_until, now) + GUEST_PERIOD;
 	*missed = ok ? lost : 0;
 	lost = ok ? 0 : lost + 1;
-	unlock(&guest_lock);
 	return ok;
 }
 

@@ -60,11 +60,8 @@ static u64 current_vruntime(const struct cpu *c, u64 now)
 static void advance_vclock(u64 now)
 {
 	u64 least = NOBODY, r;
-	const struct cpu *c;
-	u32 i;
 
-	for (i = 0; i < cpu_count; i++) {
-		c = cpu_get(i);
+	for_each_cpu(c) {
 		r = MIN(current_vruntime(c, now),
 			READ_ONCE(c->rq.head_vruntime));
 		least = MIN(least, r);
@@ -168,18 +165,17 @@ static struct cpu *choose_cpu(struct vcpu *v, struct cpu *last)
 {
 	struct cpu *fallback = NULL;
 	bool here = may_run_on(v, last);
-	u32 i;
 
 	if (here && claim_idle(last->id))
 		return last;
-	for (i = 0; i < cpu_count; i++) {
-		if (!may_run_on(v, cpu_get(i)))
+	for_each_cpu(c) {
+		if (!may_run_on(v, c))
 			continue;
-		if (claim_idle(i))
-			return cpu_get(i);
-		if (!fallback || READ_ONCE(cpu_get(i)->rq.count) <
-				 READ_ONCE(fallback->rq.count))
-			fallback = cpu_get(i);
+		if (claim_idle(c->id))
+			return c;
+		if (!fallback ||
+		    READ_ONCE(c->rq.count) < READ_ONCE(fallback->rq.count))
+			fallback = c;
 	}
 	return here || !fallback ? last : fallback;
 }
@@ -265,11 +261,10 @@ int sched_set_affinity(struct vcpu *v, const struct cpumask *m)
 	struct vcpu_sched *s = &v->sched;
 	bool some = false, all = true, running;
 	struct cpu *c;
-	u32 i;
 
-	for (i = 0; i < cpu_count; i++) {
-		some |= cpumask_test(m, i);
-		all &= cpumask_test(m, i);
+	for_each_cpu(one) {
+		some |= cpumask_test(m, one->id);
+		all &= cpumask_test(m, one->id);
 	}
 	if (!some)
 		return -XEN_EINVAL;
@@ -307,15 +302,12 @@ static struct cpu *find_victim(const struct cpu *c, u64 limit)
 {
 	struct cpu *victim = NULL;
 	u64 r;
-	u32 i;
 
-	for (i = 0; i < cpu_count; i++) {
-		if (i == c->id)
-			continue;
-		r = READ_ONCE(cpu_get(i)->rq.head_vruntime);
-		if (r != NOBODY && r < limit) {
+	for_each_cpu(o) {
+		r = READ_ONCE(o->rq.head_vruntime);
+		if (o != c && r != NOBODY && r < limit) {
 			limit = r;
-			victim = cpu_get(i);
+			victim = o;
 		}
 	}
 	return victim;
@@ -366,14 +358,11 @@ static u64 pull_limit(const struct cpu *c, u64 now)
 static void offer(struct cpu *c, u64 now)
 {
 	struct vcpu *v = queue_head(&c->rq);
-	struct cpu *o;
-	u32 i;
 
-	for (i = 0; i < cpu_count; i++) {
-		o = cpu_get(i);
+	for_each_cpu(o) {
 		if (o == c || !may_run_on(v, o))
 			continue;
-		if (claim_idle(i) ||
+		if (claim_idle(o->id) ||
 		    (READ_ONCE(o->rq.curr_vruntime) != NOBODY &&
 		     !READ_ONCE(o->rq.count) &&
 		     v->sched.vruntime + SLICE < current_vruntime(o, now))) {
@@ -590,8 +579,7 @@ void sched_vcpu_init(struct vcpu *v)
 {
 	struct vcpu_sched *s = &v->sched;
 
-	memset(&s->affinity, 0xff, sizeof(s->affinity));
-	s->soft = s->affinity;
+	s->affinity = s->soft = CPUMASK_ALL;
 	list_init(&s->link);
 	s->cpu = cpu_get(v->id % cpu_count);
 	s->weight = v->domain->weight;

@@ -46,7 +46,7 @@ static int op_physinfo(struct xen_sysctl_physinfo *p)
 	p->cores_per_socket = p->nr_cpus = cpu_count;
 	p->max_cpu_id = cpu_count - 1;
 	p->nr_nodes = 1;
-	p->cpu_khz = vtime_tsc_khz();
+	p->cpu_khz = tsc_khz;
 	p->capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1;
 	p->total_pages = frame_total_count();
 	p->free_pages = frame_free_count();
@@ -65,38 +65,32 @@ static int op_sched_id(struct xen_sysctl_sched_id *s)
 
 static int op_getdomaininfolist(struct xen_sysctl_getdomaininfolist *l)
 {
+	struct domain *d = domain_find_from(l->first_domain);
 	struct xen_domctl_getdomaininfo info;
-	domid_t id = l->first_domain;
-	struct domain *d;
-	u32 n = 0;
+	int rc = 0;
+	u32 n;
 
-	while (n < l->max_domains && (d = domain_find_from(id)) != NULL) {
-		id = d->id + 1;
+	for (n = 0; d && n < l->max_domains && !rc; d = domain_next(d)) {
 		domain_get_info(d, &info);
-		domain_put(d);
-		if (copy_to_guest((u64)l->buffer.p + n * sizeof(info), &info,
-				  sizeof(info)))
-			return -XEN_EFAULT;
-		n++;
+		rc = copy_item_to_guest(l->buffer, n++, &info);
 	}
+	if (d)
+		domain_put(d);
 	l->num_domains = n;
-	return 0;
+	return rc;
 }
 
 /* Counts the domains, and names them in the log if asked. */
 static u32 count_domains(bool log)
 {
-	struct domain *d;
-	domid_t id = 0;
-	u32 n;
+	u32 n = 0;
 
-	for (n = 0; (d = domain_find_from(id)) != NULL; n++) {
-		id = d->id + 1;
+	for_each_domain(d) {
+		n++;
 		if (log)
 			log_info("d%u: life %u, refs %u, pauses %u, pages %lu",
 				 d->id, d->life, d->refs, d->pauses,
-				 (unsigned long)d->mem.tot_pages);
-		domain_put(d);
+				 d->mem.tot_pages);
 	}
 	return n;
 }
@@ -124,8 +118,7 @@ static int op_getcpuinfo(struct xen_sysctl_getcpuinfo *g)
 
 	for (i = 0; i < n; i++) {
 		info.idletime = READ_ONCE(cpu_get(i)->idle_ns);
-		if (copy_to_guest((u64)g->info.p + i * sizeof(info), &info,
-				  sizeof(info)))
+		if (copy_item_to_guest(g->info, i, &info))
 			return -XEN_EFAULT;
 	}
 	g->nr_cpus = n;
@@ -150,8 +143,7 @@ static int op_cputopoinfo(struct xen_sysctl_cputopoinfo *t)
 	}
 	for (i = 0; i < n; i++) {
 		one.core = i;
-		if (copy_to_guest((u64)t->cputopo.p + i * sizeof(one), &one,
-				  sizeof(one)))
+		if (copy_item_to_guest(t->cputopo, i, &one))
 			return -XEN_EFAULT;
 	}
 	t->num_cpus = n;
@@ -170,10 +162,8 @@ static int op_numainfo(struct xen_sysctl_numainfo *t)
 	if (!ask && !t->num_nodes)
 		return 0;
 	t->num_nodes = 1;
-	if ((t->meminfo.p &&
-	     copy_to_guest((u64)t->meminfo.p, &mem, sizeof(mem))) ||
-	    (t->distance.p && copy_to_guest((u64)t->distance.p, &distance,
-					    sizeof(distance))))
+	if ((t->meminfo.p && copy_item_to_guest(t->meminfo, 0, &mem)) ||
+	    (t->distance.p && copy_item_to_guest(t->distance, 0, &distance)))
 		return -XEN_EFAULT;
 	return 0;
 }
@@ -181,8 +171,7 @@ static int op_numainfo(struct xen_sysctl_numainfo *t)
 /* There is pool 0, with every CPU and every domain. */
 static int op_cpupool(struct xen_sysctl_cpupool_op *c)
 {
-	struct cpumask all = { { ~0ULL, ~0ULL } };
-	const struct cpumask none = { { 0 } };
+	const struct cpumask all = CPUMASK_ALL, none = { { 0 } };
 
 	switch (c->op) {
 	case XEN_SYSCTL_CPUPOOL_OP_INFO:

@@ -140,20 +140,18 @@ static struct timer *take_expired(struct timer_queue *q)
 {
 	u64 now = arch_now();
 	struct timer *t;
+	HOLD(&q->lock);
 
-	lock(&q->lock);
 	t = q->top;
 	if (t && t->deadline <= now) {
 		take_out(q, t);
 		q->running = t;
-	} else {
-		q->armed = t ? t->deadline : ~0ULL;
-		if (t)
-			arch_set_deadline(t->deadline);
-		t = NULL;
+		return t;
 	}
-	unlock(&q->lock);
-	return t;
+	q->armed = t ? t->deadline : ~0ULL;
+	if (t)
+		arch_set_deadline(t->deadline);
+	return NULL;
 }
 
 void timer_run(void)

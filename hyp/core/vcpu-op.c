@@ -36,20 +36,15 @@ static long up(void *arg, u64 gva, struct vcpu *v)
 /* A domain whose last vCPU goes down has switched itself off. */
 static long down(void *arg, u64 gva, struct vcpu *v)
 {
-	struct domain *d = v->domain;
-	u32 i;
-
 	WRITE_ONCE(v->down, true);
 	memory_barrier();
-	for (i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i] && !atomic_load(&d->vcpu[i]->down))
-			break;
-	if (i == d->max_vcpus) {
-		WRITE_ONCE(v->down, false);
-		domain_shutdown(d, SHUTDOWN_poweroff);
-		return 0;
-	}
-	sched_sleep(v);
+	for_each_vcpu(v->domain, other)
+		if (!atomic_load(&other->down)) {
+			sched_sleep(v);
+			return 0;
+		}
+	WRITE_ONCE(v->down, false);
+	domain_shutdown(v->domain, SHUTDOWN_poweroff);
 	return 0;
 }
 

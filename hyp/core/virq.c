@@ -16,59 +16,53 @@ static struct domain *handler[NR_VIRQS];
 void evtchn_vcpu_virq(struct vcpu *v, unsigned virq)
 {
 	struct domain *d = v->domain;
-	u32 port;
+	HOLD(&d->evtchn.lock);
 
-	lock(&d->evtchn.lock);
-	port = v->evtchn.virq_port[virq];
-	if (port)
-		evtchn_set_pending(d, port);
-	unlock(&d->evtchn.lock);
+	if (v->evtchn.virq_port[virq])
+		evtchn_set_pending(d, v->evtchn.virq_port[virq]);
 }
 
 void evtchn_global_virq(unsigned virq)
 {
-	struct domain *d;
+	const struct domain *d;
+	HOLD(&handler_lock);
 
-	lock(&handler_lock);
 	d = handler[virq] ? handler[virq] : dom0;
 	if (d && d->vcpu[0])
 		evtchn_vcpu_virq(d->vcpu[0], virq);
-	unlock(&handler_lock);
 }
 
 int evtchn_set_virq_handler(struct domain *d, unsigned virq)
 {
+	HOLD(&handler_lock);
+
 	if (virq >= NR_VIRQS || !virq_is_global(virq) || !domain_get(d))
 		return -XEN_EINVAL;
-	lock(&handler_lock);
 	if (handler[virq])
 		domain_put(handler[virq]);
 	handler[virq] = d;
-	unlock(&handler_lock);
 	return 0;
 }
 
 void virq_forget_handler(struct domain *d)
 {
 	u32 i;
+	HOLD(&handler_lock);
 
-	lock(&handler_lock);
 	for (i = 0; i < NR_VIRQS; i++)
 		if (handler[i] == d) {
 			handler[i] = NULL;
 			domain_put(d);
 		}
-	unlock(&handler_lock);
 }
 
 /* Interrupt context: the CPU ran a guest or idled, so it holds no lock. */
 void guest_irq(u32 pirq)
 {
 	struct domain *d = dom0;
+	HOLD(&d->evtchn.lock);
 
-	lock(&d->evtchn.lock);
 	if (pirq < PIRQ_MAX && d->evtchn.pirq_port &&
 	    d->evtchn.pirq_port[pirq])
 		evtchn_set_pending(d, d->evtchn.pirq_port[pirq]);
-	unlock(&d->evtchn.lock);
 }

@@ -88,11 +88,8 @@ void vtime_refresh(struct vcpu *v)
 {
 	struct vcpu_time_info t = { .version = v->time.version | 1 };
 	struct vcpu_time_info *to = &v->info->time;
-	bool stable;
 
-	arch_pvclock(&t.tsc_timestamp, &t.system_time, &t.tsc_to_system_mul,
-		     &t.tsc_shift, &stable);
-	t.flags = stable ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
+	arch_pvclock(&t);
 	WRITE_ONCE(to->version, t.version);
 	memory_barrier();
 	*to = t;
@@ -103,19 +100,6 @@ void vtime_refresh(struct vcpu *v)
 		area_write(&v->time.time_area, &t, sizeof(t));
 	if (v->id == 0)
 		vtime_update_wallclock(v->domain);
-}
-
-u32 vtime_tsc_khz(void)
-{
-	u64 tsc, ns, khz;
-	u32 mul;
-	s8 shift;
-	bool stable;
-
-	/* ns = ((tsc << shift) * mul) >> 32 */
-	arch_pvclock(&tsc, &ns, &mul, &shift, &stable);
-	khz = mul ? (1000000ULL << 32) / mul : 0;
-	return (u32)(shift < 0 ? khz << -shift : khz >> shift);
 }
 
 /* ---- Wall clock ---- */
@@ -139,15 +123,9 @@ void vtime_update_wallclock(struct domain *d)
 
 void vtime_set_wallclock(u64 ns_at_boot)
 {
-	struct domain *d;
-	domid_t id = 0;
-
 	wallclock_at_boot = ns_at_boot;
-	while ((d = domain_find_from(id)) != NULL) {
+	for_each_domain(d)
 		vtime_update_wallclock(d);
-		id = d->id + 1;
-		domain_put(d);
-	}
 }
 
 /* ---- Runstate ---- */

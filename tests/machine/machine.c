@@ -64,7 +64,7 @@ int arch_copy_to_guest(u64 gva, const void *from, size_t n)
 
 struct cpu *cpu_get(unsigned id)
 {
-	return id < MACHINE_CPUS ? &cpus[id] : NULL;
+	return id < cpu_count ? &cpus[id] : NULL;
 }
 
 void machine_as(unsigned n, struct vcpu *v)
@@ -116,12 +116,14 @@ void arch_set_deadline(u64 ns)
 	machine_log.deadline = ns;
 }
 
-void arch_pvclock(u64 *tsc, u64 *system_ns, u32 *mul, s8 *shift, bool *stable)
+u64 tsc_khz = 1000000;
+
+void arch_pvclock(struct vcpu_time_info *t)
 {
-	*tsc = *system_ns = machine_now_ns;
-	*mul = 0x80000000;
-	*shift = 1;
-	*stable = true;
+	t->tsc_timestamp = t->system_time = machine_now_ns;
+	t->tsc_to_system_mul = 0x80000000;
+	t->tsc_shift = 1;
+	t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
 }
 
 /* ---- TLB and switching ---- */

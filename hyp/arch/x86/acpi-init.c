@@ -42,8 +42,8 @@ static void read_one(paddr_t at)
 		if (table)
 			known[i].parse(table, n, &acpi);
 		else
-			log_warn("ACPI: table %s at 0x%llx is damaged",
-				 known[i].name, (unsigned long long)at);
+			log_warn("ACPI: table %s at 0x%lx is damaged",
+				 known[i].name, at);
 	}
 }
 
@@ -71,9 +71,8 @@ void acpi_init(const u8 *rsdp)
 		log_warn("ACPI: no tables found: one CPU, no clock");
 		return;
 	}
-	log_debug("ACPI: %u CPUs, %u IOAPICs, PM timer 0x%x, HPET 0x%llx",
-		  acpi.cpu_count, acpi.ioapic_count, acpi.pm_timer,
-		  (unsigned long long)acpi.hpet);
+	log_debug("ACPI: %u CPUs, %u IOAPICs, PM timer 0x%x, HPET 0x%lx",
+		  acpi.cpu_count, acpi.ioapic_count, acpi.pm_timer, acpi.hpet);
 	if (acpi.cpus_left_out)
 		log_warn("ACPI: %u CPUs beyond %u are not used",
 			 acpi.cpus_left_out, MAX_CPUS);

@@ -81,11 +81,9 @@ void clock_init(void)
 	apic_timer_hz = (u64)(a.apic - b.apic) * PM_HZ / ticks;
 	set_scale(tsc_khz * 1000);
 	tsc_stable = true;
-	log_info("clock: TSC %llu.%03llu MHz, APIC timer %llu.%03llu MHz",
-		 (unsigned long long)tsc_khz / 1000,
-		 (unsigned long long)tsc_khz % 1000,
-		 (unsigned long long)apic_timer_hz / 1000000,
-		 (unsigned long long)apic_timer_hz / 1000 % 1000);
+	log_info("clock: TSC %lu.%03lu MHz, APIC timer %lu.%03lu MHz",
+		 tsc_khz / 1000, tsc_khz % 1000, apic_timer_hz / 1000000,
+		 apic_timer_hz / 1000 % 1000);
 }
 
 static u64 tsc_to_ns(u64 tsc)
@@ -100,14 +98,13 @@ u64 arch_now(void)
 	return tsc_to_ns(rdtsc());
 }
 
-void arch_pvclock(u64 *tsc, u64 *system_ns, u32 *out_mul, s8 *out_shift,
-		  bool *stable)
+void arch_pvclock(struct vcpu_time_info *t)
 {
-	*tsc = rdtsc();
-	*system_ns = tsc_to_ns(*tsc);
-	*out_mul = mul;
-	*out_shift = shift;
-	*stable = tsc_stable;
+	t->tsc_timestamp = rdtsc();
+	t->system_time = tsc_to_ns(t->tsc_timestamp);
+	t->tsc_to_system_mul = mul;
+	t->tsc_shift = shift;
+	t->flags = tsc_stable ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
 }
 
 void delay_us(u64 us)

@@ -51,22 +51,18 @@ void arch_poll(void)
 
 static void request(const struct cpumask *m, u64 va)
 {
-	u32 i;
-
 	while (atomic_xchg(&request_busy, 1))
 		arch_poll();
 	atomic_store(&request_va, va);
-	for (i = 0; i < cpu_count; i++) {
-		struct cpu *c = cpu_get(i);
-
-		if (!cpumask_test(m, i) || !atomic_load(&c->online))
+	for_each_cpu(c) {
+		if (!cpumask_test(m, c->id) || !atomic_load(&c->online))
 			continue;
 		atomic_store(&c->arch.flush_pending, 1);
 		apic_send(c->arch.apic_id, VECTOR_FLUSH);
 	}
-	for (i = 0; i < cpu_count; i++)
-		while (cpumask_test(m, i) &&
-		       atomic_load(&cpu_get(i)->arch.flush_pending))
+	for_each_cpu(c)
+		while (cpumask_test(m, c->id) &&
+		       atomic_load(&c->arch.flush_pending))
 			arch_poll();
 	atomic_store(&request_busy, 0);
 }
@@ -82,19 +78,17 @@ static bool is_stale(const struct cpu *c, u32 stamp)
 /* Those of m that did not flush since. */
 static void flush(const struct cpumask *m, u64 va, u32 stamp)
 {
-	const struct cpu *self = this_cpu();
 	struct cpumask others = { { 0 } };
 	bool any = false;
-	u32 i;
 
-	for (i = 0; i < cpu_count; i++) {
-		if (!cpumask_test(m, i) || !is_stale(cpu_get(i), stamp))
+	for_each_cpu(c) {
+		if (!cpumask_test(m, c->id) || !is_stale(c, stamp))
 			continue;
-		if (i == self->id) {
+		if (c == this_cpu()) {
 			flush_this(va);
 			continue;
 		}
-		cpumask_set(&others, i);
+		cpumask_set(&others, c->id);
 		any = true;
 	}
 	if (any)

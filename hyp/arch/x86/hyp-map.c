@@ -77,8 +77,7 @@ static mfn_t boot_alloc(u64 frames, u64 align)
 		}
 	}
 	if (best == PIECES_MAX)
-		panic("not enough memory to start: no %llu KiB piece left",
-		      (unsigned long long)frames * 4);
+		panic("not enough memory to start: no %lu KiB piece left", frames * 4);
 	/* What the alignment cuts off above stays usable. */
 	if (piece[best].end > at + frames)
 		boot_mem_add((at + frames) << PAGE_SHIFT,

@@ -46,14 +46,13 @@ void ioapic_mask(u32 gsi, bool mask)
 	const struct acpi_ioapic *io = ioapic_of(gsi);
 	const u32 low = pirq_vector[gsi] | line_flags[gsi];
 	const u32 pin = 0x10 + 2 * (gsi - io->gsi_base);
+	HOLD(&ioapic_lock);
 
-	lock(&ioapic_lock);
 	reg_write(io, pin, low | RTE_MASKED);
 	if (!mask) {
 		reg_write(io, pin + 1, irq_target(gsi) << 24);
 		reg_write(io, pin, low);
 	}
-	unlock(&ioapic_lock);
 }
 
 static void ioapic_add(struct acpi_ioapic *io)
@@ -137,11 +136,10 @@ bool ioapic_owns(paddr_t a)
 bool ioapic_read_at(paddr_t base, u32 reg, u32 *value)
 {
 	const struct acpi_ioapic *io = ioapic_at(base, ~0ULL);
+	HOLD(&ioapic_lock);
 
 	if (!io || !io->window)
 		return false;
-	lock(&ioapic_lock);
 	*value = reg_read(io, reg & 0xff);
-	unlock(&ioapic_lock);
 	return true;
 }

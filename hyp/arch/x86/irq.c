@@ -24,24 +24,22 @@ u32 irq_target(u32 pirq)
 int irq_vector_alloc(u32 pirq)
 {
 	unsigned v = VECTOR_DEVICE;
+	HOLD(&irq_lock);
 
-	lock(&irq_lock);
-	while (v < VECTOR_DEVICE_END && (vector_pirq[v] || v == TRAP_INT80))
-		v++;
-	if (v < VECTOR_DEVICE_END) {
-		vector_pirq[v] = 1 + pirq;
-		pirq_vector[pirq] = v;
-	}
-	unlock(&irq_lock);
-	return v < VECTOR_DEVICE_END ? 0 : -XEN_ENOSPC;
+	while (vector_pirq[v] || v == TRAP_INT80)
+		if (++v == VECTOR_DEVICE_END)
+			return -XEN_ENOSPC;
+	vector_pirq[v] = 1 + pirq;
+	pirq_vector[pirq] = v;
+	return 0;
 }
 
 void irq_vector_free(u32 pirq)
 {
-	lock(&irq_lock);
+	HOLD(&irq_lock);
+
 	vector_pirq[pirq_vector[pirq]] = 0;
 	pirq_vector[pirq] = 0;
-	unlock(&irq_lock);
 }
 
 void interrupt_handle(struct regs *r)

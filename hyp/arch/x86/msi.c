@@ -39,21 +39,18 @@ static u32 conf_raw(u16 bdf, u32 reg)
 
 u32 pci_conf_read(u16 bdf, u32 reg, u32 size)
 {
-	u32 v;
+	HOLD(&conf_lock);
 
-	lock(&conf_lock);
 	outl(CONF_ADDRESS, conf_raw(bdf, reg));
-	v = port_read(CONF_DATA + (reg & 3), size);
-	unlock(&conf_lock);
-	return v;
+	return port_read(CONF_DATA + (reg & 3), size);
 }
 
 void pci_conf_write(u16 bdf, u32 reg, u32 size, u32 value)
 {
-	lock(&conf_lock);
+	HOLD(&conf_lock);
+
 	outl(CONF_ADDRESS, conf_raw(bdf, reg));
 	port_write(CONF_DATA + (reg & 3), size, value);
-	unlock(&conf_lock);
 }
 
 /* Offset of a capability in configuration space; 0: it has none. */
@@ -175,14 +172,14 @@ int msi_setup(u32 pirq, u16 bdf, bool x, u32 number)
 	struct msi m = { .used = true, .bdf = bdf };
 	const u32 address = MESSAGE_ADDRESS | irq_target(pirq) << 12;
 	int rc;
+	HOLD(&msi_lock);
 
 	m.cap = find_cap(bdf, x ? PCI_CAP_MSIX : PCI_CAP_MSI);
 	if (!m.cap)
 		return -XEN_ENODEV;
-	lock(&msi_lock);
 	rc = irq_vector_alloc(pirq);
 	if (rc)
-		goto out;
+		return rc;
 	if (x)
 		rc = setup_msix(&m, number, address, pirq_vector[pirq]);
 	else
@@ -191,8 +188,6 @@ int msi_setup(u32 pirq, u16 bdf, bool x, u32 number)
 		irq_vector_free(pirq);
 	else
 		msis[pirq] = m;
-out:
-	unlock(&msi_lock);
 	return rc;
 }
 
@@ -212,21 +207,21 @@ static void set_masked(const struct msi *m, bool mask)
 
 void msi_release(u32 pirq)
 {
-	lock(&msi_lock);
-	if (msi_is(pirq)) {
-		set_masked(&msis[pirq], true);
-		irq_vector_free(pirq);
-		msis[pirq] = (struct msi){ 0 };
-	}
-	unlock(&msi_lock);
+	HOLD(&msi_lock);
+
+	if (!msi_is(pirq))
+		return;
+	set_masked(&msis[pirq], true);
+	irq_vector_free(pirq);
+	msis[pirq] = (struct msi){ 0 };
 }
 
 void msi_mask(u32 pirq, bool mask)
 {
-	lock(&msi_lock);
+	HOLD(&msi_lock);
+
 	if (msi_is(pirq))
 		set_masked(&msis[pirq], mask);
-	unlock(&msi_lock);
 }
 
 /* Address and data of the MSI capability; the control word stays dom0's. */

@@ -62,11 +62,10 @@ err_put:
 int pv_gdt_set(struct vcpu *v, const u64 *frames, u32 entries)
 {
 	int rc;
+	HOLD(&v->domain->mmu.lock);
 
-	lock(&v->domain->mmu.lock);
 	rc = replace(v->domain, v->arch.gdt_page, GDT_PAGES, frames,
 		     DIV_UP(entries, SLOTS));
-	unlock(&v->domain->mmu.lock);
 	if (!rc)
 		v->arch.gdt_entries = entries;
 	return rc;
@@ -74,11 +73,11 @@ int pv_gdt_set(struct vcpu *v, const u64 *frames, u32 entries)
 
 void pv_desc_drop(struct vcpu *v)
 {
-	pv_gdt_set(v, NULL, 0);
-	lock(&v->domain->mmu.lock);
+	HOLD(&v->domain->mmu.lock);
+
+	replace(v->domain, v->arch.gdt_page, GDT_PAGES, NULL, 0);
 	replace(v->domain, v->arch.ldt_page, LDT_PAGES, NULL, 0);
-	unlock(&v->domain->mmu.lock);
-	v->arch.ldt_entries = 0;
+	v->arch.gdt_entries = v->arch.ldt_entries = 0;
 }
 
 long do_set_gdt(u64 list, u64 entries)
@@ -104,24 +103,23 @@ long do_update_descriptor(u64 addr, u64 desc)
 	struct domain *d = current_domain();
 	const mfn_t m = addr >> PAGE_SHIFT;
 	struct page *p;
-	long rc = -XEN_EINVAL;
-	u64 *slot;
+	bool plain;
+	HOLD(&d->mmu.lock);
 
 	if ((addr & 7) || !desc_fix(&desc))
 		return -XEN_EINVAL;
-	p = page_get(m, d);
+	p = get_desc_page(d, m);
+	plain = !p;
+	if (plain)
+		p = page_get_writable(m, d);
 	if (!p)
 		return -XEN_EINVAL;
-	slot = (u64 *)((u8 *)frame_to_virt(m) + (addr & ~PAGE_MASK));
-	lock(&d->mmu.lock);
-	if (!page_type_get(p, PGT_SEG) || !page_type_get(p, PGT_WRITABLE)) {
-		WRITE_ONCE(*slot, desc);
-		page_type_put(p);
-		rc = 0;
-	}
-	unlock(&d->mmu.lock);
-	page_put(p);
-	return rc;
+	WRITE_ONCE(*(u64 *)paddr_to_virt(addr), desc);
+	if (plain)
+		page_put_writable(p);
+	else
+		put_desc_page(p);
+	return 0;
 }
 
 int pv_set_ldt(struct vcpu *v, u64 base, u32 entries)

@@ -75,8 +75,8 @@ static void read_efi_table(void)
 	if (!t)
 		return;
 	if (get64(t) != 0x5453595320494249) {	/* "IBI SYST" */
-		log_warn("EFI: no system table at 0x%llx",
-			 (unsigned long long)boot_info.efi_system_table);
+		log_warn("EFI: no system table at 0x%lx",
+			 boot_info.efi_system_table);
 		return;
 	}
 	e->revision = get32(t + 8);
@@ -141,9 +141,8 @@ void setup_bsp(paddr_t mbi, paddr_t image)
 	log_info("Bulkhead " PACKAGE_VERSION);
 	if (wrong)
 		panic("cannot start: %s", wrong);
-	log_info("started by multiboot2%s, image at 0x%llx, options \"%s\"",
-		 boot_info.efi ? " on EFI" : "", (unsigned long long)image,
-		 boot_info.cmdline);
+	log_info("started by multiboot2%s, image at 0x%lx, options \"%s\"",
+		 boot_info.efi ? " on EFI" : "", image, boot_info.cmdline);
 	cpu_features_init();
 	cpu_init_this();
 	read_efi_table();

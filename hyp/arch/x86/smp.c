@@ -52,8 +52,8 @@ static void compare_tsc(void)
 	const u64 mine = rdtsc();
 
 	if (mine < theirs) {
-		log_warn("CPU %u: its TSC is %llu cycles behind", this_cpu()->id,
-			 (unsigned long long)(theirs - mine));
+		log_warn("CPU %u: its TSC is %lu cycles behind", this_cpu()->id,
+			 theirs - mine);
 		if (theirs - mine > tsc_khz)
 			tsc_stable = false;
 	}
@@ -148,11 +148,9 @@ void arch_kick_cpu(struct cpu *c)
 
 void smp_stop_others(void)
 {
-	u32 i;
-
 	nmi_stops_cpu = true;
 	memory_barrier();
-	for (i = 0; i < cpu_count; i++)
-		if (&cpus[i] != this_cpu() && atomic_load(&cpus[i].online))
-			apic_send(cpus[i].arch.apic_id, APIC_NMI);
+	for_each_cpu(c)
+		if (c != this_cpu() && atomic_load(&c->online))
+			apic_send(c->arch.apic_id, APIC_NMI);
 }

@@ -17,8 +17,9 @@ void arch_poll(void);			/* in every busy wait: answer flush requests */
 u64 arch_now(void);			/* ns since boot, never goes back   */
 u64 arch_wallclock(void);		/* RTC: seconds since 1970          */
 void arch_set_deadline(u64 ns);		/* one timer interrupt on this CPU; ~0 none */
-/* mult/shift/tsc base for pvclock, of this CPU's clock. */
-void arch_pvclock(u64 *tsc, u64 *system_ns, u32 *mul, s8 *shift, bool *stable);
+extern u64 tsc_khz;
+/* The clock of this CPU as its guests read it; all fields but the version. */
+void arch_pvclock(struct vcpu_time_info *t);
 
 /*
  * Flushes va (or everything, with FLUSH_ALL) from the TLBs of the CPUs in m,

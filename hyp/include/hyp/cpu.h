@@ -48,6 +48,8 @@ struct cpu {
 
 extern u32 cpu_count;			/* I: CPUs that were started */
 struct cpu *cpu_get(unsigned id);	/* NULL when there is no such CPU */
+#define for_each_cpu(c) \
+	for (struct cpu *c = cpu_get(0); c; c = cpu_get(c->id + 1))
 
 /* Asks c to look at bit.  Any CPU, no lock needed. */
 void cpu_post_work(struct cpu *c, enum cpu_work_bit bit);

@@ -160,6 +160,29 @@ static inline struct vcpu *domain_vcpu(const struct domain *d, u32 id)
 	return id < d->max_vcpus ? d->vcpu[id] : NULL;
 }
 
+/* The first vCPU of d that was made, from this id on; NULL: none. */
+static inline struct vcpu *vcpu_from(const struct domain *d, u32 id)
+{
+	while (id < d->max_vcpus && !d->vcpu[id])
+		id++;
+	return domain_vcpu(d, id);
+}
+
+#define for_each_vcpu(d, v) \
+	for (struct vcpu *v = vcpu_from(d, 0); v; v = vcpu_from(d, v->id + 1))
+
+/* From one domain to the next higher, with its reference. */
+static inline struct domain *domain_next(struct domain *d)
+{
+	const domid_t next = d->id + 1;
+
+	domain_put(d);
+	return domain_find_from(next);
+}
+
+#define for_each_domain(d) \
+	for (struct domain *d = domain_find_from(0); d; d = domain_next(d))
+
 static inline struct domain *current_domain(void)
 {
 	return current_vcpu()->domain;

@@ -20,6 +20,9 @@
 int copy_from_guest(void *to, u64 gva, size_t n) __must_check;
 int copy_to_guest(u64 gva, const void *from, size_t n) __must_check;
 int clear_guest(u64 gva, size_t n) __must_check;
+/* Item i of an array that a handle of the ABI names. */
+#define copy_item_to_guest(array, i, item) \
+	copy_to_guest((u64)(array).p + (i) * sizeof(*(item)), item, sizeof(*(item)))
 /* True when [gva, gva + n * size) lies outside the hypervisor and does not wrap. */
 bool guest_range_ok(u64 gva, u64 n, size_t size);
 

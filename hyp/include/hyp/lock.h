@@ -48,6 +48,21 @@ void lock_init(struct lock *l, enum lock_rank rank, unsigned id);
 void lock(struct lock *l);
 void unlock(struct lock *l);
 
+static inline struct lock *lock_held(struct lock *l)
+{
+	lock(l);
+	return l;
+}
+
+static inline void unlock_held(struct lock **l)
+{
+	unlock(*l);
+}
+
+/* Holds l from here to the end of the block, however that is left. */
+#define HOLD(l)	struct lock *held_ \
+	__attribute__((cleanup(unlock_held), unused)) = lock_held(l)
+
 /* Takes two locks of one rank in order of their ids; a == b is one lock. */
 void lock_pair(struct lock *a, struct lock *b);
 void unlock_pair(struct lock *a, struct lock *b);

@@ -19,6 +19,8 @@ struct cpumask {
 	u64 bits[MAX_CPUS / 64];
 };
 
+#define CPUMASK_ALL	((struct cpumask){ { ~0ULL, ~0ULL } })
+
 struct runqueue {
 	struct lock lock;	/* RANK_RUNQ */
 	struct list queue;	/* s: runnable, not running; by vruntime */

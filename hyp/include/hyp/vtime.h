@@ -46,8 +46,6 @@ void vtime_switched_in(struct vcpu *v);
 
 /* The wall clock at boot, ns since 1970; platform_op settime moves it. */
 void vtime_set_wallclock(u64 ns_at_boot);
-/* Ticks of the guests' clock per ms. */
-u32 vtime_tsc_khz(void);
 /* Writes d's wall clock into its shared_info. */
 void vtime_update_wallclock(struct domain *d);
 

@@ -47,7 +47,6 @@ void pic_disable(void);
 /* clock.c */
 void clock_init(void);		/* calibrates TSC and APIC timer */
 void clock_timer_interrupt(void);
-extern u64 tsc_khz;
 extern bool tsc_stable;
 void delay_us(u64 us);
 
