@@ -4,10 +4,7 @@
  * console.  The beginning of what another guest writes goes to the log, as
  * far as guest_loglvl= and the rate limit let it.
  */
-#include <hyp/hypercall.h>
-
-#include <hyp/printk.h>
-#include <hyp/domain.h>
+#include <hyp/core.h>
 
 #define CHUNK 128
 

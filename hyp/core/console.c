@@ -11,9 +11,7 @@
  * bytes ever written; byte i of the log stands at log[i % LOG_SIZE] as long
  * as log_in - i <= LOG_SIZE.
  */
-#include <hyp/printk.h>
-
-#include <hyp/domain.h>
+#include <hyp/core.h>
 
 #define INPUT_SIZE 1024		/* a power of two */
 #define LOG_SIZE	(32 * 1024)
@@ -66,10 +64,8 @@ void console_write(const char *s, size_t n)
 
 void console_write_line(const char *s, size_t n)
 {
-	size_t i;
-
 	console_take();
-	for (i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++)
 		log[log_in++ % LOG_SIZE] = s[i];
 	if (last_char != '\n')
 		put("\n", 1);

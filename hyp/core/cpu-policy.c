@@ -8,9 +8,7 @@
  */
 #include <hyp/cpu-policy.h>
 
-#include <hyp/arch.h>
-#include <hyp/hypercall.h>
-#include <hyp/lib.h>
+#include <hyp/core.h>
 
 #define BASIC_MAX	0xd
 #define EXTENDED	0x80000000U

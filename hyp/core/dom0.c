@@ -8,15 +8,12 @@
  * libctrl plans guests with.  A step that fails here stops the machine: there
  * is nothing to go back to, so the sentence must say what to do.
  */
-#include <hyp/domain.h>
+#include <hyp/core.h>
 
 #include <xen/elfnote.h>
 
 #include <hyp/elf.h>
-#include <hyp/frame-alloc.h>
-#include <hyp/lib.h>
 #include <hyp/param.h>
-#include <hyp/printk.h>
 #include <hyp/pv-layout.h>
 
 #define MEM_DEFAULT_MAX		(4ULL << 30)
@@ -185,9 +182,8 @@ static void clear_what_counts(const struct plan *p)
 static void load_modules(const struct plan *p)
 {
 	const struct elf_segment *s;
-	u32 i;
 
-	for (i = 0; i < p->elf.nr_segments; i++) {
+	for (u32 i = 0; i < p->elf.nr_segments; i++) {
 		s = &p->elf.segment[i];
 		write_pfns(p, s->paddr, module_bytes(p->kernel) + s->offset,
 			   s->filesz);
@@ -295,12 +291,11 @@ static struct domain *create(void)
 		.is_control = true,
 	};
 	struct domain *d;
-	u32 i;
 
 	dp.max_vcpus = MIN(dp.max_vcpus, (u32)MAX_VCPUS);
 	if (domain_create(0, &dp, &d))
 		panic("no memory for the control domain's own records");
-	for (i = 0; i < dp.max_vcpus; i++)
+	for (u32 i = 0; i < dp.max_vcpus; i++)
 		if (vcpu_create(d, i))
 			panic("no memory for vCPU %u of the control domain", i);
 	d->mem.max_pages = params.dom0_mem_max ?

@@ -16,15 +16,12 @@
  * freed only when every CPU has answered once (reap()).  When its count can
  * be raised and its id is the one wanted, it is that domain.
  */
-#include <hyp/domain.h>
+#include <hyp/core.h>
 
 #include <xen/domctl.h>
 #include <xen/sched.h>
 
-#include <hyp/frame-alloc.h>
-#include <hyp/lib.h>
 #include <hyp/param.h>
-#include <hyp/printk.h>
 
 #define DOMIDS 0x7ff0		/* DOMID_FIRST_RESERVED */
 
@@ -90,9 +87,8 @@ struct domain *domain_find_from(domid_t id)
 {
 	struct domain *d;
 	u64 word;
-	u32 i;
 
-	for (i = id; i < DOMIDS; i = (i | 63) + 1) {
+	for (u32 i = id; i < DOMIDS; i = (i | 63) + 1) {
 		word = READ_ONCE(used[i / 64]) & (~0ULL << (i % 64));
 		while (word) {
 			d = domain_find((i & ~63U) + __builtin_ctzll(word));
@@ -212,9 +208,7 @@ static void watchdog_bites(void *arg)
 
 static void free_domain(struct domain *d)
 {
-	u32 i;
-
-	for (i = 0; d->vcpu && i < d->max_vcpus; i++)
+	for (u32 i = 0; d->vcpu && i < d->max_vcpus; i++)
 		heap_free(d->vcpu[i]);
 	heap_free(d->vcpu);
 	gnttab_domain_exit(d);

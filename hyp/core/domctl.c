@@ -6,14 +6,11 @@
  * around it.  Operations that change a domain run one at a time, under
  * domctl_lock; those that only look need no lock.
  */
-#include <hyp/hypercall.h>
+#include <hyp/core.h>
 
 #include <xen/domctl.h>
 
 #include <hyp/cpu-policy.h>
-#include <hyp/domain.h>
-#include <hyp/frame-alloc.h>
-#include <hyp/lib.h>
 
 _Static_assert(sizeof(struct xen_domctl) == 144, "ABI");
 _Static_assert(sizeof(struct xen_domctl_createdomain) == 64, "ABI");
@@ -67,12 +64,11 @@ static int op_create(struct domain *none, struct xen_domctl_createdomain *c,
 
 static int op_max_vcpus(struct domain *d, struct xen_domctl_max_vcpus *m)
 {
-	u32 i;
 	int rc;
 
 	if (m->max != d->max_vcpus)
 		return -XEN_EINVAL;
-	for (i = 0; i < d->max_vcpus; i++) {
+	for (u32 i = 0; i < d->max_vcpus; i++) {
 		rc = d->vcpu[i] ? 0 : vcpu_create(d, i);
 		if (rc)
 			return rc;

@@ -14,8 +14,7 @@
  */
 #include <hyp/evtchn-port.h>
 
-#include <hyp/domain.h>
-#include <hyp/frame-alloc.h>
+#include <hyp/core.h>
 
 #define WORDS_PER_PAGE	(PAGE_SIZE / sizeof(event_word_t))
 #define ARRAY_PAGES	(EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
@@ -57,9 +56,8 @@ static event_word_t *word_of(const struct domain *d, u32 port)
 static bool link_to(event_word_t *tail, u32 port)
 {
 	event_word_t old = READ_ONCE(*tail), new;
-	unsigned i;
 
-	for (i = 0; i < 2 * LINK_TRIES; i++) {
+	for (unsigned i = 0; i < 2 * LINK_TRIES; i++) {
 		/* The guest waits for BUSY to go: it is its turn to yield. */
 		if (i == LINK_TRIES)
 			old = atomic_fetch_or(tail, W_BUSY) | W_BUSY;
@@ -162,9 +160,8 @@ void fifo_unmask(struct domain *d, struct evtchn *ec, u32 port)
 static void take_over(struct domain *d, struct evtchn_fifo *f)
 {
 	struct evtchn *ec;
-	u32 port;
 
-	for (port = 1; port < d->evtchn.ports; port++) {
+	for (u32 port = 1; port < d->evtchn.ports; port++) {
 		ec = evtchn_at(d, port);
 		ec->last_vcpu = ec->vcpu;
 		ec->last_priority = ec->priority;
@@ -230,9 +227,8 @@ long fifo_init_control(struct evtchn_init_control *op)
 static void raise_early(struct domain *d, u32 first)
 {
 	struct evtchn *ec;
-	u32 port;
 
-	for (port = first; port < first + WORDS_PER_PAGE; port++) {
+	for (u32 port = first; port < first + WORDS_PER_PAGE; port++) {
 		ec = evtchn_at(d, port);
 		if (!ec)
 			return;
@@ -273,14 +269,13 @@ long fifo_expand_array(const struct evtchn_expand_array *op)
 void fifo_domain_exit(struct domain *d)
 {
 	struct evtchn_fifo *f = d->evtchn.fifo;
-	u32 i;
 
 	if (!f)
 		return;
 	d->evtchn.fifo = NULL;
-	for (i = 0; i < f->pages; i++)
+	for (u32 i = 0; i < f->pages; i++)
 		page_put_writable(f->array[i]);
-	for (i = 0; i < d->max_vcpus; i++)
+	for (u32 i = 0; i < d->max_vcpus; i++)
 		if (f->vcpu[i].page)
 			page_put_writable(f->vcpu[i].page);
 	heap_free(f);

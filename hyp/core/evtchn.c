@@ -13,9 +13,7 @@
  */
 #include <hyp/evtchn-port.h>
 
-#include <hyp/domain.h>
-#include <hyp/frame-alloc.h>
-#include <hyp/hypercall.h>
+#include <hyp/core.h>
 
 struct evtchn *evtchn_at(const struct domain *d, u32 port)
 {

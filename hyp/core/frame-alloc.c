@@ -13,9 +13,7 @@
  * Zones: memory below 4 GiB is kept for those who need it; others get it
  * last.
  */
-#include <hyp/frame-alloc.h>
-
-#include <hyp/domain.h>
+#include <hyp/core.h>
 
 #define ORDERS		(FRAME_ORDER_MAX + 1)
 #define ZONE_SHIFT	(32 - PAGE_SHIFT)
@@ -159,12 +157,10 @@ void flush_everywhere(u32 stamp)
 static void block_prepare(mfn_t m, unsigned order, unsigned state, u32 stamp,
 			  bool zero)
 {
-	u64 i;
-
 	if (state == CLEAN)
 		return;
 	flush_everywhere(stamp);
-	for (i = 0; zero && i < 1ULL << order; i++)
+	for (u64 i = 0; zero && i < 1ULL << order; i++)
 		arch_clear_page(frame_to_virt(m + i));
 }
 

@@ -5,8 +5,7 @@
  */
 #include <hyp/gnttab-entry.h>
 
-#include <hyp/domain.h>
-#include <hyp/lib.h>
+#include <hyp/core.h>
 
 /* One end of a copy, held until it is released. */
 struct end {

@@ -13,9 +13,7 @@
  */
 #include <hyp/gnttab-entry.h>
 
-#include <hyp/domain.h>
-#include <hyp/frame-alloc.h>
-#include <hyp/hypercall.h>
+#include <hyp/core.h>
 
 #include <asm/pte.h>
 
@@ -212,16 +210,14 @@ static bool is_last(const struct gnttab_unmapped *u)
 /* TLBs are clean: ends the uses, and the handles with their last map. */
 static void finish(struct domain *d, const struct gnttab_unmapped *u, u32 n)
 {
-	u32 i;
-
-	for (i = 0; i < n; i++)
+	for (u32 i = 0; i < n; i++)
 		if (is_last(&u[i])) {
 			gnttab_unuse(u[i].track.granter, u[i].track.ref,
 				     !(u[i].track.flags & GNTMAP_readonly));
 			domain_put(u[i].track.granter);
 		}
 	lock(&d->gnttab.lock);
-	for (i = 0; i < n; i++)
+	for (u32 i = 0; i < n; i++)
 		if (is_last(&u[i]))
 			track_free(d, u[i].handle);
 	unlock(&d->gnttab.lock);

@@ -13,9 +13,7 @@
  */
 #include <hyp/gnttab-entry.h>
 
-#include <hyp/domain.h>
-#include <hyp/frame-alloc.h>
-#include <hyp/hypercall.h>
+#include <hyp/core.h>
 
 static struct grant_entry_v1 *shared_entry(const struct domain *d, u32 ref)
 {
@@ -196,11 +194,10 @@ static int find_table(domid_t id, struct domain **d)
 static int list_frames(struct domain *d, const struct gnttab_setup_table *op)
 {
 	mfn_t mfn;
-	u32 i;
 
 	if (op->nr_frames > d->gnttab.max_frames)
 		return GNTST_general_error;
-	for (i = 0; i < op->nr_frames; i++) {
+	for (u32 i = 0; i < op->nr_frames; i++) {
 		if (gnttab_frame(d, i, &mfn))
 			return GNTST_general_error;
 		if (copy_item_to_guest(op->frame_list, i, &mfn))
@@ -349,13 +346,12 @@ int gnttab_domain_init(struct domain *d, u32 max_frames, u32 max_maptrack)
 void gnttab_domain_exit(struct domain *d)
 {
 	struct domain_gnttab *t = &d->gnttab;
-	u32 i;
 
-	for (i = 0; i < t->frames; i++) {
+	for (u32 i = 0; i < t->frames; i++) {
 		page_free_shared(t->frame[i]);
 		heap_free(t->active[i]);
 	}
-	for (i = 0; i < t->track_chunks; i++)
+	for (u32 i = 0; i < t->track_chunks; i++)
 		heap_free(t->track[i]);
 	heap_free(t->frame);
 	heap_free(t->active);

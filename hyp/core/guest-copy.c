@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Range checks in front of the machine's copies to and from a guest, and the
  * bitmaps of the ABI. */
-#include <hyp/arch.h>
-#include <hyp/hypercall.h>
-#include <hyp/lib.h>
+#include <hyp/core.h>
 
 #include <asm/layout.h>
 

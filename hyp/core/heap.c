@@ -5,12 +5,9 @@
  * an object of 64 bytes or more is aligned to 64.  What does not fit goes
  * into whole frames, whose struct page remembers how many.
  */
-#include <hyp/frame-alloc.h>
+#include <hyp/core.h>
 
-#include <hyp/lib.h>
 #include <hyp/list.h>
-#include <hyp/lock.h>
-#include <hyp/page.h>
 
 #define SLAB_HEADER 64
 
@@ -110,9 +107,7 @@ static void *frames_alloc(size_t size)
 
 void *heap_alloc(size_t size)
 {
-	unsigned i;
-
-	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
 		if (size <= sizes[i])
 			return slab_alloc(i);
 	return frames_alloc(size);

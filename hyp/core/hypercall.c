@@ -5,10 +5,7 @@
  */
 #include <stdarg.h>
 
-#include <hyp/domain.h>
-#include <hyp/hypercall.h>
-#include <hyp/lib.h>
-#include <hyp/printk.h>
+#include <hyp/core.h>
 
 #define NR_HYPERCALLS	64		/* entry.S */
 #define REST_BUDGET	4096		/* units of work before a rest */
@@ -80,10 +77,9 @@ long hypercall_restart(unsigned nr, unsigned n, ...)
 	struct regs *r = guest_regs();
 	u64 *const arg[6] = { &r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8, &r->r9 };
 	va_list ap;
-	unsigned i;
 
 	va_start(ap, n);
-	for (i = 0; i < n && i < 6; i++) {
+	for (unsigned i = 0; i < n && i < 6; i++) {
 		const u64 value = va_arg(ap, u64);
 
 		if (c->in_multicall)

@@ -30,9 +30,8 @@ mfn_t m2p_piece(unsigned i)
 static void share(mfn_t first)
 {
 	struct page *p;
-	unsigned i;
 
-	for (i = 0; i < PIECE_FRAMES; i++) {
+	for (unsigned i = 0; i < PIECE_FRAMES; i++) {
 		if (!mfn_valid(first + i))
 			continue;
 		p = page_of(first + i);
@@ -45,10 +44,9 @@ void m2p_share(void)
 {
 	const u64 pieces = DIV_UP(page_mfn_end * sizeof(u64),
 				  1UL << PIECE_SHIFT);
-	unsigned i;
 	mfn_t m;
 
-	for (i = 0; i < pieces; i++) {
+	for (unsigned i = 0; i < pieces; i++) {
 		m = m2p_piece(i);
 		if (m)
 			share(m);

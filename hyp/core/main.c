@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine is up: start the control domain. */
-#include <hyp/arch.h>
 
-#include <hyp/domain.h>
-#include <hyp/frame-alloc.h>
-#include <hyp/printk.h>
+#include <hyp/core.h>
 
 void hyp_main(void)
 {

@@ -9,9 +9,7 @@
 #include <xen/grant_table.h>
 #include <xen/memory.h>
 
-#include <hyp/domain.h>
-#include <hyp/frame-alloc.h>
-#include <hyp/hypercall.h>
+#include <hyp/core.h>
 
 #define CMD_BITS	6
 #define CMD_MASK	((1u << CMD_BITS) - 1)
@@ -33,11 +31,10 @@ static bool give_extent(struct domain *d, unsigned op,
 {
 	mfn_t m = memory_alloc(d, r->extent_order,
 			       XENMEMF_get_address_bits(r->mem_flags));
-	u64 i;
 
 	if (m == MFN_NONE)
 		return false;
-	for (i = 0; op == XENMEM_populate_physmap &&
+	for (u64 i = 0; op == XENMEM_populate_physmap &&
 		    i < 1ULL << r->extent_order; i++)
 		m2p_set(m + i, *frame + i);
 	*frame = m;
@@ -46,9 +43,7 @@ static bool give_extent(struct domain *d, unsigned op,
 
 static bool take_extent(struct domain *d, unsigned order, xen_pfn_t frame)
 {
-	u64 i;
-
-	for (i = 0; i < 1ULL << order; i++) {
+	for (u64 i = 0; i < 1ULL << order; i++) {
 		if (!memory_steal(d, frame + i))
 			return false;
 		memory_free_stolen(d, frame + i);
@@ -159,7 +154,6 @@ static int extent_frame(const struct xen_memory_reservation *r, u64 i,
 static int exchange_alloc(const struct xen_memory_reservation *out,
 			  mfn_t *given, u64 n, u64 *done)
 {
-	u64 i;
 	mfn_t m;
 
 	while (*done < n) {
@@ -168,7 +162,7 @@ static int exchange_alloc(const struct xen_memory_reservation *out,
 				FRAME_ZERO | FRAME_UNCLAIMED);
 		if (m == MFN_NONE)
 			return -XEN_ENOMEM;
-		for (i = 0; i < 1ULL << out->extent_order; i++)
+		for (u64 i = 0; i < 1ULL << out->extent_order; i++)
 			given[(*done)++] = m + i;
 	}
 	return 0;
@@ -196,9 +190,8 @@ static int exchange_commit(struct domain *d,
 	const u64 in_extent = (1ULL << out->extent_order) - 1;
 	xen_pfn_t pfn = 0;
 	int rc = 0;
-	u64 i;
 
-	for (i = 0; i < n; i++, pfn++) {
+	for (u64 i = 0; i < n; i++, pfn++) {
 		if (!(i & in_extent) &&
 		    (extent_frame(out, i, &pfn) ||
 		     copy_to_guest(extent_at(out, i), &given[i], 8)))
@@ -318,14 +311,13 @@ static long machine_memory_map(struct xen_memory_map *m)
 	const struct boot_range *r = boot_info.range;
 	const u32 count = boot_info.range_count;
 	struct e820entry e;
-	u32 i;
 
 	if (!priv_hardware(current_domain()))
 		return -XEN_EPERM;
 	if (m->buffer.p && m->nr_entries < count)
 		return -XEN_EINVAL;
 	m->nr_entries = count;
-	for (i = 0; m->buffer.p && i < count; i++) {
+	for (u32 i = 0; m->buffer.p && i < count; i++) {
 		e = (struct e820entry){ r[i].start, r[i].size, r[i].type };
 		if (copy_item_to_guest(m->buffer, i, &e))
 			return -XEN_EFAULT;
@@ -347,12 +339,11 @@ static long machphys_mfn_list(struct xen_machphys_mfn_list *l)
 {
 	const u32 pieces = DIV_UP(page_mfn_end * sizeof(u64), 1UL << 21);
 	xen_pfn_t m;
-	u32 i;
 
 	if (!priv_system(current_domain()))
 		return -XEN_EPERM;
 	l->nr_extents = MIN(l->max_extents, pieces);
-	for (i = 0; i < l->nr_extents; i++) {
+	for (u32 i = 0; i < l->nr_extents; i++) {
 		m = m2p_piece(i);
 		if (copy_item_to_guest(l->extent_start, i, &m))
 			return -XEN_EFAULT;
@@ -366,13 +357,12 @@ static int acquire_frames(struct domain *d,
 			  const struct xen_mem_acquire_resource *r)
 {
 	mfn_t m;
-	u32 i;
 	int rc;
 
 	if (r->frame > d->gnttab.max_frames ||
 	    r->nr_frames > d->gnttab.max_frames - r->frame)
 		return -XEN_EINVAL;
-	for (i = 0; i < r->nr_frames; i++) {
+	for (u32 i = 0; i < r->nr_frames; i++) {
 		rc = gnttab_frame(d, r->frame + i, &m);
 		if (rc)
 			return rc;

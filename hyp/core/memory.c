@@ -11,9 +11,7 @@
  */
 #include <hyp/memory.h>
 
-#include <hyp/domain.h>
-#include <hyp/frame-alloc.h>
-#include <hyp/hypercall.h>
+#include <hyp/core.h>
 
 #define UNLISTED	(~0U)
 #define RELINQUISH_STEP	512
@@ -23,9 +21,8 @@
 static void list_insert_run(struct domain *d, mfn_t first, u64 n)
 {
 	struct page *p = page_of(first);
-	u64 i;
 
-	for (i = 0; i < n; i++, p++) {
+	for (u64 i = 0; i < n; i++, p++) {
 		p->next = first + i + 1;
 		p->prev = i ? first + i - 1 : 0;
 	}

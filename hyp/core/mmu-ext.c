@@ -7,8 +7,7 @@
 #include <hyp/mmu.h>
 
 #include <hyp/desc.h>
-#include <hyp/domain.h>
-#include <hyp/hypercall.h>
+#include <hyp/core.h>
 #include <hyp/mmu-batch.h>
 
 /* ---- Pins ---- */
@@ -135,14 +134,11 @@ static int ext_chunk(struct mmu_batch *b, const void *ops, u32 count, u32 *n)
 	const struct mmuext_op *op = ops;
 	struct vcpu *v = current_vcpu();
 	int rc = 0;
-	u32 i;
 
-	for (i = 0; !rc && i < count && !mmu_has_job(&b->d->mmu);) {
-		rc = ext_one(v, b->d, &op[i]);
-		if (!rc)
-			i++;
+	for (*n = 0; !rc && *n < count && !mmu_has_job(&b->d->mmu);) {
+		rc = ext_one(v, b->d, &op[*n]);
+		*n += !rc;
 	}
-	*n = i;
 	return rc;
 }
 

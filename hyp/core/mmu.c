@@ -14,8 +14,7 @@
  */
 #include <hyp/mmu.h>
 
-#include <hyp/domain.h>
-#include <hyp/hypercall.h>
+#include <hyp/core.h>
 #include <hyp/mmu-batch.h>
 #include <hyp/pt-entry.h>
 

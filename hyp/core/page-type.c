@@ -20,12 +20,7 @@
 #include <hyp/page.h>
 
 #include <hyp/desc.h>
-#include <hyp/domain.h>
-#include <hyp/frame-alloc.h>
-#include <hyp/hypercall.h>
-#include <hyp/lib.h>
-#include <hyp/printk.h>
-#include <hyp/pt-check.h>
+#include <hyp/core.h>
 #include <hyp/pt-entry.h>
 
 #include <asm/hyp-map.h>

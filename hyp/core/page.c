@@ -5,8 +5,7 @@
  */
 #include <hyp/page.h>
 
-#include <hyp/domain.h>
-#include <hyp/frame-alloc.h>
+#include <hyp/core.h>
 
 mfn_t page_mfn_end;
 
@@ -30,9 +29,8 @@ void page_init(void)
 {
 	const struct boot_range *r = boot_info.range;
 	mfn_t first, end;
-	u32 i;
 
-	for (i = 0; i < boot_info.range_count; i++, r++) {
+	for (u32 i = 0; i < boot_info.range_count; i++, r++) {
 		first = DIV_UP(r->start, PAGE_SIZE);
 		end = MIN(r->start + r->size, HYP_END - DIRECT_START) >>
 		      PAGE_SHIFT;

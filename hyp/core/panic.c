@@ -3,14 +3,10 @@
  * The end: says why, shows registers and the calls that led here, stops the
  * other CPUs and the machine.  Uses no lock and no memory but its stack.
  */
-#include <hyp/printk.h>
+#include <hyp/core.h>
 
-#include <hyp/arch.h>
-#include <hyp/cpu.h>
-#include <hyp/lib.h>
 #include <hyp/param.h>
 
-#include <asm/cpu.h>
 #include <asm/machine.h>
 
 #define TRACE_MAX 24
@@ -76,11 +72,10 @@ void stack_show(u64 rip, u64 rbp)
 {
 	const u64 stack = rbp & ~(STACK_SIZE - 1UL);
 	const u64 end = stack + STACK_SIZE - sizeof(struct stack_top);
-	unsigned n;
 
 	if (rip)
 		say_address(rip);
-	for (n = 0; n < TRACE_MAX; n++) {
+	for (unsigned n = 0; n < TRACE_MAX; n++) {
 		if (rbp < stack || rbp > end - 16 || rbp & 7)
 			break;
 		rip = ((const u64 *)rbp)[1];

@@ -5,8 +5,7 @@
  */
 #include <hyp/param.h>
 
-#include <hyp/lib.h>
-#include <hyp/printk.h>
+#include <hyp/core.h>
 
 struct params params = {
 	.com1_port = 0x3f8,
@@ -14,6 +13,7 @@ struct params params = {
 	.console_com1 = true,
 	.loglvl = LOG_INFO,
 	.guest_loglvl = LOG_WARN,
+	.smap = true, .smep = true, .umip = true, .x2apic = true,
 };
 
 /* Each parser returns false for a value that it does not understand. */
@@ -68,14 +68,6 @@ static bool parse_bool(const char *s, void *to)
 	};
 
 	return pick(s, words, ARRAY_SIZE(words), to);
-}
-
-static bool parse_not(const char *s, void *to)
-{
-	bool ok = parse_bool(s, to);
-
-	*(bool *)to = !*(bool *)to;
-	return ok;
 }
 
 /* SIZE[,max:SIZE]; a number without suffix is in KiB, as with Xen. */
@@ -148,10 +140,10 @@ static const struct option options[] = {
 	{ "loglvl", parse_level, &params.loglvl, false },
 	{ "maxcpus", parse_u32, &params.maxcpus, false },
 	{ "noreboot", parse_bool, &params.noreboot, true },
-	{ "smap", parse_not, &params.no_smap, true },
-	{ "smep", parse_not, &params.no_smep, true },
-	{ "umip", parse_not, &params.no_umip, true },
-	{ "x2apic", parse_not, &params.no_x2apic, true },
+	{ "smap", parse_bool, &params.smap, true },
+	{ "smep", parse_bool, &params.smep, true },
+	{ "umip", parse_bool, &params.umip, true },
+	{ "x2apic", parse_bool, &params.x2apic, true },
 };
 
 static void param_one(const char *word)

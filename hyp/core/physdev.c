@@ -6,11 +6,9 @@
  * above the last gsi.  Every guest may set its virtual IOPL and port bitmap,
  * which give it nothing that arch_ioport_ok() does not.
  */
-#include <hyp/hypercall.h>
+#include <hyp/core.h>
 
 #include <xen/physdev.h>
-
-#include <hyp/domain.h>
 
 #include <asm/irq.h>
 
@@ -83,9 +81,7 @@ static long setup_gsi(struct physdev_setup_gsi *op)
 /* The lowest free number above the lines; -XEN_ENOSPC. */
 static int free_pirq(void)
 {
-	u32 i;
-
-	for (i = ioapic_gsi_count(); i < NR_PIRQS; i++)
+	for (u32 i = ioapic_gsi_count(); i < NR_PIRQS; i++)
 		if (!msi_is(i))
 			return i;
 	return -XEN_ENOSPC;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* platform_op: what the control domain asks of the whole machine. */
-#include <hyp/hypercall.h>
+#include <hyp/core.h>
 
 #include <xen/platform.h>
-
-#include <hyp/domain.h>
 
 #define NS 1000000000ULL
 #define MAX_SECONDS (1ULL << 34)	/* keeps the sum in 64 bits */

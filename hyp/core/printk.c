@@ -3,10 +3,8 @@
  * Lines of the log: their level, whom they are about, and how many a guest
  * may provoke.  console.c keeps them and shows them.
  */
-#include <hyp/printk.h>
+#include <hyp/core.h>
 
-#include <hyp/domain.h>
-#include <hyp/lib.h>
 #include <hyp/param.h>
 
 #define LINE_MAX	512

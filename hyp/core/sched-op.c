@@ -5,11 +5,9 @@
  * Blocking and being woken cross each other on two CPUs; vcpu_kick() tells
  * why no wake-up is lost.
  */
-#include <hyp/hypercall.h>
+#include <hyp/core.h>
 
 #include <xen/sched.h>
-
-#include <hyp/domain.h>
 
 #define POLL_PORTS_MAX 128
 
@@ -42,9 +40,8 @@ static long block(void *arg, u64 gva, struct vcpu *v)
 static int any_pending(struct domain *d, const u32 *ports, u32 n)
 {
 	int rc = 0;
-	u32 i;
 
-	for (i = 0; i < n && !rc; i++)
+	for (u32 i = 0; i < n && !rc; i++)
 		rc = evtchn_is_pending(d, ports[i]);
 	return rc;
 }

@@ -20,10 +20,7 @@
  */
 #include <hyp/sched.h>
 
-#include <hyp/printk.h>
-#include <hyp/domain.h>
-#include <hyp/frame-alloc.h>
-#include <hyp/lib.h>
+#include <hyp/core.h>
 
 #define MS 1000000ULL
 #define SLICE	(6 * MS)	/* longest run while others wait   */

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* sysctl: the toolstack asks about the machine as a whole. */
-#include <hyp/hypercall.h>
+#include <hyp/core.h>
 
 #include <xen/sysctl.h>
 
 #include <hyp/cpu-policy.h>
-#include <hyp/domain.h>
-#include <hyp/frame-alloc.h>
-#include <hyp/lib.h>
-#include <hyp/printk.h>
 
 _Static_assert(sizeof(struct xen_sysctl) == 136, "ABI");
 _Static_assert(sizeof(struct xen_sysctl_physinfo) == 112, "ABI");
@@ -98,9 +94,8 @@ static u32 count_domains(bool log)
 static int op_debug_keys(struct xen_sysctl_debug_keys *k)
 {
 	char key;
-	u32 i;
 
-	for (i = 0; i < MIN(k->nr_keys, 16U); i++) {
+	for (u32 i = 0; i < MIN(k->nr_keys, 16U); i++) {
 		if (copy_from_guest(&key, (u64)k->keys.p + i, 1))
 			return -XEN_EFAULT;
 		if (key == 'q')

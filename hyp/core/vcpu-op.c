@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vcpu_op: a guest manages its own vCPUs. */
-#include <hyp/hypercall.h>
-
-#include <hyp/domain.h>
-#include <hyp/frame-alloc.h>
+#include <hyp/core.h>
 
 #include <xen/sched.h>
 

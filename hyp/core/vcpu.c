@@ -8,10 +8,7 @@
  * the others, and those that register a place of their own later, point to
  * a page of the guest that we hold writable.
  */
-#include <hyp/domain.h>
-
-#include <hyp/frame-alloc.h>
-#include <hyp/lib.h>
+#include <hyp/core.h>
 
 /* For vCPUs above the first 32 that have not registered: nobody reads it. */
 static struct vcpu_info nowhere;

@@ -3,12 +3,10 @@
  * xen_version: who we say we are.  Tools of release 4.17 look for that
  * number; the rest of the text says our own name.
  */
-#include <hyp/hypercall.h>
+#include <hyp/core.h>
 
 #include <xen/version.h>
 
-#include <hyp/domain.h>
-#include <hyp/lib.h>
 #include <hyp/param.h>
 
 #include <asm/layout.h>

@@ -46,10 +46,9 @@ int evtchn_set_virq_handler(struct domain *d, unsigned virq)
 
 void virq_forget_handler(struct domain *d)
 {
-	u32 i;
 	HOLD(&handler_lock);
 
-	for (i = 0; i < NR_VIRQS; i++)
+	for (u32 i = 0; i < NR_VIRQS; i++)
 		if (handler[i] == d) {
 			handler[i] = NULL;
 			domain_put(d);

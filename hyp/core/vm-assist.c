@@ -6,9 +6,7 @@
  * anywhere, so those bits are only remembered.  The runstate flag is always
  * written.  What would change a rule we do not have is refused.
  */
-#include <hyp/hypercall.h>
-
-#include <hyp/domain.h>
+#include <hyp/core.h>
 
 #define KNOWN (BIT(VMASST_TYPE_4gb_segments) | \
 	       BIT(VMASST_TYPE_writable_pagetables) | \

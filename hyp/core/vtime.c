@@ -13,9 +13,7 @@
  */
 #include <hyp/vtime.h>
 
-#include <hyp/domain.h>
-#include <hyp/hypercall.h>
-#include <hyp/lib.h>
+#include <hyp/core.h>
 
 #include <asm/pte.h>
 
@@ -27,9 +25,7 @@ static u64 wallclock_at_boot;	/* ns since 1970 */
 
 static void area_drop(struct guest_area *a)
 {
-	unsigned i;
-
-	for (i = 0; i < 2; i++)
+	for (unsigned i = 0; i < 2; i++)
 		if (a->at[i])
 			page_put_writable(page_of(virt_to_frame(a->at[i])));
 	*a = (struct guest_area){ .first = 0 };

@@ -172,12 +172,11 @@ static const struct {
 static const char *take_note(uint32_t type, const uint8_t *desc, uint64_t n,
 			     struct elf_notes *k)
 {
-	unsigned int i;
 	void *to;
 
 	if (type < 32)
 		k->seen |= UINT32_C(1) << type;
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+	for (unsigned int i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (known[i].type != type)
 			continue;
 		to = (uint8_t *)k + known[i].at;
@@ -253,10 +252,9 @@ static const char *check_notes(struct elf_image *e)
 static const char *place_segments(struct elf_image *e)
 {
 	uint64_t offset = e->notes.paddr_offset;
-	uint32_t i;
 
 	e->start = UINT64_MAX;
-	for (i = 0; i < e->nr_segments; i++) {
+	for (uint32_t i = 0; i < e->nr_segments; i++) {
 		struct elf_segment *s = &e->segment[i];
 
 		if (s->paddr < offset || s->paddr - offset >= PADDR_LIMIT ||
@@ -322,9 +320,8 @@ const char *elf_finish(struct elf_image *e)
 const char *elf_parse(const void *bytes, uint64_t size, struct elf_image *e)
 {
 	const char *bad = elf_parse_headers(bytes, size, size, e);
-	uint32_t i;
 
-	for (i = 0; !bad && i < e->nr_note_ranges; i++)
+	for (uint32_t i = 0; !bad && i < e->nr_note_ranges; i++)
 		bad = elf_parse_notes((const uint8_t *)bytes +
 				      e->note_range[i].offset,
 				      e->note_range[i].size,

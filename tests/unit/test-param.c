@@ -51,9 +51,9 @@ static void options_are_taken(void)
 	CU_ASSERT_EQUAL(params.com1_port, 0x2f8);
 	CU_ASSERT_EQUAL(params.com1_irq, 3);
 	CU_ASSERT_EQUAL(params.loglvl, LOG_DEBUG);
-	CU_ASSERT_TRUE(params.no_smep);
-	CU_ASSERT_FALSE(params.no_smap);
-	CU_ASSERT_TRUE(params.no_x2apic);
+	CU_ASSERT_FALSE(params.smep);
+	CU_ASSERT_TRUE(params.smap);
+	CU_ASSERT_FALSE(params.x2apic);
 	CU_ASSERT_FALSE(is_logged("command line"));
 }
 

@@ -32,10 +32,9 @@ static void read_one(paddr_t at)
 		{ "HPET", acpi_parse_hpet },
 	};
 	const u8 *name = boot_memory(at, 4), *table;
-	unsigned i;
 	size_t n;
 
-	for (i = 0; name && i < ARRAY_SIZE(known); i++) {
+	for (unsigned i = 0; name && i < ARRAY_SIZE(known); i++) {
 		if (memcmp(name, known[i].name, 4))
 			continue;
 		table = find_table(at, &n);

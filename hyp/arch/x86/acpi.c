@@ -44,11 +44,9 @@ bool acpi_parse_rsdp(const u8 *p, size_t n, u64 *rsdt, u64 *xsdt)
 
 static void add_cpu(struct acpi_info *a, u32 apic_id, u32 acpi_id, u32 flags)
 {
-	u32 i;
-
 	if (!(flags & 1))
 		return;
-	for (i = 0; i < a->cpu_count; i++)
+	for (u32 i = 0; i < a->cpu_count; i++)
 		if (a->cpu[i].apic_id == apic_id)
 			return;
 	if (a->cpu_count == MAX_CPUS) {
@@ -108,9 +106,8 @@ static void madt_entry(const u8 *e, u8 size, struct acpi_info *a)
 void acpi_parse_madt(const u8 *p, size_t n, struct acpi_info *a)
 {
 	size_t at;
-	u32 i;
 
-	for (i = 0; i < 16; i++)
+	for (u32 i = 0; i < 16; i++)
 		a->isa[i] = (struct acpi_isa){ .gsi = i };
 	if (n < HEADER + 8)
 		return;

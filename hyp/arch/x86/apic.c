@@ -126,8 +126,7 @@ void pic_disable(void)
 		{ 0x21, 0x01 }, { 0xa1, 0x01 },		/* 8086 mode */
 		{ 0x21, 0xff }, { 0xa1, 0xff },		/* mask all */
 	};
-	unsigned i;
 
-	for (i = 0; i < ARRAY_SIZE(steps); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(steps); i++)
 		outb(steps[i].port, steps[i].value);
 }

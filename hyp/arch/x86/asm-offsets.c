@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Struct offsets for the .S files; compiled to text, see hyp/build.mk. */
-#include <hyp/cpu.h>
 #include <hyp/domain.h>
 
 #include <xen/callback.h>

@@ -35,10 +35,9 @@ struct moment {
 static void take_moment(struct moment *m)
 {
 	u64 before, took, best = ~0ULL;
-	unsigned i;
 	u32 ref;
 
-	for (i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		before = rdtsc();
 		ref = reference();
 		took = rdtsc() - before;

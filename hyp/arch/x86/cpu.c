@@ -5,10 +5,8 @@
  */
 #include <asm/cpu.h>
 
-#include <hyp/arch.h>
-#include <hyp/lib.h>
+#include <hyp/core.h>
 #include <hyp/param.h>
-#include <hyp/printk.h>
 
 #include <asm/entry.h>
 
@@ -61,14 +59,14 @@ void cpu_features_init(void)
 	f->intel = vendor.b == 0x756e6547;		/* "Genu" */
 	f->amd = vendor.b == 0x68747541 ||		/* "Auth" */
 		 vendor.b == 0x6f677948;		/* "Hygo" */
-	f->x2apic = basic.c & BIT(21) && !params.no_x2apic;
+	f->x2apic = basic.c & BIT(21) && params.x2apic;
 	f->fsgsbase = more.b & BIT(0);
 	f->rdtscp = ext.d & BIT(27);
 	f->phys_bits = phys_bits ? phys_bits : 36;
 	/* Without NX there is no W^X, and Linux guests want it as well. */
 	if (!(ext.d & BIT(20)))
 		panic("this processor cannot mark pages no-execute (NX); switch it on in the firmware");
-	smap_enabled = more.b & BIT(20) && !params.no_smap;
+	smap_enabled = more.b & BIT(20) && params.smap;
 	if (smap_enabled && iret_breaks_smap()) {
 		log_info("SMAP is not used: this is QEMU's TCG, which would fault each IRET of a guest");
 		smap_enabled = false;
@@ -76,8 +74,8 @@ void cpu_features_init(void)
 	cpu_cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE |
 		  (basic.d & BIT(7) ? CR4_MCE : 0) |
 		  (basic.c & BIT(26) ? CR4_OSXSAVE : 0) |
-		  (more.b & BIT(7) && !params.no_smep ? CR4_SMEP : 0) |
-		  (more.c & BIT(2) && !params.no_umip ? CR4_UMIP : 0) |
+		  (more.b & BIT(7) && params.smep ? CR4_SMEP : 0) |
+		  (more.c & BIT(2) && params.umip ? CR4_UMIP : 0) |
 		  (smap_enabled ? CR4_SMAP : 0);
 	if (leaks_our_memory())
 		log_warn("this processor lets programs of a guest read all memory (Meltdown): run no guests here that you do not trust");

@@ -7,7 +7,6 @@
  * ends with GDT_LIMIT; behind the limit it holds the TSS.  The LDT window
  * shows the frames of the guest's LDT.
  */
-#include <hyp/frame-alloc.h>
 
 #include <asm/machine.h>
 #include <asm/pv.h>
@@ -86,13 +85,12 @@ static void make_gdt(struct cpu *c, u64 area)
 	struct tss *tss = (struct tss *)((u64)gdt + TSS_OFFSET);
 	const u64 stack = area + PERCPU_STACK;
 	const mfn_t m = frame_alloc(0, 0, FRAME_ZERO);
-	unsigned i;
 
 	if (m == MFN_NONE)
 		panic("CPU %u: no memory for its GDT", c->id);
 	c->arch.window = window;
 	gdt_empty = image_phys(zero_page) | HYP_RODATA;
-	for (i = 0; i < GDT_PAGES; i++)
+	for (unsigned i = 0; i < GDT_PAGES; i++)
 		window[i] = gdt_empty;
 	window[GDT_PAGES] = pte_make(m, HYP_DATA);
 	write_cr3(read_cr3());
@@ -165,9 +163,7 @@ void enter_guest(void)
 
 static void show(u64 *window, struct page *const *page, unsigned n, u64 empty)
 {
-	unsigned i;
-
-	for (i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++)
 		window[i] = page[i] ? pte_make(page_mfn(page[i]), HYP_DATA) :
 				      empty;
 }

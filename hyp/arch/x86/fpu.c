@@ -4,7 +4,6 @@
  * and a new vCPU starts with the processor's initial state, so nobody ever
  * sees another's.  The hypervisor itself does not use them.
  */
-#include <hyp/printk.h>
 
 #include <asm/pv.h>
 
@@ -36,9 +35,8 @@ void fpu_cpu_init(void)
 u32 fpu_size(u64 xcr0)
 {
 	u32 size = sizeof(struct fpu_area), a, b, c, d;
-	unsigned i;
 
-	for (i = 2; i < 63; i++) {
+	for (unsigned i = 2; i < 63; i++) {
 		if (!(xcr0 & BIT(i)))
 			continue;
 		cpuid(0xd, i, &a, &b, &c, &d);

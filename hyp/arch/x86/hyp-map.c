@@ -89,10 +89,8 @@ static mfn_t boot_alloc(u64 frames, u64 align)
 
 void boot_mem_hand_over(void)
 {
-	unsigned i;
-
 	handed_over = true;
-	for (i = 0; i < piece_count; i++)
+	for (unsigned i = 0; i < piece_count; i++)
 		if (piece[i].first < piece[i].end)
 			frame_alloc_add(piece[i].first, piece[i].end);
 	piece_count = 0;
@@ -119,9 +117,8 @@ static u64 *entry_at(u64 va, unsigned level)
 	/* But for the L4's, see hyp_map_init(). */
 	const u64 user = va < FRAMES_START ? PTE_US : 0;
 	u64 *table = hyp_l4, *e;
-	unsigned l;
 
-	for (l = 4; ; l--) {
+	for (unsigned l = 4; ; l--) {
 		e = &table[pt_index(va, l)];
 		if (l == level)
 			return e;

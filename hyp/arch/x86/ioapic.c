@@ -27,9 +27,7 @@ static void reg_write(const struct acpi_ioapic *io, u32 reg, u32 v)
 
 static const struct acpi_ioapic *ioapic_of(u32 gsi)
 {
-	u32 i;
-
-	for (i = 0; i < acpi.ioapic_count; i++)
+	for (u32 i = 0; i < acpi.ioapic_count; i++)
 		if (gsi - acpi.ioapic[i].gsi_base < acpi.ioapic[i].lines)
 			return &acpi.ioapic[i];
 	return NULL;
@@ -57,8 +55,6 @@ void ioapic_mask(u32 gsi, bool mask)
 
 static void ioapic_add(struct acpi_ioapic *io)
 {
-	u32 i;
-
 	io->window = iomap(io->address, 0x20);
 	if (!io->window || io->gsi_base >= NR_PIRQS) {
 		log_warn("IOAPIC %u: its lines from %u on are not used",
@@ -68,7 +64,7 @@ static void ioapic_add(struct acpi_ioapic *io)
 	io->lines = MIN((reg_read(io, 1) >> 16 & 0xff) + 1,
 			NR_PIRQS - io->gsi_base);
 	gsi_count = MAX(gsi_count, io->gsi_base + io->lines);
-	for (i = 0; i < io->lines; i++) {
+	for (u32 i = 0; i < io->lines; i++) {
 		const u32 gsi = io->gsi_base + i;
 
 		/* PCI's way, unless it is one of the ISA lines below. */
@@ -85,11 +81,10 @@ static u16 flags_of(bool level, bool low)
 void ioapic_init(void)
 {
 	const struct acpi_isa *isa = acpi.isa;
-	u32 i;
 
-	for (i = 0; i < acpi.ioapic_count; i++)
+	for (u32 i = 0; i < acpi.ioapic_count; i++)
 		ioapic_add(&acpi.ioapic[i]);
-	for (i = 0; i < 16; i++, isa++)
+	for (u32 i = 0; i < 16; i++, isa++)
 		if (isa->gsi < NR_PIRQS &&
 		    (isa->gsi != i || isa->level || isa->low))
 			line_flags[isa->gsi] = flags_of(isa->level, isa->low);
@@ -120,9 +115,7 @@ bool ioapic_is_level(u32 gsi)
 /* The one whose registers are at that address, or in that frame; NULL: none. */
 static const struct acpi_ioapic *ioapic_at(paddr_t a, u64 mask)
 {
-	u32 i;
-
-	for (i = 0; i < acpi.ioapic_count; i++)
+	for (u32 i = 0; i < acpi.ioapic_count; i++)
 		if ((a & mask) == (acpi.ioapic[i].address & mask))
 			return &acpi.ioapic[i];
 	return NULL;

@@ -202,14 +202,12 @@ int pv_check_breakpoint(u64 va)
 
 int pv_check_dr7(u64 value, u64 *fixed)
 {
-	unsigned i;
-
 	if (value >> 32)
 		return -XEN_EINVAL;
 	if (value & DR7_GD)
 		return -XEN_EPERM;
 	/* Ports trap anyway, so no breakpoint on them works. */
-	for (i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 4; i++)
 		if ((value >> (2 * i) & 3) && (value >> (16 + 4 * i) & 3) == 2)
 			return -XEN_EPERM;
 	*fixed = (value | DR7_FIXED) & ~DR7_ZERO;
@@ -284,13 +282,12 @@ int arch_hypercall_page(struct domain *d, mfn_t m)
 	};
 	struct page *p = page_get_writable(m, d);
 	u8 *slot;
-	unsigned n;
 
 	_Static_assert(sizeof(iret) == sizeof(plain), "one overwrites the other");
 	if (!p)
 		return -XEN_EACCES;
 	slot = memset(frame_to_virt(m), 0xcc, PAGE_SIZE);
-	for (n = 0; n < PAGE_SIZE / 32; n++, slot += 32) {
+	for (unsigned n = 0; n < PAGE_SIZE / 32; n++, slot += 32) {
 		memcpy(slot, plain, sizeof(plain));
 		slot[4] = (u8)n;
 		if (n == __HYPERVISOR_iret)

@@ -4,7 +4,6 @@
  * and out.  Context goes in only while the vCPU does not run.
  */
 #include <hyp/desc.h>
-#include <hyp/frame-alloc.h>
 
 #include <asm/pv.h>
 
@@ -50,11 +49,10 @@ static bool is_sound(const struct vcpu *v, const struct vcpu_guest_context *c)
 		c->gs_base_kernel, c->gs_base_user,
 	};
 	bool ok = pv_stack_ok(c->kernel_sp) && c->gdt_ents <= GDT_PAGES * 512;
-	unsigned i;
 
-	for (i = 0; i < 256; i++)
+	for (unsigned i = 0; i < 256; i++)
 		ok &= is_canonical(c->trap_ctxt[i].address);
-	for (i = 0; i < ARRAY_SIZE(address); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(address); i++)
 		ok &= is_canonical(address[i]);
 	/* User mode needs tables of its own.  An LDT is for the vCPU itself
 	 * to set, when its tables are loaded. */
@@ -76,9 +74,8 @@ static int check_unchanged(const struct vcpu *v,
 		    user_table(c) == v->mmu.user &&
 		    c->gdt_ents == a->gdt_entries &&
 		    c->ldt_ents == a->ldt_entries && c->ldt_base == a->ldt_base;
-	unsigned i;
 
-	for (i = 0; i < DIV_UP(a->gdt_entries, 512); i++)
+	for (unsigned i = 0; i < DIV_UP(a->gdt_entries, 512); i++)
 		same &= c->gdt_frames[i] == page_mfn(a->gdt_page[i]);
 	return same ? 0 : -XEN_EOPNOTSUPP;
 }
@@ -135,10 +132,9 @@ static void set_callbacks(struct arch_vcpu *a,
 
 static void set_debug(struct arch_vcpu *a, const struct vcpu_guest_context *c)
 {
-	unsigned i;
 	u64 dr7;
 
-	for (i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 4; i++)
 		a->dr[i] = pv_check_breakpoint(c->debugreg[i]) ? 0 :
 			   c->debugreg[i];
 	a->dr[6] = (c->debugreg[6] & 0xffffefff) | 0xffff0ff0;
@@ -186,7 +182,6 @@ void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
 	const struct arch_vcpu *a = &v->arch;
 	const struct regs *r = &a->regs;
 	struct cpu_user_regs *u = &c->user_regs;
-	unsigned i;
 
 	memset(c, 0, sizeof(*c));
 	memcpy(&c->fpu_ctxt, a->fpu, sizeof(c->fpu_ctxt));
@@ -215,7 +210,7 @@ void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
 	memcpy(c->trap_ctxt, a->traps, sizeof(c->trap_ctxt));
 	c->ldt_base = a->ldt_base;
 	c->ldt_ents = a->ldt_entries;
-	for (i = 0; i < ARRAY_SIZE(a->gdt_page); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(a->gdt_page); i++)
 		c->gdt_frames[i] = a->gdt_page[i] ? page_mfn(a->gdt_page[i]) : 0;
 	c->gdt_ents = a->gdt_entries;
 	c->kernel_ss = a->kernel_ss;

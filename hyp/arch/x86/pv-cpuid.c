@@ -129,10 +129,9 @@ static const struct {
 static void masked_leaf(u32 leaf, u32 sub, struct cpuid_regs *o)
 {
 	const struct cpuid_regs *m;
-	unsigned i;
 
 	*o = (struct cpuid_regs){ 0 };
-	for (i = 0; i < ARRAY_SIZE(shown); i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(shown); i++) {
 		m = &shown[i].mask;
 		if (leaf < shown[i].first || leaf > shown[i].last)
 			continue;

@@ -76,13 +76,12 @@ static u64 take(struct reader *r, unsigned n)
 {
 	const unsigned shift = 64 - 8 * n;
 	u64 v = 0;
-	unsigned i;
 
 	if (n > r->left) {
 		r->ok = false;
 		return 0;
 	}
-	for (i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++)
 		v |= (u64)r->p[i] << (8 * i);
 	r->p += n;
 	r->left -= n;

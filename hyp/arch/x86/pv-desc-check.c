@@ -29,9 +29,7 @@ bool desc_fix(u64 *slot)
 
 bool desc_page_fix(u64 *slots)
 {
-	unsigned i;
-
-	for (i = 0; i < SLOTS; i++)
+	for (unsigned i = 0; i < SLOTS; i++)
 		if (!desc_fix(&slots[i]))
 			return false;
 	return true;

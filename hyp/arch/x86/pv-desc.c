@@ -127,12 +127,11 @@ int pv_set_ldt(struct vcpu *v, u64 base, u32 entries)
 	const unsigned n = DIV_UP(entries, SLOTS);
 	u64 frames[LDT_PAGES], pte;
 	paddr_t at;
-	unsigned i;
 
 	if (entries > LDT_ENTRIES_MAX ||
 	    (entries && ((base & ~PAGE_MASK) || !guest_range_ok(base, entries, 8))))
 		return -XEN_EINVAL;
-	for (i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		if (!mmu_walk(v, base + i * PAGE_SIZE, &pte, &at) ||
 		    !(pte & PTE_P))
 			return -XEN_EINVAL;

@@ -4,7 +4,6 @@
  * #GP (CPUID with its prefix as #UD).  What we do not know, or may not be
  * done, stays the exception that it was.
  */
-#include <hyp/domain.h>
 
 #include <asm/pv-decode.h>
 #include <asm/pv.h>
@@ -79,11 +78,10 @@ static bool string_io(struct vcpu *v, struct regs *r, const struct insn *i)
 	const bool out = i->op == INSN_OUTS;
 	u64 *at = out ? &r->rsi : &r->rdi;
 	u32 value = 0;
-	unsigned n;
 
 	if (!pv_io_permitted(v, (u16)r->rdx, i->size))
 		return false;
-	for (n = 0; n < REP_BATCH && (!i->rep || r->rcx); n++) {
+	for (unsigned n = 0; n < REP_BATCH && (!i->rep || r->rcx); n++) {
 		/* For INS: is it writable?  The port may not be read in vain. */
 		if (out ? copy_from_guest(&value, *at, i->size) :
 			  copy_to_guest(*at, &value, i->size)) {

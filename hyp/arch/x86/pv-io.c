@@ -4,7 +4,6 @@
  * which of them reach the hardware is decided for the domain.  The others
  * read as ones and swallow writes: kernels probe freely.
  */
-#include <hyp/domain.h>
 
 #include <asm/machine.h>
 #include <asm/pv.h>

@@ -5,7 +5,6 @@
  * then rip, cs with the saved event mask in bits 32-39, rflags, rsp, ss.
  * entry.S makes the most frequent ones by itself, with the same contents.
  */
-#include <hyp/printk.h>
 
 #include <asm/pv.h>
 

@@ -26,11 +26,10 @@ void arch_take_interrupts(void)
 void arch_reboot(void)
 {
 	static const struct { u16 limit; u64 base; } __packed no_idt = { 0 };
-	unsigned i;
 
 	irq_off();
 	smp_stop_others();
-	for (i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 2; i++) {
 		/* The FADT's register, then what PCs have had for ever. */
 		if (acpi.reset)
 			outb(acpi.reset, acpi.reset_value);

@@ -10,9 +10,7 @@ static const struct { u16 first, last; } our_ports[] = {
 
 static bool port_is_ours(u16 port)
 {
-	unsigned i;
-
-	for (i = 0; i < ARRAY_SIZE(our_ports); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(our_ports); i++)
 		if (port >= our_ports[i].first && port <= our_ports[i].last)
 			return true;
 	if (acpi.pm_timer && port >= acpi.pm_timer && port < acpi.pm_timer + 4)
@@ -22,9 +20,7 @@ static bool port_is_ours(u16 port)
 
 bool arch_ioport_ok(u16 port, unsigned size)
 {
-	unsigned i;
-
-	for (i = 0; i < size; i++)
+	for (unsigned i = 0; i < size; i++)
 		if (port + i > 0xffff || port_is_ours(port + i))
 			return false;
 	return true;
@@ -41,9 +37,8 @@ static bool touches_ram(mfn_t m)
 {
 	const struct boot_range *r = boot_info.range;
 	const paddr_t at = m << PAGE_SHIFT;
-	u32 i;
 
-	for (i = 0; i < boot_info.range_count && r[i].start <= at; i++)
+	for (u32 i = 0; i < boot_info.range_count && r[i].start <= at; i++)
 		if (r[i].type == BOOT_RAM &&
 		    at + PAGE_SIZE <= r[i].start + r[i].size)
 			return true;

@@ -7,9 +7,7 @@
  *	own stack, final tables		frame table, allocator, ACPI, APIC,
  *					clock, other CPUs
  */
-#include <hyp/printk.h>
-#include <hyp/frame-alloc.h>
-#include <hyp/page.h>
+#include <hyp/core.h>
 
 #include <asm/machine.h>
 
@@ -34,13 +32,11 @@ static void log_replay(void)
 /* What lies in RAM and must stay: real-mode memory, us, GRUB's tags, modules. */
 static void find_memory(paddr_t mbi)
 {
-	u32 i;
-
 	boot_ram_each(boot_mem_add);
 	boot_mem_reserve(0, LOW_END);
 	boot_mem_reserve(image_paddr, image_paddr + (_end - _start));
 	boot_mem_reserve(mbi, mbi + boot_info.loader_size);
-	for (i = 0; i < boot_info.module_count; i++)
+	for (u32 i = 0; i < boot_info.module_count; i++)
 		boot_mem_reserve(boot_info.module[i].start,
 				 boot_info.module[i].end);
 }

@@ -105,10 +105,9 @@ void smp_init(void)
 {
 	const u32 wanted = params.maxcpus ? params.maxcpus : MAX_CPUS;
 	const u32 self = apic_id();
-	u32 i;
 
 	boot_ram_each(find_low_page);
-	for (i = 0; i < acpi.cpu_count && cpu_count < wanted; i++) {
+	for (u32 i = 0; i < acpi.cpu_count && cpu_count < wanted; i++) {
 		struct cpu *c = &cpus[cpu_count];
 
 		if (acpi.cpu[i].apic_id == self) {

@@ -6,7 +6,6 @@
  * of the hypervisor's own must be at an instruction that has a fix-up;
  * anything else is the end.
  */
-#include <hyp/printk.h>
 
 #include <asm/machine.h>
 #include <asm/pv.h>

@@ -57,13 +57,12 @@ void uart_init(void)
 void arch_console_write(const char *s, size_t n)
 {
 	u32 spins;
-	unsigned i;
 
 	while (base && n) {
 		for (spins = 0; !(uart_in(UART_LSR) & LSR_THR_EMPTY); spins++)
 			if (spins == SPIN_MAX)
 				return;
-		for (i = 0; i < FIFO_SIZE && n; i++, n--)
+		for (unsigned i = 0; i < FIFO_SIZE && n; i++, n--)
 			uart_out(UART_DATA, *s++);
 	}
 }
@@ -75,9 +74,7 @@ bool uart_owns_port(u16 port)
 
 void uart_interrupt(void)
 {
-	unsigned n;
-
-	for (n = 0; n < 4096 && uart_in(UART_LSR) & LSR_DATA; n++)
+	for (unsigned n = 0; n < 4096 && uart_in(UART_LSR) & LSR_DATA; n++)
 		console_input(uart_in(UART_DATA));
 	/* Reading the identification ends a pending condition. */
 	uart_in(UART_FCR);

@@ -19,7 +19,7 @@ struct params {
 	bool console_com1;
 	u8 loglvl, guest_loglvl;
 	bool noreboot;		/* halt instead of reboot after a panic */
-	bool no_smap, no_smep, no_umip, no_x2apic;
+	bool smap, smep, umip, x2apic;	/* may be used */
 	char cmdline[1024];
 };
 

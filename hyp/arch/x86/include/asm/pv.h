@@ -5,11 +5,7 @@
  */
 #pragma once
 
-#include <hyp/arch.h>
-#include <hyp/domain.h>
-#include <hyp/hypercall.h>
-#include <hyp/lib.h>
-#include <hyp/page.h>
+#include <hyp/core.h>
 
 #include <xen/callback.h>
 
