@@ -87,7 +87,7 @@ class Kernel:
     """A stock Debian kernel: its vmlinuz, the ELF inside it, its modules."""
 
     def __init__(self, meta="linux-image-amd64"):
-        self.package = meta if re.match(r"linux-image-\d", meta) else real_kernel(meta)
+        self.package = meta if re.match(r"linux-image-\d+\.\d+\.", meta) else real_kernel(meta)
         self.root = unpacked(self.package)
         found = glob.glob(self.root + "/boot/vmlinuz-*")
         if not found:

@@ -133,7 +133,7 @@ static int setup_msix(struct msi *m, u32 number, u32 address, u32 data)
 	if (number > (control & 0x7ff) || !at)
 		return -XEN_EINVAL;
 	at += (where & ~7U) + number * MSIX_ENTRY;
-	if (!arch_iomem_ok(at >> PAGE_SHIFT))
+	if (!arch_iomem_ok(at >> PAGE_SHIFT) || at >> PAGE_SHIFT < LOW_FRAMES)
 		return -XEN_EINVAL;
 	t = table_of(at >> PAGE_SHIFT);
 	if (t && !t->at) {

@@ -32,8 +32,8 @@ static bool is_message_window(mfn_t m)
 	return m >= 0xfee00 && m <= 0xfeeff;
 }
 
-/* Frame m is RAM: then it has an owner, and is no device. */
-static bool touches_ram(mfn_t m)
+/* Frame m is RAM. */
+static bool is_ram(mfn_t m)
 {
 	const struct boot_range *r = boot_info.range;
 	const paddr_t at = m << PAGE_SHIFT;
@@ -47,7 +47,9 @@ static bool touches_ram(mfn_t m)
 
 bool arch_iomem_ok(mfn_t m)
 {
-	if (m >> (cpu_features.phys_bits - PAGE_SHIFT) || touches_ram(m))
+	/* RAM has an owner, and is no device; but for what the BIOS had. */
+	if (m >> (cpu_features.phys_bits - PAGE_SHIFT) ||
+	    (m >= LOW_FRAMES && is_ram(m)))
 		return false;
 	return !is_message_window(m) && m != apic_paddr >> PAGE_SHIFT;
 }
@@ -55,5 +57,5 @@ bool arch_iomem_ok(mfn_t m)
 bool arch_iomem_readonly(mfn_t m)
 {
 	return ioapic_owns(m << PAGE_SHIFT) || msi_table_frame(m) ||
-	       (acpi.hpet && m == acpi.hpet >> PAGE_SHIFT);
+	       (acpi.hpet && m == acpi.hpet >> PAGE_SHIFT) || is_ram(m);
 }

@@ -11,7 +11,6 @@
 
 #include <asm/machine.h>
 
-#define LOW_END		0x100000UL	/* real-mode memory: never allocated */
 #define BOOT_REACH	(1ULL << 32)	/* what the boot tables show, see boot.S */
 #define MBI_MAX		0x1000000
 
@@ -33,7 +32,7 @@ static void log_replay(void)
 static void find_memory(paddr_t mbi)
 {
 	boot_ram_each(boot_mem_add);
-	boot_mem_reserve(0, LOW_END);
+	boot_mem_reserve(0, LOW_FRAMES << PAGE_SHIFT);
 	boot_mem_reserve(image_paddr, image_paddr + (_end - _start));
 	boot_mem_reserve(mbi, mbi + boot_info.loader_size);
 	for (u32 i = 0; i < boot_info.module_count; i++)
@@ -46,7 +45,7 @@ void arch_boot_done(void)
 	const struct boot_module *m = boot_info.module;
 
 	for (; m < boot_info.module + boot_info.module_count; m++)
-		frame_alloc_add(DIV_UP(MAX(m->start, LOW_END), PAGE_SIZE),
+		frame_alloc_add(MAX(DIV_UP(m->start, PAGE_SIZE), LOW_FRAMES),
 				m->end >> PAGE_SHIFT);
 }
 
@@ -89,6 +88,9 @@ static void __noreturn setup_rest(void)
 	struct cpu *c = cpu_get(0);
 
 	page_init();
+	/* The control domain reads there what tables the BIOS left. */
+	for (mfn_t m = 0; m < LOW_FRAMES; m++)
+		page_of(m)->owner = &dom_io;
 	boot_mem_hand_over();
 	fpu_init();
 	desc_cpu_init(c);

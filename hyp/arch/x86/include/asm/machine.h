@@ -74,5 +74,8 @@ void flush_answer(void);
 u32 pci_conf_read(u16 bdf, u32 reg, u32 size);
 void pci_conf_write(u16 bdf, u32 reg, u32 size, u32 value);
 
+/* Real-mode memory is never allocated: it is dom_io's, its RAM to be read only. */
+#define LOW_FRAMES	0x100UL
+
 /* I/O ports and device memory that dom0 may not use. */
 bool arch_ioport_ok(u16 port, unsigned size);
