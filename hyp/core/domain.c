@@ -113,8 +113,8 @@ void domain_pause(struct domain *d)
 {
 	domain_pause_nosync(d);
 	for_each_vcpu(d, v)
-		if (v != current_vcpu())
-			sched_sleep_sync(v);
+		while (v != current_vcpu() && atomic_load(&v->sched.running))
+			arch_poll();
 }
 
 void domain_unpause(struct domain *d)

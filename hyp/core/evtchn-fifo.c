@@ -188,11 +188,9 @@ static long add_control(struct domain *d, struct page *pg,
 		lock_init(&f->lock, RANK_FIFO, d->id);
 		take_over(d, f);
 	}
+	HOLD(&f->lock);
 	f->vcpu[op->vcpu].page = pg;
-	lock(&f->lock);
-	f->vcpu[op->vcpu].control =
-		frame_to_virt(page_mfn(pg)) + op->offset;
-	unlock(&f->lock);
+	f->vcpu[op->vcpu].control = frame_to_virt(page_mfn(pg)) + op->offset;
 	return 0;
 }
 

@@ -220,8 +220,7 @@ static long port_close(struct domain *d, u32 port)
 
 /* ---- The operations; most run under the domain's lock, see the table ---- */
 
-static long op_alloc_unbound(struct evtchn_alloc_unbound *op, u64 gva,
-			     struct domain *d)
+static long op_alloc_unbound(struct evtchn_alloc_unbound *op, struct domain *d)
 {
 	struct evtchn *ec = NULL;
 
@@ -270,8 +269,7 @@ static long op_bind_interdomain(struct evtchn_bind_interdomain *op)
 	return rc;
 }
 
-static long op_bind_virq(struct evtchn_bind_virq *op, u64 gva,
-			 struct vcpu *self)
+static long op_bind_virq(struct evtchn_bind_virq *op, struct vcpu *self)
 {
 	struct vcpu *v = domain_vcpu(self->domain, op->vcpu);
 
@@ -287,7 +285,7 @@ static long op_bind_virq(struct evtchn_bind_virq *op, u64 gva,
 	return 0;
 }
 
-static long op_bind_ipi(struct evtchn_bind_ipi *op, u64 gva, struct vcpu *v)
+static long op_bind_ipi(struct evtchn_bind_ipi *op, struct vcpu *v)
 {
 	struct domain *d = v->domain;
 
@@ -297,7 +295,7 @@ static long op_bind_ipi(struct evtchn_bind_ipi *op, u64 gva, struct vcpu *v)
 							-XEN_ENOSPC;
 }
 
-static long op_bind_pirq(struct evtchn_bind_pirq *op, u64 gva, struct vcpu *v)
+static long op_bind_pirq(struct evtchn_bind_pirq *op, struct vcpu *v)
 {
 	struct domain *d = v->domain;
 	u32 **ports = &d->evtchn.pirq_port;
@@ -352,12 +350,12 @@ bool evtchn_notify(struct domain *d, u32 port)
 	return !send(d, port);
 }
 
-static long op_send(const struct evtchn_send *op, u64 gva, struct vcpu *v)
+static long op_send(const struct evtchn_send *op, struct vcpu *v)
 {
 	return send(v->domain, op->port);
 }
 
-static long op_status(struct evtchn_status *op, u64 gva, struct domain *d)
+static long op_status(struct evtchn_status *op, struct domain *d)
 {
 	static const u8 status[] = {
 		[PORT_FREE] = EVTCHNSTAT_closed,
@@ -386,8 +384,7 @@ static long op_status(struct evtchn_status *op, u64 gva, struct domain *d)
 	return 0;
 }
 
-static long op_bind_vcpu(const struct evtchn_bind_vcpu *op, u64 gva,
-			 struct vcpu *v)
+static long op_bind_vcpu(const struct evtchn_bind_vcpu *op, struct vcpu *v)
 {
 	struct evtchn *ec = port_in_use(v->domain, op->port);
 
@@ -400,7 +397,7 @@ static long op_bind_vcpu(const struct evtchn_bind_vcpu *op, u64 gva,
 	return 0;
 }
 
-static long op_unmask(const struct evtchn_unmask *op, u64 gva, struct vcpu *v)
+static long op_unmask(const struct evtchn_unmask *op, struct vcpu *v)
 {
 	struct domain *d = v->domain;
 	struct evtchn *ec = port_in_use(d, op->port);
@@ -415,7 +412,7 @@ static long op_unmask(const struct evtchn_unmask *op, u64 gva, struct vcpu *v)
 	return 0;
 }
 
-static long op_set_priority(const struct evtchn_set_priority *op, u64 gva,
+static long op_set_priority(const struct evtchn_set_priority *op,
 			    struct vcpu *v)
 {
 	struct evtchn *ec = port_in_use(v->domain, op->port);

@@ -151,9 +151,8 @@ void gnttab_map(struct gnttab_map_grant_ref *op, struct gnttab_batch *b)
 	if (!op->status) {
 		op->handle = h;
 	} else if (h != TRACK_END) {
-		lock(&b->d->gnttab.lock);
+		HOLD(&b->d->gnttab.lock);
 		track_free(b->d, h);
-		unlock(&b->d->gnttab.lock);
 	}
 }
 

@@ -232,7 +232,8 @@ static long op_query_size(struct gnttab_query_size *op)
 }
 
 /* The version that stays is told to those who are refused, too. */
-static long op_set_version(const struct gnttab_set_version *op, u64 gva)
+static long op_set_version(const struct gnttab_set_version *op,
+			   void *who, u64 gva)
 {
 	const struct gnttab_set_version answer = { .version = 1 };
 

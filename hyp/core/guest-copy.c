@@ -32,7 +32,7 @@ int copy_to_guest(u64 gva, const void *from, size_t n)
 	return arch_copy_to_guest(gva, from, n);
 }
 
-int clear_guest(u64 gva, size_t n)
+static int clear_guest(u64 gva, size_t n)
 {
 	static const u8 zeros[64];
 

@@ -118,7 +118,7 @@ long guest_op_run(const struct guest_op *ops, u32 count, u64 cmd, u64 gva,
 	held = op->lock ? (struct lock *)((char *)d + op->lock) : NULL;
 	if (held)
 		lock(held);
-	rc = op->run(arg, gva, op->domid ? (void *)d : v);
+	rc = op->run(arg, op->domid ? (void *)d : v, gva);
 	if (held)
 		unlock(held);
 	if (op->domid)

@@ -204,7 +204,7 @@ static int exchange_commit(struct domain *d,
 	return rc;
 }
 
-static long exchange(struct xen_memory_exchange *x, u64 gva, struct domain *d)
+static long exchange(struct xen_memory_exchange *x, struct domain *d)
 {
 	u64 n, nr_given = 0, nr_taken = 0;
 	mfn_t *given, *taken;
@@ -240,22 +240,22 @@ struct question {
 	domid_t domid;
 };
 
-static long current_reservation(void *arg, u64 gva, struct domain *d)
+static long current_reservation(void *arg, struct domain *d)
 {
 	return d->mem.tot_pages;
 }
 
-static long maximum_reservation(void *arg, u64 gva, struct domain *d)
+static long maximum_reservation(void *arg, struct domain *d)
 {
 	return d->mem.max_pages;
 }
 
-static long maximum_gpfn(void *arg, u64 gva, struct domain *d)
+static long maximum_gpfn(void *arg, struct domain *d)
 {
 	return (READ_ONCE(d->shared->arch.max_pfn) & 0xfffffffffffUL) - 1;
 }
 
-static long claim_pages(const struct xen_memory_reservation *r, u64 gva,
+static long claim_pages(const struct xen_memory_reservation *r,
 			struct domain *d)
 {
 	const u64 have = READ_ONCE(d->mem.tot_pages), want = r->nr_extents;
@@ -273,7 +273,7 @@ static long claim_pages(const struct xen_memory_reservation *r, u64 gva,
 
 /* ---- Memory maps ---- */
 
-static long set_memory_map(const struct xen_foreign_memory_map *m, u64 gva,
+static long set_memory_map(const struct xen_foreign_memory_map *m,
 			   struct domain *d)
 {
 	const u32 n = m->map.nr_entries;
@@ -294,7 +294,7 @@ static long set_memory_map(const struct xen_foreign_memory_map *m, u64 gva,
 	return 0;
 }
 
-static long memory_map(struct xen_memory_map *m, u64 gva, struct vcpu *v)
+static long memory_map(struct xen_memory_map *m, struct vcpu *v)
 {
 	const struct domain_mem *mem = &v->domain->mem;
 
@@ -372,7 +372,7 @@ static int acquire_frames(struct domain *d,
 	return 0;
 }
 
-static long acquire_resource(struct xen_mem_acquire_resource *r, u64 gva,
+static long acquire_resource(struct xen_mem_acquire_resource *r,
 			     struct domain *d)
 {
 	if (r->type != XENMEM_resource_grant_table)

@@ -25,20 +25,29 @@ static void mark_hole(mfn_t first, mfn_t end)
 	}
 }
 
-void page_init(void)
+void boot_ram_each(void (*f)(paddr_t start, paddr_t end))
 {
 	const struct boot_range *r = boot_info.range;
-	mfn_t first, end;
+	paddr_t start, end;
 
-	for (u32 i = 0; i < boot_info.range_count; i++, r++) {
-		first = DIV_UP(r->start, PAGE_SIZE);
-		end = MIN(r->start + r->size, HYP_END - DIRECT_START) >>
-		      PAGE_SHIFT;
-		if (r->type != 1 || first >= end)
-			continue;
-		mark_hole(page_mfn_end, first);
-		page_mfn_end = end;
+	for (; r < boot_info.range + boot_info.range_count; r++) {
+		start = ALIGN_UP(r->start, PAGE_SIZE);
+		end = ALIGN_DOWN(MIN(r->start + r->size, HYP_END - DIRECT_START),
+				 PAGE_SIZE);
+		if (r->type == 1 && start < end)
+			f(start, end);
 	}
+}
+
+static void add_ram(paddr_t start, paddr_t end)
+{
+	mark_hole(page_mfn_end, start >> PAGE_SHIFT);
+	page_mfn_end = end >> PAGE_SHIFT;
+}
+
+void page_init(void)
+{
+	boot_ram_each(add_ram);
 	m2p_share();
 }
 

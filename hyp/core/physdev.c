@@ -64,7 +64,7 @@ static long apic_read(struct physdev_apic *op)
 /* Only a name; the real vector comes with the binding. */
 static long alloc_irq_vector(struct physdev_irq *op)
 {
-	if (op->irq >= ioapic_gsi_count())
+	if (op->irq >= ioapic_gsi_count)
 		return -XEN_EINVAL;
 	op->vector = op->irq;
 	return 0;
@@ -72,7 +72,7 @@ static long alloc_irq_vector(struct physdev_irq *op)
 
 static long setup_gsi(struct physdev_setup_gsi *op)
 {
-	if (op->gsi < 0 || (u32)op->gsi >= ioapic_gsi_count())
+	if (op->gsi < 0 || (u32)op->gsi >= ioapic_gsi_count)
 		return -XEN_EINVAL;
 	return ioapic_setup(op->gsi, op->triggering == 1,
 			    op->polarity == 1);
@@ -81,7 +81,7 @@ static long setup_gsi(struct physdev_setup_gsi *op)
 /* The lowest free number above the lines; -XEN_ENOSPC. */
 static int free_pirq(void)
 {
-	for (u32 i = ioapic_gsi_count(); i < NR_PIRQS; i++)
+	for (u32 i = ioapic_gsi_count; i < NR_PIRQS; i++)
 		if (!msi_is(i))
 			return i;
 	return -XEN_ENOSPC;
@@ -89,7 +89,7 @@ static int free_pirq(void)
 
 static int map_gsi(struct physdev_map_pirq *op)
 {
-	if (op->index < 0 || (u32)op->index >= ioapic_gsi_count())
+	if (op->index < 0 || (u32)op->index >= ioapic_gsi_count)
 		return -XEN_EINVAL;
 	/* A line keeps its own number. */
 	if (op->pirq >= 0 && op->pirq != op->index)
@@ -106,7 +106,7 @@ static int map_msi(struct physdev_map_pirq *op)
 		pirq = free_pirq();
 	if (pirq < 0)
 		return pirq;
-	if ((u32)pirq < ioapic_gsi_count() || pirq >= NR_PIRQS)
+	if ((u32)pirq < ioapic_gsi_count || pirq >= NR_PIRQS)
 		return -XEN_EINVAL;
 	if (msi_is(pirq))
 		return -XEN_EEXIST;

@@ -18,13 +18,14 @@ static bool event_waits(const struct vcpu *v)
 	       !READ_ONCE(v->info->evtchn_upcall_mask);
 }
 
-static long yield(void)
+static long yield(void *arg, struct vcpu *v)
 {
-	sched_yield_current();
+	v->sched.yielded = true;
+	cpu_post_work(this_cpu(), WORK_RESCHED);
 	return 0;
 }
 
-static long block(void *arg, u64 gva, struct vcpu *v)
+static long block(void *arg, struct vcpu *v)
 {
 	v->info->evtchn_upcall_mask = 0;
 	WRITE_ONCE(v->blocked, true);
@@ -46,7 +47,7 @@ static int any_pending(struct domain *d, const u32 *ports, u32 n)
 	return rc;
 }
 
-static long poll(const struct sched_poll *op, u64 gva, struct vcpu *v)
+static long poll(const struct sched_poll *op, struct vcpu *v)
 {
 	u32 ports[POLL_PORTS_MAX];
 	int rc;
@@ -97,7 +98,7 @@ static long shutdown(const struct sched_shutdown *op)
 	return 0;
 }
 
-static long remote_shutdown(const struct sched_remote_shutdown *op, u64 gva,
+static long remote_shutdown(const struct sched_remote_shutdown *op,
 			    struct domain *d)
 {
 	if (!code_ok(op->reason) || d == current_domain())
@@ -114,7 +115,7 @@ static long note_code(const struct sched_shutdown *op)
 }
 
 /* id 0: a new one, its number comes back; time-out 0: stop it. */
-static long watchdog(const struct sched_watchdog *op, u64 gva, struct vcpu *v)
+static long watchdog(const struct sched_watchdog *op, struct vcpu *v)
 {
 	struct timer *t = v->domain->watchdog;
 	u32 i = op->id - 1;

@@ -240,19 +240,6 @@ void sched_sleep(struct vcpu *v)
 		cpu_post_work(c, WORK_RESCHED);
 }
 
-void sched_sleep_sync(struct vcpu *v)
-{
-	sched_sleep(v);
-	while (atomic_load(&v->sched.running))
-		arch_poll();
-}
-
-void sched_yield_current(void)
-{
-	current_vcpu()->sched.yielded = true;
-	cpu_post_work(this_cpu(), WORK_RESCHED);
-}
-
 int sched_set_affinity(struct vcpu *v, const struct cpumask *m)
 {
 	struct vcpu_sched *s = &v->sched;

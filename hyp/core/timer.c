@@ -166,9 +166,3 @@ void timer_run(void)
 		atomic_store(&q->running, NULL);
 	}
 }
-
-/* Interrupt context: only leave a note. */
-void timer_interrupt(void)
-{
-	cpu_post_work(this_cpu(), WORK_TIMER);
-}

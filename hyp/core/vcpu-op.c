@@ -4,7 +4,7 @@
 
 #include <xen/sched.h>
 
-static long initialise(void *arg, u64 gva, struct vcpu *v)
+static long initialise(void *arg, struct vcpu *v, u64 gva)
 {
 	struct vcpu_guest_context *c;
 	long rc;
@@ -21,7 +21,7 @@ static long initialise(void *arg, u64 gva, struct vcpu *v)
 	return rc;
 }
 
-static long up(void *arg, u64 gva, struct vcpu *v)
+static long up(void *arg, struct vcpu *v)
 {
 	if (!atomic_load(&v->initialised))
 		return -XEN_EINVAL;
@@ -31,7 +31,7 @@ static long up(void *arg, u64 gva, struct vcpu *v)
 }
 
 /* A domain whose last vCPU goes down has switched itself off. */
-static long down(void *arg, u64 gva, struct vcpu *v)
+static long down(void *arg, struct vcpu *v)
 {
 	WRITE_ONCE(v->down, true);
 	memory_barrier();
@@ -45,12 +45,12 @@ static long down(void *arg, u64 gva, struct vcpu *v)
 	return 0;
 }
 
-static long is_up(void *arg, u64 gva, struct vcpu *v)
+static long is_up(void *arg, struct vcpu *v)
 {
 	return !READ_ONCE(v->down);
 }
 
-static long get_runstate(void *arg, u64 gva, struct vcpu *v)
+static long get_runstate(void *arg, struct vcpu *v, u64 gva)
 {
 	struct vcpu_runstate_info r;
 
@@ -77,7 +77,7 @@ static long registered(struct vcpu *v, struct guest_area *area, u64 where,
 	return rc;
 }
 
-static long register_info(const struct vcpu_register_vcpu_info *op, u64 gva,
+static long register_info(const struct vcpu_register_vcpu_info *op,
 			  struct vcpu *v)
 {
 	return registered(v, NULL, 0, op);
@@ -85,12 +85,12 @@ static long register_info(const struct vcpu_register_vcpu_info *op, u64 gva,
 
 /* Both areas are told by a union of one 64-bit address, which is looked up
  * in the tables of the vCPU that asks. */
-static long register_runstate(const u64 *where, u64 gva, struct vcpu *v)
+static long register_runstate(const u64 *where, struct vcpu *v)
 {
 	return registered(v, &v->time.runstate_area, *where, NULL);
 }
 
-static long register_time(const u64 *where, u64 gva, struct vcpu *v)
+static long register_time(const u64 *where, struct vcpu *v)
 {
 	return registered(v, &v->time.time_area, *where, NULL);
 }
@@ -102,13 +102,13 @@ static long stop_periodic(void)
 }
 
 static long set_singleshot(const struct vcpu_set_singleshot_timer *op,
-			   u64 gva, struct vcpu *v)
+			   struct vcpu *v)
 {
 	return v == current_vcpu() ?
 	       vtime_set_singleshot(v, op->timeout_abs_ns) : -XEN_EINVAL;
 }
 
-static long stop_singleshot(void *arg, u64 gva, struct vcpu *v)
+static long stop_singleshot(void *arg, struct vcpu *v)
 {
 	return v == current_vcpu() ? vtime_stop_singleshot(v) : -XEN_EINVAL;
 }

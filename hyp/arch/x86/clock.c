@@ -134,7 +134,7 @@ void clock_timer_interrupt(void)
 	if (deadline > arch_now())
 		arch_set_deadline(deadline);
 	else
-		timer_interrupt();
+		cpu_post_work(this_cpu(), WORK_TIMER);
 }
 
 /* ---- The wall clock: CMOS, BCD or binary, 24 hours as every PC has it. ---- */

@@ -206,20 +206,7 @@ static void back_frame_tables(paddr_t start, paddr_t end)
 	/* All ones: nobody's frame. */
 	back_table(M2P_START, sizeof(u64), first, last, 0xff, false);
 	back_table(FRAMES_START, sizeof(struct page), first, last, 0, false);
-	frames_end = MAX(frames_end, last);
-}
-
-void boot_ram_each(void (*f)(paddr_t start, paddr_t end))
-{
-	const struct boot_range *r = boot_info.range;
-	paddr_t start, end;
-
-	for (; r < boot_info.range + boot_info.range_count; r++) {
-		start = ALIGN_UP(r->start, PAGE_SIZE);
-		end = ALIGN_DOWN(MIN(r->start + r->size, MAX_PADDR), PAGE_SIZE);
-		if (r->type == BOOT_RAM && start < end)
-			f(start, end);
-	}
+	frames_end = last;
 }
 
 /* CPU 0 comes first, so its area makes the tables of slot 259; the slots for

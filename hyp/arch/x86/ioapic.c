@@ -10,7 +10,7 @@
 #define RTE_MASKED	0x10000
 
 static struct lock ioapic_lock = LOCK_INIT(RANK_CONSOLE);
-static u32 gsi_count;
+u32 ioapic_gsi_count;
 static u16 line_flags[NR_PIRQS];	/* RTE_LOW, RTE_LEVEL */
 
 static u32 reg_read(const struct acpi_ioapic *io, u32 reg)
@@ -63,7 +63,7 @@ static void ioapic_add(struct acpi_ioapic *io)
 	}
 	io->lines = MIN((reg_read(io, 1) >> 16 & 0xff) + 1,
 			NR_PIRQS - io->gsi_base);
-	gsi_count = MAX(gsi_count, io->gsi_base + io->lines);
+	ioapic_gsi_count = MAX(ioapic_gsi_count, io->gsi_base + io->lines);
 	for (u32 i = 0; i < io->lines; i++) {
 		const u32 gsi = io->gsi_base + i;
 
@@ -88,13 +88,8 @@ void ioapic_init(void)
 		if (isa->gsi < NR_PIRQS &&
 		    (isa->gsi != i || isa->level || isa->low))
 			line_flags[isa->gsi] = flags_of(isa->level, isa->low);
-	if (!gsi_count)
+	if (!ioapic_gsi_count)
 		log_warn("no IOAPIC: the control domain gets no line interrupts");
-}
-
-u32 ioapic_gsi_count(void)
-{
-	return gsi_count;
 }
 
 int ioapic_setup(u32 gsi, bool level, bool low)

@@ -32,16 +32,16 @@
 
 static struct lock conf_lock = LOCK_INIT(RANK_CONSOLE);
 
-static u32 conf_raw(u16 bdf, u32 reg)
+static void conf_select(u16 bdf, u32 reg)
 {
-	return CONF_ENABLE | (u32)bdf << 8 | (reg & 0xfc);
+	outl(CONF_ADDRESS, CONF_ENABLE | (u32)bdf << 8 | (reg & 0xfc));
 }
 
 u32 pci_conf_read(u16 bdf, u32 reg, u32 size)
 {
 	HOLD(&conf_lock);
 
-	outl(CONF_ADDRESS, conf_raw(bdf, reg));
+	conf_select(bdf, reg);
 	return port_read(CONF_DATA + (reg & 3), size);
 }
 
@@ -49,7 +49,7 @@ void pci_conf_write(u16 bdf, u32 reg, u32 size, u32 value)
 {
 	HOLD(&conf_lock);
 
-	outl(CONF_ADDRESS, conf_raw(bdf, reg));
+	conf_select(bdf, reg);
 	port_write(CONF_DATA + (reg & 3), size, value);
 }
 

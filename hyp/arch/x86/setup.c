@@ -49,12 +49,6 @@ void arch_boot_done(void)
 				m->end >> PAGE_SHIFT);
 }
 
-void arch_run(void)
-{
-	smp_release();
-	enter_guest();
-}
-
 const u8 *boot_memory(paddr_t at, size_t n)
 {
 	return at && at < BOOT_REACH && n <= BOOT_REACH - at ?

@@ -3,6 +3,8 @@
  * Starting the other CPUs, one after the other: INIT, two start-up IPIs, and
  * the CPU says that it is there.
  */
+#include <hyp/page.h>
+
 #include <asm/machine.h>
 
 #define START_TIMEOUT_US	50000	/* for each of two tries */
@@ -135,9 +137,10 @@ void smp_init(void)
 	log_info("%u of %u CPUs run", cpu_count, MAX(acpi.cpu_count, 1U));
 }
 
-void smp_release(void)
+void arch_run(void)
 {
 	atomic_store(&may_run, true);
+	enter_guest();
 }
 
 void arch_kick_cpu(struct cpu *c)

@@ -129,7 +129,6 @@ struct boot_info {
 extern struct boot_info boot_info;
 
 void hyp_main(void) __noreturn;		/* BSP, all CPUs up, heap ready */
-void timer_interrupt(void);		/* the deadline passed: posts WORK_TIMER */
 void cpu_work(void);			/* before every return to a guest */
 void console_input(char c);
 void guest_irq(u32 pirq);		/* a bound line fired (masked or not) */

@@ -19,7 +19,6 @@
  */
 int copy_from_guest(void *to, u64 gva, size_t n) __must_check;
 int copy_to_guest(u64 gva, const void *from, size_t n) __must_check;
-int clear_guest(u64 gva, size_t n) __must_check;
 /* Item i of an array that a handle of the ABI names. */
 #define copy_item_to_guest(array, i, item) \
 	copy_to_guest((u64)(array).p + (i) * sizeof(*(item)), item, sizeof(*(item)))
@@ -48,12 +47,11 @@ long hypercall_restart(unsigned nr, unsigned n, ...);
  * Most hypercalls have sub-operations, each with one struct of the guest's:
  * a table says who does it, how large the struct is, and what goes around it.
  * The struct is copied in, and the function gets a pointer to our copy.  A
- * function names of the parameters those that it needs: the copy, the guest's
- * address of it, and who is meant: the domain that the struct names, or else a
- * vCPU.
+ * function names of the parameters those that it needs: the copy; who is meant:
+ * the domain that the struct names, or else a vCPU; and the guest's address.
  */
 struct guest_op {
-	long (*run)(void *arg, u64 gva, void *who);
+	long (*run)(void *arg, void *who, u64 gva);
 	u16 lock;	/* HOLDS(): where a domain has it; 0: none */
 	u8 size;
 	u8 domid;	/* ABOUT(): where the struct has it, plus 1; 0: nowhere */
@@ -61,7 +59,7 @@ struct guest_op {
 };
 
 #define GUEST_OP_MAX	128	/* bytes of the largest struct */
-#define GUEST_OP_FN(fn)	(long (*)(void *, u64, void *))(void *)(fn)
+#define GUEST_OP_FN(fn)	(long (*)(void *, void *, u64))(void *)(fn)
 #define GUEST_OP_SIZE(type) \
 	sizeof(char[sizeof(type) <= GUEST_OP_MAX ? (int)sizeof(type) : -1])
 /* An operation with a struct, and what goes around it; or without one. */

@@ -54,6 +54,8 @@ struct page {
  */
 extern mfn_t page_mfn_end;			/* I: behind the last RAM */
 
+/* Calls f for each range of whole frames of RAM that we can reach, in order. */
+void boot_ram_each(void (*f)(paddr_t start, paddr_t end));
 /* Fills the frame table from boot_info; it is mapped. */
 void page_init(void);
 

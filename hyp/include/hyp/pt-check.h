@@ -23,10 +23,11 @@ static inline bool pt_slot_reserved(unsigned level, unsigned slot)
 			 PTE_D | PTE_A | PTE_US)
 
 /* May this present entry stand in a table of level 2, 3 or 4? */
-bool pt_check_table(unsigned level, u64 entry);
-
-/* May this present L1 entry map device memory, or have its cache bits? */
-bool pt_check_l1(u64 entry, bool hardware);
+static inline bool pt_check_table(unsigned level, u64 entry)
+{
+	return level >= 2 && level <= 4 &&
+	       !(entry & (PTE_PWT | PTE_PCD | PTE_PS | PTE_G));
+}
 
 /*
  * What a present entry of a guest becomes.  The guest kernel runs in ring 3,
@@ -56,4 +57,11 @@ static inline u64 pt_cache_ram(u64 e)
 	return e & ~PTE_CACHE;
 }
 
-u64 pt_cache_device(u64 e);
+static inline u64 pt_cache_device(u64 e)
+{
+	const unsigned index = (e & PTE_PAT ? 4 : 0) | (e & PTE_PCD ? 2 : 0) |
+			       (e & PTE_PWT ? 1 : 0);
+
+	/* The PAT that we load: WB WT UC- UC WC WP UC UC; three are cached. */
+	return index < 2 || index == 5 ? (e & ~PTE_CACHE) | PTE_PCD | PTE_PWT : e;
+}

@@ -44,7 +44,8 @@ static inline int pt_l1_get(const struct domain *d, const struct domain *fd,
 		return pt_device_get(d, fd, e);
 	}
 	if (unlikely(new & PTE_CACHE)) {
-		if (!pt_check_l1(new, d->is_control))
+		/* Cache bits are for who has devices. */
+		if (!priv_hardware(d))
 			return -XEN_EINVAL;
 		new = pt_cache_ram(new);
 	}

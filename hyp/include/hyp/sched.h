@@ -57,9 +57,6 @@ void sched_vcpu_init(struct vcpu *v);
 void sched_wake(struct vcpu *v);
 /* v may have become not runnable: if it runs, make its CPU look.  Any CPU. */
 void sched_sleep(struct vcpu *v);
-/* The same and waits until v runs nowhere.  Never for the current vCPU. */
-void sched_sleep_sync(struct vcpu *v);
-void sched_yield_current(void);
 
 /* Where v may run.  -XEN_EINVAL: on no CPU of ours. */
 int sched_set_affinity(struct vcpu *v, const struct cpumask *m);

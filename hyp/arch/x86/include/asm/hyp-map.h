@@ -26,8 +26,6 @@ void boot_mem_add(paddr_t start, paddr_t end);
 void boot_mem_reserve(paddr_t start, paddr_t end);
 /* Gives what is left to the frame allocator; boot_alloc() ends. */
 void boot_mem_hand_over(void);
-/* Calls f for each range of whole frames of RAM that we can reach. */
-void boot_ram_each(void (*f)(paddr_t start, paddr_t end));
 
 /* Builds the final tables and switches this CPU to them; BSP. */
 void hyp_map_init(void);

@@ -32,7 +32,7 @@ u32 irq_target(u32 pirq);
 
 /* IOAPICs. */
 void ioapic_init(void);
-u32 ioapic_gsi_count(void);
+extern u32 ioapic_gsi_count;	/* lines, with gaps */
 bool ioapic_has(u32 gsi);
 bool ioapic_owns(paddr_t a);
 /* Trigger and polarity of a line that is not in use; -XEN_EINVAL: no line. */

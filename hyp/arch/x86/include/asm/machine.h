@@ -52,7 +52,6 @@ void delay_us(u64 us);
 
 /* smp.c */
 void smp_init(void);
-void smp_release(void);		/* the other CPUs may run guests */
 void smp_stop_others(void);
 
 static inline struct stack_top *cpu_stack_top(unsigned id)
