@@ -17,22 +17,14 @@
 
 enum { A, B, C, D };		/* of the registers that CPUID fills */
 
-static void guest_cpuid(u32 leaf, u32 subleaf, u32 r[4])
-{
-	struct cpuid_regs all;
-
-	arch_cpuid(NULL, leaf, subleaf, &all);
-	memcpy(r, &all, sizeof(all));
-}
-
 /* The last leaf of the two ranges that we tell of: below base, there is none. */
 static u32 last_leaf(u32 base)
 {
 	const u32 known = base ? EXTENDED_MAX : BASIC_MAX;
-	u32 r[4];
+	struct cpuid_regs r;
 
-	guest_cpuid(base, 0, r);
-	return MIN(r[A], known);
+	arch_cpuid(NULL, base, 0, &r);
+	return MIN(r.a, known);
 }
 
 void cpu_policy_features(u32 words[CPU_FEATURE_WORDS])
@@ -48,41 +40,36 @@ void cpu_policy_features(u32 words[CPU_FEATURE_WORDS])
 		{ 7, 0, D }, { 7, 1, A }, { EXTENDED + 0x21, 0, A },
 		{ 7, 1, B },
 	};
-	u32 i, leaf, r[4];
+	struct cpuid_regs r;
+	u32 leaf;
 
-	for (i = 0; i < CPU_FEATURE_WORDS; i++) {
+	for (u32 i = 0; i < CPU_FEATURE_WORDS; i++) {
 		leaf = source[i].leaf;
 		words[i] = 0;
 		if (leaf > last_leaf(leaf & EXTENDED))
 			continue;
-		guest_cpuid(leaf, source[i].subleaf, r);
-		words[i] = r[source[i].reg];
+		arch_cpuid(NULL, leaf, source[i].subleaf, &r);
+		words[i] = ((const u32 *)&r)[source[i].reg];
 	}
 }
 
 /* How many subleaves of a leaf the format has; 0: it has none. */
 static u32 subleaves(u32 leaf)
 {
-	switch (leaf) {
-	case 4:
-		return 6;
-	case 7:
-	case 0xb:
-		return 2;
-	case 0xd:
-		return 9;
-	default:
-		return 0;
-	}
+	static const u8 count[BASIC_MAX + 1] = {
+		[4] = 6, [7] = 2, [0xb] = 2, [0xd] = 9,
+	};
+
+	return leaf <= BASIC_MAX ? count[leaf] : 0;
 }
 
 static int put_leaf(u64 to, u32 capacity, u32 *n, u32 leaf, u32 subleaf)
 {
-	u32 r[4];
+	struct cpuid_regs r;
 	xen_cpuid_leaf_t l;
 
-	guest_cpuid(leaf, subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : subleaf, r);
-	l = (xen_cpuid_leaf_t){ leaf, subleaf, r[A], r[B], r[C], r[D] };
+	arch_cpuid(NULL, leaf, subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : subleaf, &r);
+	l = (xen_cpuid_leaf_t){ leaf, subleaf, r.a, r.b, r.c, r.d };
 	if (*n >= capacity)
 		return -XEN_ENOBUFS;
 	if (copy_to_guest(to + *n * sizeof(l), &l, sizeof(l)))

@@ -220,10 +220,9 @@ static void free_domain(struct domain *d)
 /* Reserves an id for d, which is not in the table yet. */
 static int take_id(domid_t id, struct domain *d)
 {
-	u32 tries;
 	HOLD(&list_lock);
 
-	for (tries = 0; id == DOMID_INVALID && tries < DOMIDS; tries++) {
+	for (u32 tries = 0; id == DOMID_INVALID && tries < DOMIDS; tries++) {
 		if (!bit_test(used, rover))
 			id = rover;
 		rover = rover + 1 < DOMIDS ? rover + 1 : 1;

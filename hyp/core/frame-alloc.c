@@ -105,10 +105,8 @@ static void block_cut(mfn_t m, unsigned order, unsigned want, unsigned state,
 static mfn_t block_find(unsigned zone, unsigned state, unsigned want,
 			mfn_t limit, unsigned *order)
 {
-	mfn_t m;
-
 	for (*order = want; *order <= FRAME_ORDER_MAX; ++*order)
-		for (m = free_list[zone][state][*order]; m;
+		for (mfn_t m = free_list[zone][state][*order]; m;
 		     m = page_of(m)->next)
 			if (m + (1ULL << want) <= limit)
 				return m;

@@ -21,6 +21,13 @@ static int hold(struct end *e, const struct gnttab_copy_ptr *p,
 {
 	if (!e->d)
 		return GNTST_bad_domain;
+	e->mfn = p->u.gmfn;
+	if (e->granted && e->d == user) {
+		e->granted = false;
+		e->mfn = gnttab_own(e->d, p->u.ref, e->write);
+		if (e->mfn == MFN_NONE)
+			return GNTST_bad_gntref;
+	}
 	if (e->granted) {
 		e->ref = p->u.ref;
 		return gnttab_use(e->d, e->ref, user, e->write, &e->mfn);
@@ -28,11 +35,10 @@ static int hold(struct end *e, const struct gnttab_copy_ptr *p,
 	/* Whole frames are for one's own memory and one's controller's. */
 	if (!priv_control(user, e->d))
 		return GNTST_permission_denied;
-	e->pg = e->write ? page_get_writable(p->u.gmfn, e->d)
-			 : page_get(p->u.gmfn, e->d);
+	e->pg = e->write ? page_get_writable(e->mfn, e->d)
+			 : page_get(e->mfn, e->d);
 	if (!e->pg)
 		return GNTST_bad_page;
-	e->mfn = page_mfn(e->pg);
 	return GNTST_okay;
 }
 

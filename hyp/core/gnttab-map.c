@@ -249,9 +249,8 @@ int gnttab_domain_release(struct domain *d)
 {
 	struct gnttab_track *t;
 	struct gnttab_unmapped u;
-	u32 h;
 
-	for (h = 0; d->gnttab.maps; h++) {
+	for (u32 h = 0; d->gnttab.maps; h++) {
 		t = track_at(d, h);
 		if (!t)
 			break;

@@ -44,9 +44,8 @@ static int mark_entry(struct grant_entry_v1 *e, const struct domain *user,
 {
 	u32 *word = (u32 *)e, old = READ_ONCE(*word), new;
 	const u32 set = GTF_reading | (write ? GTF_writing : 0);
-	unsigned tries;
 
-	for (tries = 0; tries < 5; tries++) {
+	for (unsigned tries = 0; tries < 5; tries++) {
 		/* The entry permits access, to this user, in this way. */
 		if ((old & GTF_type_mask) != GTF_permit_access ||
 		    (old >> 16) != user->id)
@@ -138,6 +137,20 @@ void gnttab_unuse(struct domain *granter, u32 ref, bool write)
 		page_writable_put(pg, true);
 	if (drop_page)
 		page_put(pg);
+}
+
+mfn_t gnttab_own(struct domain *d, u32 ref, bool write)
+{
+	struct grant_entry_v1 e;
+	HOLD(&d->gnttab.lock);
+
+	if (!active_entry(d, ref))
+		return MFN_NONE;
+	e = *shared_entry(d, ref);
+	if ((e.flags & GTF_type_mask) != GTF_permit_access ||
+	    e.domid != d->id || (write && (e.flags & GTF_readonly)))
+		return MFN_NONE;
+	return e.frame;
 }
 
 /* ---- The table's size ---- */

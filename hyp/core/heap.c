@@ -30,7 +30,6 @@ static struct slab *slab_make(unsigned class)
 {
 	mfn_t m = frame_alloc(0, 0, 0);
 	struct slab *s;
-	unsigned at;
 
 	if (m == MFN_NONE)
 		return NULL;
@@ -39,7 +38,7 @@ static struct slab *slab_make(unsigned class)
 	s->used = 0;
 	s->class = class;
 	s->free = NULL;
-	for (at = SLAB_HEADER; at + sizes[class] <= PAGE_SIZE;
+	for (unsigned at = SLAB_HEADER; at + sizes[class] <= PAGE_SIZE;
 	     at += sizes[class]) {
 		*(void **)((char *)s + at) = s->free;
 		s->free = (char *)s + at;

@@ -6,11 +6,7 @@
 #include <hyp/lock.h>
 
 #include <hyp/arch.h>
-#include <hyp/atomic.h>
-#include <hyp/cpu.h>
 #include <hyp/printk.h>
-
-#define DRAW 0x10000u
 
 void lock_init(struct lock *l, enum lock_rank rank, unsigned id)
 {
@@ -18,8 +14,7 @@ void lock_init(struct lock *l, enum lock_rank rank, unsigned id)
 }
 
 #ifdef HYP_DEBUG
-/* Ranks rise; within one rank ids do. */
-static void note_taken(const struct lock *l)
+void lock_note_taken(const struct lock *l)
 {
 	struct cpu *c = this_cpu();
 	unsigned n = c->lock_depth;
@@ -37,8 +32,7 @@ static void note_taken(const struct lock *l)
 	c->lock_depth++;
 }
 
-/* Locks may be dropped in any order. */
-static void note_dropped(const struct lock *l)
+void lock_note_dropped(const struct lock *l)
 {
 	struct cpu *c = this_cpu();
 	unsigned n;
@@ -52,32 +46,13 @@ static void note_dropped(const struct lock *l)
 		c->lock_held[n] = c->lock_held[n + 1];
 	c->lock_depth--;
 }
-#else
-static inline void note_taken(const struct lock *l)
-{
-}
-
-static inline void note_dropped(const struct lock *l)
-{
-}
 #endif
 
-void lock(struct lock *l)
+void lock_wait(struct lock *l, u16 mine)
 {
-	const u32 mine = atomic_add(&l->ticket, DRAW) - DRAW;
-
 	/* Someone may hold it and wait for us to flush: keep answering. */
-	while (unlikely((u16)atomic_load(&l->ticket) != mine >> 16))
+	while ((u16)atomic_load(&l->ticket) != mine)
 		arch_poll();
-	note_taken(l);
-}
-
-void unlock(struct lock *l)
-{
-	u16 *served = (u16 *)&l->ticket;	/* the low half alone: no carry */
-
-	note_dropped(l);
-	atomic_store(served, (u16)(*served + 1));
 }
 
 void lock_pair(struct lock *a, struct lock *b)

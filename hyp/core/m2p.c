@@ -16,9 +16,8 @@ mfn_t m2p_piece(unsigned i)
 {
 	const u64 va = M2P_START + ((u64)i << PIECE_SHIFT);
 	u64 *t = hyp_l4, e;
-	unsigned level;
 
-	for (level = 4; level > 1; level--) {
+	for (unsigned level = 4; level > 1; level--) {
 		e = t[pt_index(va, level)];
 		if (!(e & PTE_P))
 			return 0;

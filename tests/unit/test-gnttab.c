@@ -215,6 +215,40 @@ static void a_copy_moves_bytes_between_frames(void)
 	CU_ASSERT_EQUAL(refs(theirs), 1);
 }
 
+static void ones_own_grant_is_only_a_name(void)
+{
+	struct grant_entry_v1 *own;
+	mfn_t a, b, m;
+
+	setup();
+	CU_ASSERT_EQUAL(gnttab_frame(user, 0, &m), 0);
+	own = frame_to_virt(m);
+	a = memory_alloc(user, 0, 0);
+	b = memory_alloc(user, 0, 0);
+	own[9] = (struct grant_entry_v1){ GTF_permit_access, user->id, a };
+	own[10] = (struct grant_entry_v1){ GTF_permit_access | GTF_readonly,
+					   user->id, b };
+	memcpy(frame_to_virt(b), "bulkhead", 8);
+	CU_ASSERT_EQUAL(copy(GNTCOPY_source_gref | GNTCOPY_dest_gref, 10,
+			     DOMID_SELF, 0, 9, user->id, 16, 8), GNTST_okay);
+	CU_ASSERT_EQUAL(memcmp(frame_to_virt(a) + 16, "bulkhead", 8), 0);
+	CU_ASSERT_EQUAL(own[9].flags, GTF_permit_access);
+	CU_ASSERT_NOT_EQUAL(copy(GNTCOPY_source_gref | GNTCOPY_dest_gref, 9,
+				 DOMID_SELF, 0, 10, user->id, 0, 8),
+			    GNTST_okay);
+	/* Not its own frame, not granted to itself, not granted at all. */
+	own[9].frame = memory_alloc(granter, 0, 0);
+	CU_ASSERT_EQUAL(copy(GNTCOPY_source_gref, 9, DOMID_SELF, 0, a,
+			     DOMID_SELF, 0, 8), GNTST_bad_page);
+	own[9] = (struct grant_entry_v1){ GTF_permit_access, granter->id, a };
+	CU_ASSERT_EQUAL(copy(GNTCOPY_source_gref, 9, DOMID_SELF, 0, b,
+			     DOMID_SELF, 0, 8), GNTST_bad_gntref);
+	CU_ASSERT_EQUAL(copy(GNTCOPY_source_gref, 1 << 20, DOMID_SELF, 0, b,
+			     DOMID_SELF, 0, 8), GNTST_bad_gntref);
+	CU_ASSERT_EQUAL(refs(a), 1);
+	CU_ASSERT_EQUAL(refs(b), 1);
+}
+
 static void a_guest_cannot_copy_whole_frames_of_others(void)
 {
 	mfn_t m;
@@ -369,6 +403,7 @@ CU_ErrorCode test_gnttab_register(void)
 	ADD(a_page_table_is_granted_for_reading_only);
 	ADD(an_entry_in_use_keeps_its_frame);
 	ADD(a_copy_moves_bytes_between_frames);
+	ADD(ones_own_grant_is_only_a_name);
 	ADD(a_guest_cannot_copy_whole_frames_of_others);
 	ADD(only_version_one_is_spoken);
 	ADD(a_dying_user_lets_go_of_everything);

@@ -105,13 +105,11 @@ static void madt_entry(const u8 *e, u8 size, struct acpi_info *a)
 
 void acpi_parse_madt(const u8 *p, size_t n, struct acpi_info *a)
 {
-	size_t at;
-
 	for (u32 i = 0; i < 16; i++)
 		a->isa[i] = (struct acpi_isa){ .gsi = i };
 	if (n < HEADER + 8)
 		return;
-	for (at = HEADER + 8; n - at >= 2; at += p[at + 1]) {
+	for (size_t at = HEADER + 8; n - at >= 2; at += p[at + 1]) {
 		if (p[at + 1] < 2 || p[at + 1] > n - at)
 			return;
 		madt_entry(p + at, p[at + 1], a);

@@ -19,17 +19,12 @@ bool tsc_stable;
 static u32 mul = 1U << 31;	/* until calibrated: 1 GHz */
 static s8 shift = 1;
 
-/* The reference: the ACPI PM timer, which all PCs and their imitations have. */
-static u32 reference(void)
-{
-	return inl(acpi.pm_timer);
-}
-
 /* One moment on all clocks, of the quickest of some tries: an SMI or a
  * sleeping host between the reads would spoil it. */
 struct moment {
 	u64 tsc;
-	u32 ref, apic;
+	u32 ref;		/* the PM timer, which all PCs and their imitations have */
+	u32 apic;
 };
 
 static void take_moment(struct moment *m)
@@ -39,7 +34,7 @@ static void take_moment(struct moment *m)
 
 	for (unsigned i = 0; i < 5; i++) {
 		before = rdtsc();
-		ref = reference();
+		ref = inl(acpi.pm_timer);
 		took = rdtsc() - before;
 		if (took >= best)
 			continue;

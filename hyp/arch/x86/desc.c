@@ -56,9 +56,8 @@ static void fill_idt(void)
 		[TRAP_MC] = IST_MCE, [TRAP_DB] = IST_DB,
 	};
 	bool open;
-	unsigned v;
 
-	for (v = 0; v < 256; v++) {
+	for (unsigned v = 0; v < 256; v++) {
 		open = v == TRAP_BP || v == TRAP_OF || v == TRAP_INT80;
 		set_gate(v, (u64)entry_stubs + 16 * v, open ? 3 : 0,
 			 v < 32 ? ist[v] : 0);

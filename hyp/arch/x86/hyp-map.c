@@ -213,14 +213,12 @@ static void back_frame_tables(paddr_t start, paddr_t end)
  * devices and per-CPU areas must exist before the first guest L4 copies them. */
 void hyp_map_init(void)
 {
-	u64 va;
-
 	boot_limit = HUGE * 4 >> PAGE_SHIFT;
 	hyp_l4_mfn = boot_alloc(1, 1);
 	hyp_l4 = frame_to_virt(hyp_l4_mfn);
 	map_image();
 	boot_ram_each(map_ram);
-	for (va = M2P_START; va < HYP_END; va += 1ULL << 39)
+	for (u64 va = M2P_START; va < HYP_END; va += 1ULL << 39)
 		entry_at(va, 3);
 	/* The guests' window on the M2P: the same tables, but without the right
 	 * to write; and only there all entries on the way are theirs. */
@@ -238,10 +236,9 @@ void hyp_map_init(void)
 void hyp_map_cpu(unsigned id)
 {
 	const u64 stack = percpu_area(id) + PERCPU_STACK;
-	u64 at;
 
 	/* Exception stacks, a guard page below the main one, the main one. */
-	for (at = 0; at < STACK_SIZE; at += PAGE_SIZE)
+	for (u64 at = 0; at < STACK_SIZE; at += PAGE_SIZE)
 		if (at != STACK_IST_MCE)
 			map_range(stack + at, table_alloc() << PAGE_SHIFT,
 				  PAGE_SIZE, HYP_DATA);

@@ -100,11 +100,10 @@ static bool access_permitted(const struct vcpu *v, u64 va, u32 error)
 {
 	mfn_t table = v->mmu.kernel;
 	u64 all = ~0ULL, any = 0, e;
-	unsigned level;
 
 	if (in_hypervisor(va) || !is_canonical(va))
 		return false;
-	for (level = 4; level > 0; level--) {
+	for (unsigned level = 4; level > 0; level--) {
 		e = READ_ONCE(((u64 *)frame_to_virt(table))[pt_index(va, level)]);
 		if (!(e & PTE_P))
 			return false;

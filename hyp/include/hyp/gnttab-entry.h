@@ -38,6 +38,10 @@ int gnttab_use(struct domain *granter, u32 ref, const struct domain *user,
 	       bool write, mfn_t *m);
 void gnttab_unuse(struct domain *granter, u32 ref, bool write);
 
+/* The frame that entry ref of d names, if d grants it to itself, which is
+ * nothing to hold or to mark; else MFN_NONE.  Takes g of d. */
+mfn_t gnttab_own(struct domain *d, u32 ref, bool write);
+
 /* A mapping whose page-table entry is gone and whose use is not yet. */
 struct gnttab_unmapped {
 	struct gnttab_track track;	/* what it was */

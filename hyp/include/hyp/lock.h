@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include <hyp/types.h>
+#include <hyp/atomic.h>
 
 enum lock_rank {
 	RANK_NONE,
@@ -45,8 +45,35 @@ struct lock {
 
 /* Prepares a lock; id orders locks of one rank (domid or CPU number). */
 void lock_init(struct lock *l, enum lock_rank rank, unsigned id);
-void lock(struct lock *l);
-void unlock(struct lock *l);
+#define LOCK_DRAW 0x10000u
+
+/* It was not free: waits for the ticket `mine`. */
+void lock_wait(struct lock *l, u16 mine);
+#ifdef HYP_DEBUG
+/* Ranks rise; within one rank ids do.  Locks may be dropped in any order. */
+void lock_note_taken(const struct lock *l);
+void lock_note_dropped(const struct lock *l);
+#else
+static inline void lock_note_taken(const struct lock *l) { }
+static inline void lock_note_dropped(const struct lock *l) { }
+#endif
+
+static inline void lock(struct lock *l)
+{
+	const u32 drawn = atomic_fetch_add(&l->ticket, LOCK_DRAW);
+
+	if (unlikely((u16)drawn != drawn >> 16))
+		lock_wait(l, drawn >> 16);
+	lock_note_taken(l);
+}
+
+static inline void unlock(struct lock *l)
+{
+	u16 *served = (u16 *)&l->ticket;	/* the low half alone: no carry */
+
+	lock_note_dropped(l);
+	atomic_store(served, (u16)(*served + 1));
+}
 
 static inline struct lock *lock_held(struct lock *l)
 {
