@@ -262,13 +262,26 @@ static bool enter(struct engine *e, unsigned int q, uint16_t entry)
 	return true;
 }
 
+/* The guest's index of requests is where it cannot be. */
+static void index_broken(struct engine *e, const struct blk_ring *r)
+{
+	const uint32_t back = r->req_cons - r->seen;
+
+	if ((int32_t)back > 0)
+		broken(e, "it moved the ring's index of requests back by %u",
+		       back);
+	else
+		broken(e, "it moved the ring's index of requests %u past the last answer, on a ring of %u",
+		       r->seen - r->pushed, r->slots);
+}
+
 static bool take(struct engine *e, unsigned int q)
 {
 	uint16_t taken[ENGINE_BUDGET];
 	int n = blk_ring_take(&e->queue[q].ring, taken, ENGINE_BUDGET);
 
 	if (n < 0) {
-		broken(e, "it moved the ring's request index to where it cannot be");
+		index_broken(e, &e->queue[q].ring);
 		return false;
 	}
 	for (int i = 0; i < n; i++)

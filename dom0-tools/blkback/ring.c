@@ -153,6 +153,7 @@ int blk_ring_take(struct blk_ring *r, uint16_t *taken, uint32_t max)
 	uint32_t n = prod - r->req_cons;
 	struct blk_entry *e;
 
+	r->seen = prod;
 	/*
 	 * No more requests than slots may be without an answer that the guest
 	 * could have seen; and what was sent cannot be taken back.

@@ -65,6 +65,7 @@ struct blk_ring {
 	uint32_t req_cons;
 	uint32_t rsp_prod;	/* the next response's index */
 	uint32_t pushed;	/* what the ring's rsp_prod is */
+	uint32_t seen;		/* the ring's req_prod when it was last read */
 	uint32_t nr_free;
 	uint16_t free[BLK_RING_MAX];	/* entries, the last one first */
 	uint16_t order[BLK_RING_MAX];	/* entry of the response at index % slots */
@@ -89,7 +90,7 @@ int blk_ring_resume(struct blk_ring *r, void *shared, uint32_t slots,
 
 /*
  * Take up to @max requests: their entries' numbers go to @taken.  Returns how
- * many, or -EPROTO: the guest's index is out of range.
+ * many, or -EPROTO: the guest's index, in seen, is out of range.
  */
 int blk_ring_take(struct blk_ring *r, uint16_t *taken, uint32_t max);
 /* The request's answer; the guest sees it with the next push. */

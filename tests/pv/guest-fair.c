@@ -102,15 +102,15 @@ static void nothing_at_all(void)
 	pv_os_wait(&pv, UINT64_MAX);
 }
 
-/* The index of requests stands where it cannot. */
+/* The index of requests goes back to where it was long ago. */
 static void attack_index(void)
 {
-	PV_WRITE(ring->req_prod, PV_READ(ring->rsp_prod) + 1000 +
+	PV_WRITE(ring->req_prod, PV_READ(ring->rsp_prod) - 1000 -
 		 next() % 1000000);
 	kick();
 }
 
-/* It is moved on and on, whatever was answered: a ring without an end. */
+/* It moves on and on, whatever was answered: a ring without an end. */
 static void attack_endless(void)
 {
 	uint32_t at = PV_READ(ring->req_prod);
@@ -122,7 +122,7 @@ static void attack_endless(void)
 		kick();
 }
 
-/* Requests become others while they are read. */
+/* Requests that were sent become others, before they are read and after. */
 static void attack_changed(void)
 {
 	unsigned int i, j;

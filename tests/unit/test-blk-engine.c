@@ -475,13 +475,13 @@ static void an_index_out_of_range_ends_it(void)
 {
 	begin();
 	model_ring(&m)->req_prod = 33;
-	expect_broken("index");
+	expect_broken("index of requests 33 past the last answer, on a ring of 32");
 	begin();
 	send(BLKIF_OP_READ, 1, 0, 1, 1);
 	m.hold = true;
 	model_run(&m);
 	model_ring(&m)->req_prod = 0;	/* taken back */
-	expect_broken("index");
+	expect_broken("index of requests back by 1");
 }
 
 static void a_segment_outside_its_page_ends_it(void)
