@@ -64,6 +64,7 @@ struct disk_holder {
 	char guest[GUEST_NAME_MAX + 1], target[32];
 	char *server;		/* an NBD server and its export, or NULL */
 	uint32_t server_uid;	/* of our own server; 0: there is none */
+	int last;		/* the connection to another's server, or -1 */
 	size_t count;
 	struct held held[];
 };
@@ -141,6 +142,8 @@ static void holder_drop(struct disk_holder *h)
 		if (h->held[i].at >= 0)
 			close(h->held[i].at);
 	}
+	if (h->last >= 0)
+		close(h->last);
 	free(h->server);
 	free(h);
 }
@@ -156,6 +159,7 @@ static struct disk_holder *holder_make(const struct guest_disk *d,
 	snprintf(h->guest, sizeof(h->guest), "%s", guest);
 	snprintf(h->target, sizeof(h->target), "%s", d->target);
 	h->count = count;
+	h->last = -1;
 	if (d->type != GUEST_DISK_NETWORK && d->format != GUEST_DISK_RAW)
 		h->server_uid = disk_server_uid(guest, d->target);
 	for (size_t i = 0; i < count; i++)
@@ -496,7 +500,7 @@ static char *server_name(const struct guest_disk *d)
 	return r < 0 ? NULL : name;
 }
 
-static int open_network(const struct guest_disk *d, char **why)
+static int connect_server(const struct guest_disk *d, char **why)
 {
 	if (d->format != GUEST_DISK_RAW)
 		return refuse(why, -EINVAL, "nbd: the bytes of a network disk are the disk: its format is raw");
@@ -504,6 +508,50 @@ static int open_network(const struct guest_disk *d, char **why)
 		return connect_unix(d->socket, why);
 	return connect_host(d->host ? d->host : "localhost",
 			    d->port ? d->port : NBD_PORT, why);
+}
+
+/*
+ * What a dead back-end asked for may still be on its way, and must not be done
+ * after what its successor asks for: the server is told that there is no more,
+ * and ends the connection when it is through.
+ */
+static int drain(int fd, const struct timespec *until)
+{
+	struct timespec now;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char answers[4096];
+	ssize_t n = 1;
+
+	if (shutdown(fd, SHUT_WR))
+		return 0;	/* it has ended already */
+	while (n > 0 || (n < 0 && errno == EINTR)) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec >= until->tv_sec)
+			return -EBUSY;
+		n = poll(&p, 1, 1000 * (int)(until->tv_sec - now.tv_sec));
+		if (n > 0)
+			n = recv(fd, answers, sizeof(answers), 0);
+		else if (!n)
+			n = 1;
+	}
+	return 0;
+}
+
+static int open_network(const struct guest_disk *d, struct disk_holder *h,
+			const struct timespec *until, char **why)
+{
+	int fd;
+
+	if (h->last >= 0 && drain(h->last, until))
+		return refuse(why, -EBUSY, "%s: the server does not end the connection of the dead back-end",
+			      h->server);
+	if (h->last >= 0)
+		close(h->last);
+	h->last = -1;
+	fd = connect_server(d, why);
+	if (fd >= 0)
+		h->last = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return fd;
 }
 
 /* ---- The promise ---- */
@@ -541,7 +589,7 @@ static int open_raw(const struct guest_disk *d, const struct disk_holder *h,
 	return open_file(&w, why);
 }
 
-static int open_by_kind(const struct guest_disk *d, const struct disk_holder *h,
+static int open_by_kind(const struct guest_disk *d, struct disk_holder *h,
 			bool again, char **why)
 {
 	struct timespec until;
@@ -550,7 +598,7 @@ static int open_by_kind(const struct guest_disk *d, const struct disk_holder *h,
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += again ? DISK_SOURCE_DRAIN_S : LEAVING_S;
 	if (d->type == GUEST_DISK_NETWORK)
-		return open_network(d, why);
+		return open_network(d, h, &until, why);
 	if (d->format == GUEST_DISK_RAW)
 		return open_raw(d, h, &until, why);
 	return open_served(d, h, &until, why);

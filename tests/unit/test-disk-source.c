@@ -326,6 +326,52 @@ static void a_network_disk_is_a_connection(void)
 	close(listener);
 }
 
+struct server {
+	int fd;
+	_Atomic int bytes;
+};
+
+/* A server that ends a connection when it has done all. */
+static void *serve_all(void *arg)
+{
+	struct server *s = arg;
+	char c;
+
+	while (read(s->fd, &c, 1) == 1)
+		s->bytes++;
+	close(s->fd);
+	return NULL;
+}
+
+static void a_new_connection_waits_for_the_end_of_the_old_one(void)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct guest_disk d = disk((char *)"export");
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct server old = { 0 };
+	struct disk_source s;
+	pthread_t thread;
+	char *why;
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s/nbd2", folder);
+	d.type = GUEST_DISK_NETWORK;
+	d.socket = un.sun_path;
+	CU_ASSERT_EQUAL(bind(listener, (struct sockaddr *)&un, sizeof(un)), 0);
+	CU_ASSERT_EQUAL(listen(listener, 2), 0);
+	opened(&d, "web", &s);
+	old.fd = accept(listener, NULL, NULL);
+	/* The back-end asks, and dies. */
+	CU_ASSERT_EQUAL(write(s.fd, "abcdef", 6), 6);
+	disk_source_handed(&s);
+	CU_ASSERT_EQUAL(pthread_create(&thread, NULL, serve_all, &old), 0);
+	CU_ASSERT_EQUAL(disk_source_open(&d, "web", true, &s, &why), 0);
+	CU_ASSERT_EQUAL(old.bytes, 6);
+	CU_ASSERT(s.fd >= 0);
+	pthread_join(thread, NULL);
+	disk_source_close(&s);
+	close(listener);
+}
+
 static void a_host_that_is_not_there_is_named(void)
 {
 	struct guest_disk d = disk((char *)"");
@@ -518,6 +564,7 @@ CU_ErrorCode test_disk_source_register(void)
 	CU_ADD_TEST(s, a_new_supervisor_knows_who_holds_what);
 	CU_ADD_TEST(s, an_empty_drive_needs_nothing);
 	CU_ADD_TEST(s, a_network_disk_is_a_connection);
+	CU_ADD_TEST(s, a_new_connection_waits_for_the_end_of_the_old_one);
 	CU_ADD_TEST(s, a_host_that_is_not_there_is_named);
 	CU_ADD_TEST(s, heads_of_images_are_read_with_suspicion);
 	CU_ADD_TEST(s, a_backing_image_is_followed_only_if_named);
