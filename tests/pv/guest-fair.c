@@ -70,7 +70,7 @@ static uint32_t ref;
 /* A request for one page that is all right, as number `at` of the ring. */
 static blkif_request_t *good(uint32_t at)
 {
-	blkif_request_t *q = &ring->ring[at % PV_BLK_RING].req;
+	blkif_request_t *q = &ring->ring[at % RING_SIZE(&disk.ring)].req;
 
 	*q = (blkif_request_t){
 		.operation = BLKIF_OP_READ, .nr_segments = 1, .id = at,
@@ -85,7 +85,7 @@ static void fill(void)
 {
 	uint32_t at = PV_READ(ring->req_prod);
 
-	while (at - PV_READ(ring->rsp_prod) < PV_BLK_RING)
+	while (at - PV_READ(ring->rsp_prod) < RING_SIZE(&disk.ring))
 		good(at++);
 	xen_wmb();
 	PV_WRITE(ring->req_prod, at);
@@ -130,7 +130,7 @@ static void attack_changed(void)
 	fill();
 	kick();
 	for (j = 0; j < 50; j++)
-		for (i = 0; i < PV_BLK_RING; i++) {
+		for (i = 0; i < RING_SIZE(&disk.ring); i++) {
 			blkif_request_t *q = &ring->ring[i].req;
 
 			PV_WRITE(q->nr_segments, j & 1 ? 1 : 200);
