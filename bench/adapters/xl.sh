@@ -16,9 +16,10 @@ ts_spec() {     # write $1 from the guest variables
     {   echo "name = '$name'"; echo "type = 'pv'"; echo "kernel = '$kernel'"; [ -n "$ramdisk" ] && echo "ramdisk = '$ramdisk'"
         echo "extra = '$cmdline'"; echo "memory = $memory"; echo "vcpus = 1"; echo "on_crash = 'preserve'"
         echo "tsc_mode = '${tsc_mode:-native}'"
-        [ -n "$disk" ] && echo "disk = [ 'phy:$disk,xvda,w' ]"; [ -n "$bridge" ] && echo "vif = [ 'mac=$mac,bridge=$bridge' ]"; } > "$1"
+        if [ -n "$disk" ] && [ "$DISK" = qdisk ]; then echo "disk = [ 'vdev=xvda,access=rw,format=raw,backendtype=qdisk,target=$disk' ]"
+        elif [ -n "$disk" ]; then echo "disk = [ 'phy:$disk,xvda,w' ]"; fi; [ -n "$bridge" ] && echo "vif = [ 'mac=$mac,bridge=$bridge' ]"; } > "$1"
 }
-ts_disk() { echo "$2"; }
+ts_disk() { if [ "$DISK" = qdisk ]; then echo "$1"; else echo "$2"; fi; }  # of a file and the loop device on it
 ts_spec_name() { echo "$name.cfg"; }
 TS_CREATE="xl create"           # + spec file; returns when the guest has been started
 TS_CREATE_VERBOSE="xl -vvv create"
