@@ -191,6 +191,9 @@ static void drain(struct image_file *f)
 			queue(f, io);
 		io_uring_cqe_seen(&uring, cqe);
 	}
+	/* The rest of what came in part; nobody may kick for a long time. */
+	if (io_uring_sq_ready(&uring))
+		io_uring_submit(&uring);
 }
 
 static struct image_io *file_reap(struct image *im)

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* The image that is a file, by the kernel's own io_uring. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <CUnit/CUnit.h>
+
+#include "blkback/image.h"
+#include "common/loop.h"
+
+static struct loop loop;
+static struct image *image;
+static int file;	/* the image's */
+
+/* A file of @size bytes where we build; false: there is no io_uring here. */
+static bool begin(off_t size)
+{
+	char name[] = "blkfile-XXXXXX";
+
+	file = mkstemp(name);
+	CU_ASSERT_FATAL(file >= 0);
+	unlink(name);
+	CU_ASSERT_EQUAL(ftruncate(file, size), 0);
+	CU_ASSERT_EQUAL(loop_init(&loop), 0);
+	if (image_file_prepare(&loop)) {
+		close(file);
+		loop_close(&loop);
+		return false;
+	}
+	CU_ASSERT_EQUAL_FATAL(image_file_open(&image, file, 512), 0);
+	CU_ASSERT_EQUAL(image->bytes, (uint64_t)size);
+	return true;
+}
+
+static void end(void)
+{
+	image->ops->close(image);
+	image_file_finish(&loop);
+	loop_close(&loop);
+}
+
+/* As the engine does: what comes back is looked at when there is an event. */
+static struct image_io *wait_for_one(void)
+{
+	struct pollfd p = { .fd = loop.epfd, .events = POLLIN };
+	struct image_io *io = image->ops->reap(image);
+
+	while (!io && poll(&p, 1, 5000) > 0)
+		io = image->ops->reap(image);
+	return io;
+}
+
+static void data_comes_and_goes(void)
+{
+	static uint8_t a[4096], b[4096];
+	struct image_io w = { .what = IMAGE_WRITE, .buf = a, .length = sizeof(a), .offset = 4096 };
+	struct image_io r = { .what = IMAGE_READ, .buf = b, .length = sizeof(b), .offset = 4096 };
+
+	if (!begin(65536))
+		return;
+	memset(a, 0x5a, sizeof(a));
+	image->ops->submit(image, &w);
+	image->ops->kick(image);
+	CU_ASSERT_PTR_EQUAL(wait_for_one(), &w);
+	CU_ASSERT_EQUAL(w.result, 0);
+	image->ops->submit(image, &r);
+	image->ops->kick(image);
+	CU_ASSERT_PTR_EQUAL(wait_for_one(), &r);
+	CU_ASSERT_EQUAL(r.result, 0);
+	CU_ASSERT_EQUAL(memcmp(a, b, sizeof(a)), 0);
+	end();
+}
+
+/* The rest is asked for at once: nobody may come by for a long time. */
+static void a_part_is_followed_by_the_rest(void)
+{
+	static uint8_t b[8192];
+	struct image_io r = { .what = IMAGE_READ, .buf = b, .length = sizeof(b) };
+
+	if (!begin(65536))
+		return;
+	/* Somebody made the file shorter: half of it is there. */
+	CU_ASSERT_EQUAL(ftruncate(file, 4096), 0);
+	image->ops->submit(image, &r);
+	image->ops->kick(image);
+	CU_ASSERT_PTR_EQUAL(wait_for_one(), &r);
+	CU_ASSERT_EQUAL(r.result, -EIO);
+	end();
+}
+
+CU_ErrorCode test_blk_file_register(void);
+CU_ErrorCode test_blk_file_register(void)
+{
+	CU_pSuite s = CU_add_suite("blk-file", NULL, NULL);
+
+	if (!s)
+		return CU_get_error();
+	CU_ADD_TEST(s, data_comes_and_goes);
+	CU_ADD_TEST(s, a_part_is_followed_by_the_rest);
+	return CU_get_error();
+}
