@@ -115,7 +115,8 @@ static int send_packet(void)
 	rc = pv_net_send(&card, frame, sizeof(frame), UINT64_MAX);
 	while (pv_net_sending(&card))
 		pv_os_wait(&pv, UINT64_MAX);
-	print("tiny: a packet is sent\n");
+	rc |= card.dropped != 0;
+	print("tiny: a packet is %s\n", rc ? "lost" : "sent");
 	return rc | pv_device_wait_closed(&card.dev, UINT64_MAX);
 }
 
