@@ -47,6 +47,8 @@ verdict() {
 		echo "$out" | sed 's/^/    /'
 		failed=1
 	fi
+	# Nothing is left for the next question.
+	xl list | awk 'NR > 1 && $2 { print $2 }' | xargs -r -n 1 xl destroy
 }
 # Text whose checksum is known from elsewhere; a loop device, as xl wants it.
 disk() {
@@ -118,12 +120,13 @@ save_screen() {
 	saved_and_restored seen 8 "screen" "vfb=['vnc=1,vnclisten=127.0.0.1,vncdisplay=8,vncunused=0']
 $(dm)"
 }
-# A suspend that is called off: the same guest goes on.
+# A suspend that is called off: the same guest goes on.  (xl looks after it no
+# more then, and leaves it in the list when it has ended.)
 checkpoint() {
 	start point guest-fronts 8 "suspend" "disk=['phy:$loop,xvda,w']" &&
 		until_true 60 said point "waits for a suspend" && xl save -c point /tmp/point.chk &&
 		until_true 60 said point "suspend: called off" && until_true 60 said point "waits for the end" &&
-		xl shutdown -w point
+		xl shutdown -w point && xl destroy point
 	ended point 6 suspend-
 }
 balloon() {
