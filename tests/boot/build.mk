@@ -38,6 +38,10 @@ tests/boot/stream: $(srcdir)/tests/boot/net/stream.c
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) -O1 -Wall -Wextra -static -o $@ $<
 
+tests/boot/killer: $(srcdir)/tests/boot/net/killer.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) -O1 -Wall -Wextra -static -o $@ $<
+
 tests/boot/stopwatch: $(srcdir)/tests/boot/density/stopwatch.c
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) -O2 -Wall -Wextra -static -o $@ $<
@@ -52,13 +56,9 @@ tests/boot/net-guest.gz: tests/boot/stream $(MKGUEST) \
 		$(srcdir)/tests/boot/net/guest-init
 	$(AM_V_GEN)$(MKGUEST) $@ $< $(srcdir)/tests/boot/net/guest-init \
 		linux-image-amd64
-tests/boot/nat-guest.gz: tests/boot/stream $(MKGUEST) \
-		$(srcdir)/tests/boot/net-nat/guest-init
-	$(AM_V_GEN)$(MKGUEST) $@ $< $(srcdir)/tests/boot/net-nat/guest-init \
-		linux-image-amd64
-tests/boot/nat-guest-cloud.gz: tests/boot/stream $(MKGUEST) \
-		$(srcdir)/tests/boot/net-nat/guest-init
-	$(AM_V_GEN)$(MKGUEST) $@ $< $(srcdir)/tests/boot/net-nat/guest-init \
+tests/boot/net-guest-cloud.gz: tests/boot/stream $(MKGUEST) \
+		$(srcdir)/tests/boot/net/guest-init
+	$(AM_V_GEN)$(MKGUEST) $@ $< $(srcdir)/tests/boot/net/guest-init \
 		linux-image-cloud-amd64
 
 # An image on top of another one, for disks that are not raw.
@@ -69,8 +69,8 @@ tests/boot/chain.qcow2: tests/boot/chain-base.img
 	$(AM_V_GEN)qemu-img create -q -f qcow2 -b chain-base.img -F raw $@
 
 check-boot: all tests/boot/tiny tests/boot/hostile-guest tests/boot/probe \
-	tests/boot/stream tests/boot/net-guest.gz tests/boot/nat-guest.gz \
-	tests/boot/nat-guest-cloud.gz
+	tests/boot/stream tests/boot/killer tests/boot/net-guest.gz \
+	tests/boot/net-guest-cloud.gz
 	$(srcdir)/tests/boot/run.py --build $(builddir) $(QUESTIONS)
 .PHONY: check-boot
 
@@ -81,6 +81,6 @@ CLEANFILES += tests/boot/chain.qcow2 tests/boot/chain-base.img \
 	tests/boot/diskverify tests/boot/disk-guest.cpio.gz \
 	tests/boot/disk-guest-cloud.cpio.gz \
 	tests/boot/tiny tests/boot/hostile-guest tests/boot/probe \
-	tests/boot/stream tests/boot/net-guest.gz tests/boot/nat-guest.gz \
-	tests/boot/nat-guest-cloud.gz tests/boot/stopwatch \
+	tests/boot/stream tests/boot/net-guest.gz tests/boot/net-guest-cloud.gz \
+	tests/boot/killer tests/boot/stopwatch \
 	tests/boot/wake

@@ -6,7 +6,8 @@
  *   stream out|in HOST MIB       send, or get, so many MiB (HOST: an address)
  *
  * Prints "stream: MIB MiB out|in are right", or what is wrong and where.  A
- * stream that stands still for two minutes is wrong, too.
+ * stream that stands still for two minutes is wrong, too.  It takes the time
+ * that others leave.
  */
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -127,6 +128,8 @@ int main(int argc, char **argv)
 	char v4[64];
 	int fd;
 
+	if (nice(19) < 0)
+		fail("stream: nice");
 	if (argc == 2 && !strcmp(argv[1], "serve"))
 		return serve();
 	if (argc != 4)
