@@ -7,6 +7,7 @@
  * guest may do, for ever: its device being stopped does not stop it.
  */
 #include <pv/blkfront.h>
+#include <pv/netfront.h>
 
 #include "tiny.h"
 
@@ -16,7 +17,17 @@
 #define WATCHES		100
 
 static struct pv_blk disk;
+static struct pv_net card;
 static char *page;
+
+static void open_card(void)
+{
+	pv_net_open(&pv, &card, 0);
+	if (pv_device_wait_up(&card.dev, UINT64_MAX)) {
+		print("fair: no card: %s\n", card.dev.trouble);
+		pv_shutdown(&pv, SHUTDOWN_crash);
+	}
+}
 
 static void open_disk(void)
 {
@@ -189,6 +200,82 @@ static void attack_daemons(void)
 	pv_evtchn_send(&pv, pv.start->console.domU.evtchn);
 }
 
+/* ---- The same on the ring of a working network card ---- */
+
+static struct netif_tx_sring *tx;
+static uint32_t frame;		/* the grant of a page to send */
+
+static void card_kick(void)
+{
+	pv_evtchn_send(&pv, card.port);
+}
+
+/* A frame of a page that may be sent. */
+static void frame_good(uint32_t at)
+{
+	tx->ring[at % PV_NET_TX_RING].req = (struct netif_tx_request){
+		.gref = frame, .id = at % PV_NET_TX_RING, .size = 1514,
+	};
+}
+
+static void frames_fill(void)
+{
+	uint32_t at = PV_READ(tx->req_prod);
+
+	while (at - PV_READ(tx->rsp_prod) < PV_NET_TX_RING)
+		frame_good(at++);
+	xen_wmb();
+	PV_WRITE(tx->req_prod, at);
+}
+
+static void attack_net_endless(void)
+{
+	uint32_t at = PV_READ(tx->req_prod);
+
+	frame_good(at);
+	xen_wmb();
+	PV_WRITE(tx->req_prod, at + 1);
+	if (at % 16 == 0)
+		card_kick();
+}
+
+static void attack_net_changed(void)
+{
+	unsigned int i, j;
+
+	frames_fill();
+	card_kick();
+	for (j = 0; j < 20; j++)
+		for (i = 0; i < PV_NET_TX_RING; i++) {
+			struct netif_tx_request *q = &tx->ring[i].req;
+
+			PV_WRITE(q->flags, next());
+			PV_WRITE(q->size, next());
+			PV_WRITE(q->offset, next());
+			PV_WRITE(q->gref, next());
+		}
+}
+
+static void attack_net_revoked(void)
+{
+	int new = pv_grant(&pv, card.dev.peer_id, page, false);
+
+	if (new < 0)
+		return;
+	frame = new;
+	frames_fill();
+	if (next() & 1)
+		card_kick();
+	while (pv_grant_end(&pv, frame))
+		;
+	card_kick();
+}
+
+static void attack_net_events(void)
+{
+	card_kick();
+}
+
 static const struct attack {
 	const char *name;
 	void (*once)(void);
@@ -198,6 +285,10 @@ static const struct attack {
 	{ "events", attack_events }, { "states", attack_states },
 	{ "watches", attack_watches }, { "questions", attack_questions },
 	{ "daemons", attack_daemons },
+	{ "net-endless", attack_net_endless },
+	{ "net-changed", attack_net_changed },
+	{ "net-revoked", attack_net_revoked },
+	{ "net-events", attack_net_events },
 };
 
 static bool is(const char *word, const char *name)
@@ -211,6 +302,19 @@ static bool is(const char *word, const char *name)
 static void nothing(struct pv_xs_watch *w)
 {
 	(void)w;
+}
+
+/* Nobody listens to the card any more but we. */
+static void take_card(void)
+{
+	static const uint8_t to[6] = { 2, 0, 0, 0, 0, 1 };
+
+	open_card();
+	tx = card.tx_ring.sring;
+	frame = pv_grant(&pv, card.dev.peer_id, page, false);
+	memcpy(page, to, 6);
+	memcpy(page + 6, card.mac, 6);
+	card.running = false;
 }
 
 /* Nobody listens to the disk any more but we. */
@@ -241,6 +345,8 @@ static void hostile(const char *name)
 		return;
 	}
 	take_over();
+	if (!memcmp(a->name, "net-", 4))
+		take_card();
 	print("fair: ready\n");
 	while (pv_xs_read(&pv, "data/go", NULL, text, sizeof(text)) < 0)
 		pv_sleep(&pv, 5000000);
