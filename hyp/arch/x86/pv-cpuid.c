@@ -158,7 +158,8 @@ void arch_cpuid(const struct vcpu *v, u32 leaf, u32 sub, struct cpuid_regs *o)
 		o->a = MIN(o->a, EXT_LEAF_MAX);
 		break;
 	case 1:
-		o->b |= v ? v->id * 2 << 24 : 0;
+		/* One thread: HTT with none makes Linux 6.12 shift by -1. */
+		o->b |= BIT(16) | (v ? v->id * 2 << 24 : 0);
 		hide_vectors(1, o);
 		o->c |= F1C_HYPERVISOR;
 		if (v && v->arch.cr4 & CR4_OSXSAVE)
