@@ -593,14 +593,42 @@ void devices_rename_guest(uint16_t domid, const char *name)
 
 /* ---- Rebirth ---- */
 
-/* The process before is dead.  What it had under way in the kernel may not be
- * over: opening the source again waits for that. */
+/*
+ * The process before is dead.  What it had under way in the kernel may not be
+ * over, for as long as the disk below takes; a write of it must not come after
+ * its successor's.  To wait costs the guest time, to give up costs it the disk.
+ */
+static int open_disk_again(struct device *d, char **why)
+{
+	bool told = false, ending;
+	char title[160];
+	int rc;
+
+	for (;;) {
+		rc = open_disk(d, true, why);
+		if (rc != -EBUSY)
+			return rc;
+		pthread_mutex_lock(&devices_lock);
+		ending = d->ending;
+		if (!told)
+			journal_line("%s: waits for what its dead back-end began: %s",
+				     device_title(d, title),
+				     *why ? *why : strerror(EBUSY));
+		pthread_mutex_unlock(&devices_lock);
+		if (ending)
+			return rc;
+		told = true;
+		free(*why);
+		*why = NULL;
+	}
+}
+
 static void *respawn_thread(void *arg)
 {
 	struct device *d = arg;
 	char *why = NULL, title[160];
 	bool resume = d->xb.ring;
-	int rc = d->kind == DEVICE_VBD ? open_disk(d, true, &why) :
+	int rc = d->kind == DEVICE_VBD ? open_disk_again(d, &why) :
 		 open_nic(d, true, &why);
 
 	if (!rc)

@@ -219,7 +219,31 @@ for i in 1 2 3; do
 done
 state $id/51712 4 || die "a back-end's death is not seen by the guest"
 logged 'e1": disk xvda: its back-end was ended by signal 9'
-code 0 destroy e1
+# As a dead back-end's last write does, a lock stays: for longer than one looks.
+hold()		# FILE: who has it locks it after the back-end's death
+{
+	python3 -c 'import fcntl, sys, time
+f = open(sys.argv[1], "r+")
+fcntl.lockf(f, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()' "$1" < hold.in > hold.out &
+}
+mkfifo hold.in
+kill_held()	# its back-end, whose last write does not end
+{
+	hold a.img
+	exec 7> hold.in
+	kill -STOP $pid; kill -KILL "$(back_pid $id.51712)"
+	until_true grep -q held hold.out
+	: > log; kill -CONT $pid
+	until_true grep -q 'e1": disk xvda: waits for what its dead back-end began: .*a.img' log
+	! grep -q 'stopped:' log || die "it is waited for"
+}
+kill_held; exec 7>&-
+until_true sh -c "[ \$(grep -c '$id.51712.*\"resume\":true,\"front\"' back.log) -eq 4 ]"
+echo "a new back-end waits until what the dead one began is over"
+kill_held
+code 0 destroy e1; exec 7>&-
 nothing_of_devices || die "nothing is left of its devices"
 code 0 create --dry-run e2.xml; nothing_of_devices || die "it made nothing"
 code 0 create e2.xml; code 0 destroy e2
