@@ -28,10 +28,8 @@
 			  sizeof(struct blk_entry) + 4095) & ~4095ul)
 #define JOURNAL_BYTES	(ENGINE_QUEUES * JOURNAL_STRIDE)
 
-/* Events without a request: so many are free, so many are the end. */
-#define FLOOD_FREE	64u
+/* So many events in a row without a request are the end; see backend.h. */
 #define FLOOD_END	256u
-#define FLOOD_PAUSE_MS	10u
 
 struct vbd_queue {
 	struct backend_map map;
@@ -183,10 +181,10 @@ static void unmask(struct vbd *v)
 			stop(v);
 			return;
 		}
-		if (q->idle_events > FLOOD_FREE) {
+		if (q->idle_events > BACKEND_FLOOD_FREE) {
 			if (!loop_timer_armed(&v->flood_timer))
 				loop_timer_set(&v->b->loop, &v->flood_timer,
-					       FLOOD_PAUSE_MS);
+					       BACKEND_FLOOD_PAUSE_MS);
 			continue;
 		}
 		q->masked = false;

@@ -40,6 +40,13 @@
 #define BACKEND_REASON_MAX	256	/* a sentence, with its end */
 #define BACKEND_LISTENER	3
 
+/*
+ * Events that bring nothing: so many in a row are free, after more the next
+ * one has to wait, and at a number that is the device's own it is stopped.
+ */
+#define BACKEND_FLOOD_FREE	64u
+#define BACKEND_FLOOD_PAUSE_MS	10u
+
 /* How a back-end ends. */
 enum backend_exit {
 	BACKEND_EXIT_QUIT = 0,		/* it was told to */

@@ -48,13 +48,8 @@ void net_batch_start(struct net_batch *b, uint32_t at);
 static inline void net_batch_note(struct net_batch *b, unsigned int n,
 				  const void *answer, size_t bytes)
 {
-	uint8_t *to = b->answer[(b->from + n) % NET_RING_SLOTS];
-
-	/* As in ring.h: lengths that the compiler knows. */
-	if (bytes == sizeof(struct netif_tx_response))
-		memcpy(to, answer, sizeof(struct netif_tx_response));
-	else
-		memcpy(to, answer, sizeof(struct netif_rx_response));
+	net_answer_copy(b->answer[(b->from + n) % NET_RING_SLOTS], answer,
+			bytes);
 }
 void net_batch_close(struct net_batch *b, unsigned int n);
 /* Write all of the batch into the ring: @bytes of each answer. */

@@ -245,17 +245,15 @@ uint32_t net_tx_halve(uint8_t *head, uint8_t *second,
 	if (!bytes)
 		return 0;
 	memcpy(second, head, h->end);
+	if (h->type == TYPE_IPV4)
+		put16(second + h->l3 + 4,
+		      get16(second + h->l3 + 4) + bytes / gso_size);
 	set_length(head, h, h->end + bytes);
 	set_length(second, h, len - bytes);
 	/* As the kernel has it when it makes segments. */
 	head[h->l4 + 13] &= ~(TCP_FIN | TCP_PSH);
 	second[h->l4 + 13] &= ~TCP_CWR;
 	put32(second + h->l4 + 4, get32(second + h->l4 + 4) + bytes);
-	if (h->type == TYPE_IPV4) {
-		put16(second + h->l3 + 4,
-		      get16(second + h->l3 + 4) + bytes / gso_size);
-		set_length(second, h, len - bytes);
-	}
 	return bytes;
 }
 

@@ -39,10 +39,8 @@
 #define RX_PAGES	128u
 #define SEGS		(NET_RING_SLOTS + 2u)
 
-/* Events that bring nothing: so many in a row are free, so many are the end. */
-#define FLOOD_FREE	64u
+/* So many events in a row that bring nothing are the end; see backend.h. */
 #define FLOOD_END	1000u
-#define FLOOD_PAUSE_MS	10u
 
 /* The event of one packet of at most so many bytes can wait; so long. */
 #define SMALL		256u
@@ -720,10 +718,10 @@ static bool flooded(struct queue *q)
 	if (q->idle_events > FLOOD_END)
 		vif_breach(q->vif, "it sent %u events in a row without a request",
 			   q->idle_events);
-	else if (q->idle_events > FLOOD_FREE)
+	else if (q->idle_events > BACKEND_FLOOD_FREE)
 		loop_timer_set(&q->vif->be->loop, &q->flood_timer,
-			       FLOOD_PAUSE_MS);
-	return q->idle_events > FLOOD_FREE;
+			       BACKEND_FLOOD_PAUSE_MS);
+	return q->idle_events > BACKEND_FLOOD_FREE;
 }
 
 static void flood_over(void *arg)

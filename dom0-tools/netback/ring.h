@@ -56,19 +56,22 @@ static inline void net_ring_peek(const struct net_ring *r, uint32_t ahead,
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
+/* One answer, of 4 or 8 bytes: lengths that the compiler knows are a move. */
+static inline void net_answer_copy(uint8_t *to, const void *rsp, size_t bytes)
+{
+	if (bytes == sizeof(struct netif_tx_response))
+		memcpy(to, rsp, sizeof(struct netif_tx_response));
+	else
+		memcpy(to, rsp, sizeof(struct netif_rx_response));
+}
+
 /*
  * Write the next answer: @bytes (4 or 8) of @rsp, the rest of the slot stays.
  */
 static inline void net_ring_answer(struct net_ring *r, const void *rsp,
 				   size_t bytes)
 {
-	uint8_t *slot = net_ring_slot(r, r->rsp_prod++);
-
-	/* Lengths that the compiler knows become a move. */
-	if (bytes == sizeof(struct netif_tx_response))
-		memcpy(slot, rsp, sizeof(struct netif_tx_response));
-	else
-		memcpy(slot, rsp, sizeof(struct netif_rx_response));
+	net_answer_copy(net_ring_slot(r, r->rsp_prod++), rsp, bytes);
 }
 
 /* Show the answers to the guest. True: it wants to be told. */

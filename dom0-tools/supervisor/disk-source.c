@@ -184,13 +184,15 @@ static bool exclusive(const struct held *h)
 	return h->write && !h->shareable;
 }
 
-static bool time_is_over(const struct timespec *until)
+static int ms_left(const struct timespec *until)
 {
 	struct timespec now;
+	long ms;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec > until->tv_sec ||
-	       (now.tv_sec == until->tv_sec && now.tv_nsec >= until->tv_nsec);
+	ms = (until->tv_sec - now.tv_sec) * 1000 +
+	     (until->tv_nsec - now.tv_nsec) / 1000000;
+	return ms > 0 ? (int)ms : 0;
 }
 
 static int lock_file(int fd, bool alone)
@@ -276,7 +278,7 @@ static int open_file(const struct wanted *w, char **why)
 
 	if (w->held->at < 0)
 		return refuse_errno(why, w->path, ENOENT);
-	while ((fd = try_open(w)) == -EBUSY && !time_is_over(&w->until))
+	while ((fd = try_open(w)) == -EBUSY && ms_left(&w->until))
 		nanosleep(&nap, NULL);
 	if (fd == -EBUSY)
 		return refuse(why, -EBUSY, "%s: %s", w->path, w->held->block ?
@@ -517,18 +519,18 @@ static int connect_server(const struct guest_disk *d, char **why)
  */
 static int drain(int fd, const struct timespec *until)
 {
-	struct timespec now;
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	char answers[4096];
 	ssize_t n = 1;
+	int ms;
 
 	if (shutdown(fd, SHUT_WR))
 		return 0;	/* it has ended already */
 	while (n > 0 || (n < 0 && errno == EINTR)) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec >= until->tv_sec)
+		ms = ms_left(until);
+		if (!ms)
 			return -EBUSY;
-		n = poll(&p, 1, 1000 * (int)(until->tv_sec - now.tv_sec));
+		n = poll(&p, 1, ms);
 		if (n > 0)
 			n = recv(fd, answers, sizeof(answers), 0);
 		else if (!n)

@@ -52,11 +52,12 @@ struct disk_source {
 /*
  * Opens the disk D for the guest called GUEST.  AGAIN: the guest has it
  * already, its back-end died; waits up to DISK_SOURCE_DRAIN_S seconds until the
- * dead one's I/O has ended, and -EBUSY is that it has not yet; *OUT is then what the first open filled (its fd is -1)
- * and only fd is new.  Returns 0 or a negative errno; then *why is one
- * sentence that begins with the source's name ("/img/a.raw: ..."), which the
- * caller frees (NULL: no memory), and nothing is held that was not before.
- * Blocks for as long as a server takes to answer, at most half a minute.
+ * dead one's I/O has ended, and -EBUSY is that it has not yet; *OUT is then
+ * what the first open filled (its fd is -1) and only fd is new.  Returns 0 or a
+ * negative errno; then *why is one sentence that begins with the source's name
+ * ("/img/a.raw: ..."), which the caller frees (NULL: no memory), and nothing is
+ * held that was not before.  Blocks for as long as a server takes to answer, at
+ * most half a minute.
  */
 #define DISK_SOURCE_DRAIN_S	2
 int disk_source_open(const struct guest_disk *d, const char *guest, bool again,

@@ -13,11 +13,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define FB	"device/vfb/0"
-#define FB_BACK	"/local/domain/0/backend/vfb/7/0"
-#define KBD	"device/vkbd/0"
-#define KBD_BACK "/local/domain/0/backend/vkbd/7/0"
-
 static struct pv_fb fb;
 static struct pv_kbd kbd;
 static const uint8_t *in;
@@ -63,13 +58,13 @@ static void screen(unsigned int how)
 		for (i = 0; i < 32; i++)
 			((volatile uint8_t *)p)[i] = byte();
 	}
-	fake_kick(fake_store_number(FB, "event-channel"));
+	fake_kick(fake_store_number(FAKE_FB, "event-channel"));
 }
 
 static void keyboard(unsigned int how)
 {
 	struct xenkbd_page *p =
-		fake_granted(fake_store_number(KBD, "page-gref"), NULL);
+		fake_granted(fake_store_number(FAKE_KBD, "page-gref"), NULL);
 
 	if (!p)
 		return;
@@ -80,12 +75,12 @@ static void keyboard(unsigned int how)
 		p->in_prod = byte() * 0x01010101u;
 	else if (how & 4)
 		p->in_cons = byte() * 0x01010101u;
-	fake_kick(fake_store_number(KBD, "event-channel"));
+	fake_kick(fake_store_number(FAKE_KBD, "event-channel"));
 }
 
 static void keys(unsigned int how)
 {
-	const char *back = how & 16 ? FB_BACK : KBD_BACK;
+	const char *back = how & 16 ? FAKE_FB_BACK : FAKE_KBD_BACK;
 
 	switch (how & 3) {
 	case 0:
@@ -129,7 +124,7 @@ static void step(unsigned int b)
 		break;
 	case 7:
 		if ((b & 31) == 31)
-			fake_store_remove(byte() & 1 ? FB_BACK : KBD_BACK);
+			fake_store_remove(byte() & 1 ? FAKE_FB_BACK : FAKE_KBD_BACK);
 		else if ((b & 31) == 30)
 			pv_device_close(&fb.dev);
 		else if ((b & 31) == 29)
@@ -141,9 +136,7 @@ static void step(unsigned int b)
 
 static void make(const char *front, const char *back)
 {
-	fake_store_set(front, "backend", back);
-	fake_store_set(front, "backend-id", "0");
-	fake_store_set(back, "online", "1");
+	fake_device(front, back);
 	fake_store_set_number(back, "state", XenbusStateInitWait);
 }
 
@@ -156,16 +149,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&kbd, 0, sizeof(kbd));
 	fb.width = 100;
 	fb.height = 50;
-	make(FB, FB_BACK);
-	make(KBD, KBD_BACK);
-	fake_store_set(FB_BACK, "request-update", "1");
-	fake_store_set(KBD_BACK, "feature-abs-pointer", "1");
+	make(FAKE_FB, FAKE_FB_BACK);
+	make(FAKE_KBD, FAKE_KBD_BACK);
+	fake_store_set(FAKE_FB_BACK, "request-update", "1");
+	fake_store_set(FAKE_KBD_BACK, "feature-abs-pointer", "1");
 	if (pv_fb_open(&fake.pv, &fb))
 		abort();
 	pv_kbd_open(&fake.pv, &kbd);
 	fake_settle();
-	fake_store_set_number(FB_BACK, "state", XenbusStateConnected);
-	fake_store_set_number(KBD_BACK, "state", XenbusStateConnected);
+	fake_store_set_number(FAKE_FB_BACK, "state", XenbusStateConnected);
+	fake_store_set_number(FAKE_KBD_BACK, "state", XenbusStateConnected);
 	fake_settle();
 	while (left)
 		step(byte());

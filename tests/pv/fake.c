@@ -571,6 +571,13 @@ unsigned int fake_pages_at_rest(void)
 	return at_rest;
 }
 
+void fake_device(const char *front, const char *back)
+{
+	fake_store_set(front, "backend", back);
+	fake_store_set(front, "backend-id", "0");
+	fake_store_set(back, "online", "1");
+}
+
 void fake_start(void)
 {
 	struct shared_info *shared;
@@ -591,12 +598,8 @@ void fake_start(void)
 	if (pv_start(&fake.pv, start))
 		die("pv_start() failed");
 	at_rest = fake.pages;
-	fake_store_set(FAKE_DISK, "backend", FAKE_DISK_BACK);
-	fake_store_set(FAKE_DISK, "backend-id", "0");
-	fake_store_set(FAKE_CARD, "backend", FAKE_CARD_BACK);
-	fake_store_set(FAKE_CARD, "backend-id", "0");
-	fake_store_set(FAKE_DISK_BACK, "online", "1");
-	fake_store_set(FAKE_CARD_BACK, "online", "1");
+	fake_device(FAKE_DISK, FAKE_DISK_BACK);
+	fake_device(FAKE_CARD, FAKE_CARD_BACK);
 	fake_store_set(FAKE_CARD_BACK, "mac", "00:16:3e:01:02:0f");
 }
 

@@ -20,6 +20,10 @@
 #define FAKE_DISK_BACK	"/local/domain/0/backend/vbd/7/51712"
 #define FAKE_CARD	"device/vif/0"
 #define FAKE_CARD_BACK	"/local/domain/0/backend/vif/7/0"
+#define FAKE_FB		"device/vfb/0"
+#define FAKE_FB_BACK	"/local/domain/0/backend/vfb/7/0"
+#define FAKE_KBD	"device/vkbd/0"
+#define FAKE_KBD_BACK	"/local/domain/0/backend/vkbd/7/0"
 
 struct fake {
 	struct pv pv;
@@ -40,6 +44,8 @@ extern struct fake fake;
 
 /* A machine as at start of day, with a disk and a card that have no state. */
 void fake_start(void);
+/* One more device: the nodes of both sides that a toolstack writes. */
+void fake_device(const char *front, const char *back);
 /* The number of pages in use when nothing is. */
 unsigned int fake_pages_at_rest(void);
 

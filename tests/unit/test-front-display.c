@@ -13,11 +13,6 @@
 
 CU_ErrorCode test_front_display_register(void);
 
-#define FB	"device/vfb/0"
-#define FB_BACK	"/local/domain/0/backend/vfb/7/0"
-#define KBD	"device/vkbd/0"
-#define KBD_BACK "/local/domain/0/backend/vkbd/7/0"
-
 static struct pv_fb fb;
 static struct pv_kbd kbd;
 static struct xenfb_page *shown;
@@ -26,9 +21,7 @@ static unsigned int calls;
 
 static void make(const char *front, const char *back)
 {
-	fake_store_set(front, "backend", back);
-	fake_store_set(front, "backend-id", "0");
-	fake_store_set(back, "online", "1");
+	fake_device(front, back);
 	fake_store_set_number(back, "state", XenbusStateInitWait);
 }
 
@@ -44,21 +37,21 @@ static void start_fb(const char *wants)
 	memset(&fb, 0, sizeof(fb));
 	fb.width = 100;
 	fb.height = 50;
-	make(FB, FB_BACK);
-	fake_store_set(FB_BACK, "request-update", wants);
+	make(FAKE_FB, FAKE_FB_BACK);
+	fake_store_set(FAKE_FB_BACK, "request-update", wants);
 	CU_ASSERT_EQUAL_FATAL(pv_fb_open(&fake.pv, &fb), 0);
 	fake_settle();
-	CU_ASSERT_STRING_EQUAL(fake_store(FB, "state"), "3");
-	shown = pv_os_at(&fake.pv, fake_store_number(FB, "page-ref"));
-	go(FB_BACK, XenbusStateConnected);
+	CU_ASSERT_STRING_EQUAL(fake_store(FAKE_FB, "state"), "3");
+	shown = pv_os_at(&fake.pv, fake_store_number(FAKE_FB, "page-ref"));
+	go(FAKE_FB_BACK, XenbusStateConnected);
 	CU_ASSERT_EQUAL_FATAL(fb.dev.phase, PV_UP);
 }
 
 static void end_fb(void)
 {
-	fake_store_set(FB_BACK, "online", "0");
-	go(FB_BACK, XenbusStateClosing);
-	go(FB_BACK, XenbusStateClosed);
+	fake_store_set(FAKE_FB_BACK, "online", "0");
+	go(FAKE_FB_BACK, XenbusStateClosing);
+	go(FAKE_FB_BACK, XenbusStateClosed);
 	CU_ASSERT_EQUAL(fb.dev.phase, PV_CLOSED);
 	pv_fb_free(&fb);
 	CU_ASSERT_EQUAL(fake.pages, fake_pages_at_rest());
@@ -161,13 +154,13 @@ static void start_kbd(void)
 	memset(&kbd, 0, sizeof(kbd));
 	calls = 0;
 	kbd.ready = count;
-	make(KBD, KBD_BACK);
-	fake_store_set(KBD_BACK, "feature-abs-pointer", "1");
+	make(FAKE_KBD, FAKE_KBD_BACK);
+	fake_store_set(FAKE_KBD_BACK, "feature-abs-pointer", "1");
 	pv_kbd_open(&fake.pv, &kbd);
 	fake_settle();
-	keys = fake_granted(fake_store_number(KBD, "page-gref"), NULL);
-	CU_ASSERT_STRING_EQUAL(fake_store(KBD, "request-abs-pointer"), "1");
-	go(KBD_BACK, XenbusStateConnected);
+	keys = fake_granted(fake_store_number(FAKE_KBD, "page-gref"), NULL);
+	CU_ASSERT_STRING_EQUAL(fake_store(FAKE_KBD, "request-abs-pointer"), "1");
+	go(FAKE_KBD_BACK, XenbusStateConnected);
 	CU_ASSERT_EQUAL_FATAL(kbd.dev.phase, PV_UP);
 }
 
@@ -198,9 +191,9 @@ static void keys_arrive(void)
 		CU_ASSERT_FALSE(pv_kbd_get(&kbd, &e));
 	}
 	CU_ASSERT_EQUAL(calls, 4);
-	fake_store_set(KBD_BACK, "online", "0");
-	go(KBD_BACK, XenbusStateClosing);
-	go(KBD_BACK, XenbusStateClosed);
+	fake_store_set(FAKE_KBD_BACK, "online", "0");
+	go(FAKE_KBD_BACK, XenbusStateClosing);
+	go(FAKE_KBD_BACK, XenbusStateClosed);
 	CU_ASSERT_EQUAL(fake.pages, fake_pages_at_rest());
 	CU_ASSERT_EQUAL(fake.pv.gnttab.nr_used, 0);
 	fake_end();
