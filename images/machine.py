@@ -25,18 +25,20 @@ class TimeOut(Exception):
     pass
 
 
-def disk_options(disks):
+def disk_options(disks, iops=0):
     """QEMU's options for the control domain's disks, /dev/vda and on.  What is
     written is forgotten at the end, so that a disk can be used again, and so
-    nothing waits for this machine's own disk."""
+    nothing waits for this machine's own disk.  They make at most so many
+    transfers a second (0: as many as they can)."""
     out = []
+    slow = ",throttling.iops-total=%d" % iops if iops else ""
     for n, path in enumerate(disks):
-        out += ["-drive", "id=disk%d,if=none,format=raw,snapshot=on,cache=unsafe,file=%s" % (n, path),
+        out += ["-drive", "id=disk%d,if=none,format=raw,snapshot=on,cache=unsafe%s,file=%s" % (n, slow, path),
                 "-device", "virtio-blk-pci,drive=disk%d" % n]
     return out
 
 
-def command(iso, smp=1, memory="2G", machine="pc", uefi=False, cpu=None, extra=(), workdir=None, disks=(), uplink=False):
+def command(iso, smp=1, memory="2G", machine="pc", uefi=False, cpu=None, extra=(), workdir=None, disks=(), iops=0, uplink=False):
     accel = os.environ.get("BULKHEAD_ACCEL", "tcg")
     cmd = ["qemu-system-x86_64", "-machine", machine, "-accel", accel, "-cpu", cpu or CPU, "-smp", str(smp),
            "-m", str(memory), "-nodefaults", "-display", "none", "-no-reboot", "-boot", "d"]
@@ -49,7 +51,7 @@ def command(iso, smp=1, memory="2G", machine="pc", uefi=False, cpu=None, extra=(
                 "-drive", "if=pflash,format=raw,file=%s/vars.fd" % workdir]
     cmd += ["-drive", "id=cd,if=none,media=cdrom,format=raw,readonly=on,file=" + iso,
             "-device", "ide-cd,drive=cd,bus=ide.%d,bootindex=0" % (2 if "q35" in machine else 1)]
-    cmd += disk_options(disks)
+    cmd += disk_options(disks, iops)
     if uplink:
         cmd += ["-netdev", "user,id=uplink", "-device", "virtio-net-pci,netdev=uplink,romfile="]
     return cmd + list(extra)

@@ -334,15 +334,13 @@ static bool keep_missing(struct engine *e,
 	return true;
 }
 
-/* The request's data is where the guest's pages are mapped. */
-static bool use_kept(struct engine *e, struct engine_req *r)
+/* The image is to use the guest's pages where they are mapped. */
+static void scatter(struct engine *e, struct engine_req *r)
 {
 	const struct blkif_request_segment *s = segments(e, r);
 	struct iovec *v = e->queue[r->queue].iov + r->entry * BLK_INDIRECT_MAX;
 	unsigned int n = 0;
 
-	if (!keep_missing(e, s, r->op.nr_segments))
-		return false;
 	r->io.iov = v;
 	for (unsigned int i = 0; i < r->op.nr_segments; i++) {
 		uint8_t *at = kept_slot(e, s[i].gref)->va +
@@ -355,9 +353,25 @@ static bool use_kept(struct engine *e, struct engine_req *r)
 			v[n++] = (struct iovec){ at, len };
 	}
 	r->io.nr_iov = n;
-	r->mapped = true;
-	e->stats.kept_uses++;
-	return true;
+}
+
+/* Between the guest's pages, where they are mapped, and the pool. */
+static void copy_kept(struct engine *e, const struct engine_req *r)
+{
+	const struct blkif_request_segment *s = segments(e, r);
+	uint8_t *ours = r->io.buf, *its;
+
+	for (unsigned int i = 0; i < r->op.nr_segments; i++) {
+		const uint32_t len = blk_segment_bytes(&e->rules, &s[i]);
+
+		its = kept_slot(e, s[i].gref)->va +
+		      blk_segment_offset(&e->rules, &s[i]);
+		if (r->op.kind == BLK_READ)
+			memcpy(its, ours, len);
+		else
+			memcpy(ours, its, len);
+		ours += len;
+	}
 }
 
 /* ---- from the line to the image ---- */
@@ -432,9 +446,13 @@ static bool may_go(struct engine *e, struct engine_req *r)
 	if (!data)
 		return true;
 	/* A barrier submits its request twice: iov is used up by the first. */
-	if (e->keep && e->image->can_scatter && r->op.kind != BLK_BARRIER &&
-	    use_kept(e, r))
+	r->mapped = e->keep && r->op.kind != BLK_BARRIER &&
+		    keep_missing(e, segments(e, r), r->op.nr_segments);
+	e->stats.kept_uses += r->mapped;
+	if (r->mapped && e->image->can_scatter) {
+		scatter(e, r);
 		return within_limits(e, r);
+	}
 	page = blk_pool_take(&e->pool, pages);
 	if (page < 0)
 		return false;
@@ -468,6 +486,8 @@ static bool start_waiting(struct engine *e)
 			continue;
 		}
 		if (r->op.kind == BLK_READ || !r->op.nr_segments || r->mapped) {
+			if (r->op.kind == BLK_WRITE && r->mapped && r->pages)
+				copy_kept(e, r);
 			begin(e, r);
 			continue;
 		}
@@ -573,6 +593,8 @@ static bool returned(struct engine *e, struct engine_req *r)
 		return true;
 	}
 	if (r->op.kind != BLK_READ || rc || r->mapped) {
+		if (r->op.kind == BLK_READ && !rc && r->pages)
+			copy_kept(e, r);
 		conclude(e, r, rc);
 		return true;
 	}

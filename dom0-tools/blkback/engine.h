@@ -12,8 +12,9 @@
  * and the disk.
  *
  * Grants that the guest promised to use again ("persistent") are mapped once,
- * up to a bound, and the image reads and writes the guest's pages where they
- * are; what is beyond the bound, or cannot be mapped, is copied.
+ * up to a bound.  An image that can have them (can_scatter) reads and writes
+ * the guest's pages where they are; for others we copy.  What is beyond the
+ * bound, or cannot be mapped, the hypervisor copies.
  *
  * A guest that does not keep to the protocol breaks the engine: it says why,
  * never touches a ring again, and forgets what comes back from the image.
@@ -69,7 +70,7 @@ struct engine_req {
 	uint16_t entry, queue;
 	uint32_t page, pages;	/* in the pool */
 	uint8_t stage;
-	bool mapped;		/* the guest's own pages, no copies */
+	bool mapped;		/* its pages are kept: no grant operation */
 };
 
 struct engine_queue {

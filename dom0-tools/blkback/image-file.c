@@ -305,12 +305,15 @@ int image_file_open(struct image **out, int fd, uint32_t unit)
 	f->at_once = S_ISREG(st.st_mode) && sfs.f_type == TMPFS_MAGIC;
 	f->im.align = 1;
 	f->im.block = st.st_blksize > 4096 ? 4096 : st.st_blksize;
-	f->im.can_scatter = true;
 	f->im.can_discard = (flags & O_ACCMODE) == O_RDWR;
 	rc = file_measure(&f->im);
-	if (!rc && (flags & O_DIRECT) && !reads_in(fd, unit) &&
-	    fcntl(fd, F_SETFL, flags & ~O_DIRECT))
-		rc = -errno;
+	if (!rc && (flags & O_DIRECT) && !reads_in(fd, unit)) {
+		flags &= ~O_DIRECT;
+		if (fcntl(fd, F_SETFL, flags))
+			rc = -errno;
+	}
+	/* Past the cache the device itself reads and writes the memory. */
+	f->im.can_scatter = !(flags & O_DIRECT);
 	if (rc) {
 		free(f);
 		return rc;

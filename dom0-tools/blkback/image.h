@@ -39,7 +39,13 @@ struct image {
 	uint32_t align;		/* of offset, length and memory; at least 1 */
 	uint32_t block;		/* the size it likes to be written in */
 	bool can_discard;
-	bool can_scatter;	/* takes iov */
+	/*
+	 * Takes iov, of memory that may be a guest's: mapped by gntdev.  Only
+	 * who copies can say so.  Linux (6.1) counts such a page wrong if this
+	 * process dies while a device still reads or writes it, and whatever
+	 * gets the page next fails ("Bad page map", then ENOMEM for ever).
+	 */
+	bool can_scatter;
 	/* Run the engine: something was reaped, or could be. */
 	void (*ready)(void *arg);
 	void *arg;

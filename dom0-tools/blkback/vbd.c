@@ -368,8 +368,7 @@ static void feature_nodes(struct vbd *v, json_t *nodes)
 
 	backend_node(nodes, "feature-flush-cache", "%d", !r->readonly);
 	backend_node(nodes, "feature-barrier", "%d", !r->readonly);
-	backend_node(nodes, "feature-persistent", "%d",
-		     v->image && v->image->can_scatter);
+	backend_node(nodes, "feature-persistent", "%d", v->image != NULL);
 	backend_node(nodes, "feature-max-indirect-segments", "%u",
 		     BLK_INDIRECT_MAX);
 	backend_node(nodes, "max-ring-page-order", "%u", BLK_RING_ORDER_MAX);
@@ -587,7 +586,7 @@ static int connect_all(struct vbd *v, const json_t *front, bool resume)
 		if (rc)
 			return rc;
 	}
-	v->engine.keep = persistent && v->image && v->image->can_scatter;
+	v->engine.keep = persistent && v->image;
 	return 0;
 }
 

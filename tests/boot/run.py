@@ -11,6 +11,8 @@ A folder of tests/boot is one question.  In it:
            limit=SECONDS kernel=PACKAGE guests=PACKAGE,... hyp=ARGS kargs=ARGS
            disk=debian (the Debian guest's disk is /dev/vda, and the machine has
            a network) scratch=MIB (an empty disk for the control domain, /dev/vda)
+           iops=N (its disks make at most N transfers a second, so that there is
+           always something under way)
            tools=PROGRAM,... (of this host, for the control domain)
            icount=yes (an instruction is a nanosecond, so that a share of the
            time does not depend on the machine that runs the test)
@@ -25,8 +27,8 @@ A folder of tests/boot is one question.  In it:
 Two questions are asked at once where there are two processors (--jobs), those
 with the longest limits first; what a question prints comes when it has ended.
 
-A boot passes when every planned name is ok, nothing else failed, and the
-machine switched itself off.  When it does not, the last console lines are
+A boot passes when every planned name is ok, nothing else failed, the control
+domain's kernel has not complained, and the machine switched itself off.  When it does not, the last console lines are
 printed.  The last line is "boot: N passed, N failed".
 """
 import argparse
@@ -58,7 +60,7 @@ def shapes(question):
             lines = [l for l in lines if l]
     for line in lines:
         d = {"smp": "1", "machine": "pc", "memory": "2048", "uefi": "no", "limit": "300", "kernel": "linux-image-amd64",
-             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "disk": "", "scratch": "", "tools": "", "icount": "no", "insns": "", "name": ""}
+             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "disk": "", "scratch": "", "iops": "0", "tools": "", "icount": "no", "insns": "", "name": ""}
         for word in shlex.split(line):
             key, _, value = word.partition("=")
             if key not in d:
@@ -163,6 +165,7 @@ def prepare(question, d, build, images):
         with open(scratch, "wb") as f:
             f.truncate(int(d["scratch"]) << 20)
         more["disks"] = [scratch]
+    more["iops"] = int(d["iops"])
     return images[key], more
 
 

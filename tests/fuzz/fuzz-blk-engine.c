@@ -81,7 +81,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in = data;
 	left = size;
 	model_init(&m, 32u << (eat(1) % 2));
-	m.persistent = eat(1) % 2;
+	n = eat(1);
+	m.persistent = n % 2;
+	m.image.can_scatter = n / 2 % 2 == 0;
 	m.engine.rules.readonly = eat(1) % 4 == 0;
 	if (model_attach(&m, false))
 		abort();

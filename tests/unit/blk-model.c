@@ -3,6 +3,7 @@
 #include "blk-model.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <xen/grant_table.h>
@@ -145,10 +146,23 @@ static void disk_do(struct model *m, struct image_io *io, bool whole)
 	}
 }
 
+/* Who cannot have the guest's own pages is never given them. */
+static void check_memory(struct model *m, const struct image_io *io)
+{
+	const uint8_t *pool = m->engine.pool.mem;
+
+	if (io->what != IMAGE_READ && io->what != IMAGE_WRITE)
+		return;
+	if (io->nr_iov ? !m->image.can_scatter :
+	    io->buf < pool || io->buf + io->length > pool + BLK_POOL_PAGES * 4096)
+		abort();
+}
+
 static void disk_submit(struct image *im, struct image_io *io)
 {
 	struct model *m = of_image(im);
 
+	check_memory(m, io);
 	step(m);
 	m->under_way[m->nr_under_way++] = io;
 	if (io->what == IMAGE_FLUSH)

@@ -155,12 +155,13 @@ static void many_requests_cost_one_grant_operation(void)
 	model_free(&m);
 }
 
-static void grants_that_stay_are_mapped_once_and_not_copied(void)
+static void grants_stay(bool can_scatter)
 {
 	blkif_request_t r;
 
 	model_init(&m, 32);
 	m.persistent = true;
+	m.image.can_scatter = can_scatter;
 	CU_ASSERT_EQUAL_FATAL(model_attach(&m, false), 0);
 	for (unsigned int turn = 0; turn < 3; turn++) {
 		memset(m.page[3], 0x30 + turn, 2 * 4096);
@@ -190,7 +191,19 @@ static void grants_that_stay_are_mapped_once_and_not_copied(void)
 	CU_ASSERT_EQUAL(model_run(&m), 0);
 	CU_ASSERT_EQUAL(answer(3, BLKIF_OP_WRITE), BLKIF_RSP_OKAY);
 	CU_ASSERT_EQUAL(m.copies, 1);
+	CU_ASSERT_EQUAL(m.engine.pool.nr_free, BLK_POOL_PAGES);
 	model_free(&m);
+}
+
+static void grants_that_stay_are_mapped_once_and_not_copied(void)
+{
+	grants_stay(true);
+}
+
+/* A device that past the cache reads and writes memory itself: only ours. */
+static void a_device_never_has_a_page_of_the_guest(void)
+{
+	grants_stay(false);
 }
 
 static void what_is_out_of_the_disk_fails(void)
@@ -725,6 +738,7 @@ static bool story(uint32_t first, uint32_t second, uint32_t seed)
 	model_init(&m, 32);
 	m.seed = seed;
 	m.persistent = seed % 2;
+	m.image.can_scatter = seed % 3;
 	for (unsigned int i = 2; i < STORY; i += 4)
 		memset(m.disk + i * 4096, 0x40 + i, 4096);
 	countdown = first;
@@ -808,6 +822,8 @@ CU_ErrorCode test_blk_engine_register(void)
 		  many_requests_cost_one_grant_operation },
 		{ "grants that stay are mapped once and not copied",
 		  grants_that_stay_are_mapped_once_and_not_copied },
+		{ "a device never has a page of the guest",
+		  a_device_never_has_a_page_of_the_guest },
 		{ "what is out of the disk fails", what_is_out_of_the_disk_fails },
 		{ "a read-only disk is not written",
 		  a_read_only_disk_is_not_written },
