@@ -284,6 +284,24 @@ static bool reads_in(int fd, uint32_t unit)
 	return ok;
 }
 
+/*
+ * Does the kernel always copy what is transferred, through its page cache?
+ * Past it (O_DIRECT) the device itself reads and writes our memory, and FUSE
+ * and 9P may use it without being asked to.
+ */
+static bool is_copied(const struct stat *st, const struct statfs *sfs, int flags)
+{
+	static const long known[] = {
+		BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, F2FS_SUPER_MAGIC,
+		RAMFS_MAGIC, TMPFS_MAGIC, XFS_SUPER_MAGIC,
+	};
+	bool ok = S_ISBLK(st->st_mode);
+
+	for (unsigned int i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		ok = ok || sfs->f_type == known[i];
+	return ok && !(flags & O_DIRECT);
+}
+
 int image_file_open(struct image **out, int fd, uint32_t unit)
 {
 	struct image_file *f;
@@ -312,8 +330,7 @@ int image_file_open(struct image **out, int fd, uint32_t unit)
 		if (fcntl(fd, F_SETFL, flags))
 			rc = -errno;
 	}
-	/* Past the cache the device itself reads and writes the memory. */
-	f->im.can_scatter = !(flags & O_DIRECT);
+	f->im.can_scatter = is_copied(&st, &sfs, flags);
 	if (rc) {
 		free(f);
 		return rc;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The image that is a file, by the kernel's own io_uring. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <CUnit/CUnit.h>
@@ -91,6 +93,30 @@ static void a_part_is_followed_by_the_rest(void)
 	end();
 }
 
+static bool may_have_pages_of_a_guest(int fd)
+{
+	struct image *im;
+	bool may;
+
+	CU_ASSERT_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(ftruncate(fd, 65536), 0);
+	CU_ASSERT_EQUAL_FATAL(image_file_open(&im, fd, 4096), 0);
+	may = im->can_scatter;
+	im->ops->close(im);
+	return may;
+}
+
+/* Past the page cache a device would have the memory itself. */
+static void a_direct_file_takes_only_our_memory(void)
+{
+	const int direct = open(".", O_TMPFILE | O_RDWR | O_DIRECT, 0600);
+
+	CU_ASSERT_TRUE(may_have_pages_of_a_guest(memfd_create("a", 0)));
+	/* Not every file system that one builds on has such files. */
+	if (direct >= 0)
+		CU_ASSERT_FALSE(may_have_pages_of_a_guest(direct));
+}
+
 CU_ErrorCode test_blk_file_register(void);
 CU_ErrorCode test_blk_file_register(void)
 {
@@ -100,5 +126,6 @@ CU_ErrorCode test_blk_file_register(void)
 		return CU_get_error();
 	CU_ADD_TEST(s, data_comes_and_goes);
 	CU_ADD_TEST(s, a_part_is_followed_by_the_rest);
+	CU_ADD_TEST(s, a_direct_file_takes_only_our_memory);
 	return CU_get_error();
 }
