@@ -7,6 +7,11 @@
  * number is the handle.  Locks are taken one after another, never together:
  * use the entry, write the page-table entry, and undo the use if that fails.
  *
+ * The track remembers where its page-table entry is, and that one is cleared,
+ * whatever address comes with the handle: else a mapper could end a mapping
+ * and keep its entry.  If the mapper's kernel overwrote it, or gave up the
+ * whole table, there is nothing to clear, and the mapping ends all the same.
+ *
  * Unmapping clears page-table entries first, flushes TLBs once for the
  * batch, and only then lets go of the entries: no CPU can reach a frame
  * through a stale translation after the granter was told that it is free.
@@ -17,8 +22,6 @@
 
 #include <asm/pte.h>
 
-#define TRACK_FLAGS	(GNTMAP_device_map | GNTMAP_host_map | \
-			 GNTMAP_readonly | GNTMAP_contains_pte)
 #define MAPS		(GNTMAP_device_map | GNTMAP_host_map)
 
 /* ---- Tracks ---- */
@@ -102,12 +105,18 @@ static int check_flags(const struct gnttab_map_grant_ref *op)
 }
 
 static int map_pte(struct domain *granter,
-		   const struct gnttab_map_grant_ref *op, mfn_t m)
+		   const struct gnttab_map_grant_ref *op,
+		   struct gnttab_track *t)
 {
-	if (op->flags & GNTMAP_host_map &&
-	    mmu_grant_set(current_vcpu(), op->host_addr,
-			  op->flags & GNTMAP_contains_pte, pte_for(op, m),
-			  granter))
+	struct vcpu *v = current_vcpu();
+	u64 old;
+
+	if (!(op->flags & GNTMAP_host_map))
+		return GNTST_okay;
+	t->at = op->host_addr;
+	if ((!(op->flags & GNTMAP_contains_pte) &&
+	     !mmu_walk(v, op->host_addr, &old, &t->at)) ||
+	    mmu_grant_set(v, t->at, pte_for(op, t->mfn), granter))
 		return GNTST_bad_virt_addr;
 	return GNTST_okay;
 }
@@ -124,7 +133,7 @@ static int map_track(struct domain *d, struct domain *granter,
 
 	if (rc)
 		return rc;
-	rc = map_pte(granter, op, t->mfn);
+	rc = map_pte(granter, op, t);
 	if (rc) {
 		gnttab_unuse(granter, op->ref, write);
 		return rc;
@@ -132,7 +141,7 @@ static int map_track(struct domain *d, struct domain *granter,
 	domain_get(granter);
 	t->granter = granter;
 	t->ref = op->ref;
-	atomic_store(&t->flags, op->flags & TRACK_FLAGS);
+	atomic_store(&t->flags, op->flags & (MAPS | GNTMAP_readonly));
 	op->dev_bus_addr = t->mfn << PAGE_SHIFT;
 	return GNTST_okay;
 }
@@ -183,23 +192,6 @@ static int claim(struct domain *d, const struct gnttab_unmap_grant_ref *op,
 	return GNTST_okay;
 }
 
-static int unmap_one(struct domain *d, const struct gnttab_unmap_grant_ref *op,
-		     struct gnttab_unmapped *u)
-{
-	int rc = claim(d, op, u);
-
-	if (rc || !(u->drop & GNTMAP_host_map) ||
-	    !mmu_grant_clear(current_vcpu(), op->host_addr,
-			     u->track.flags & GNTMAP_contains_pte,
-			     u->track.mfn, u->track.flags & GNTMAP_readonly))
-		return rc;
-	/* It is still mapped. */
-	lock(&d->gnttab.lock);
-	track_at(d, u->handle)->flags |= u->drop;
-	unlock(&d->gnttab.lock);
-	return GNTST_general_error;
-}
-
 /* Was that the mapping's last map? */
 static bool is_last(const struct gnttab_unmapped *u)
 {
@@ -233,10 +225,17 @@ void gnttab_unmap_end(struct gnttab_batch *b)
 
 void gnttab_unmap(struct gnttab_unmap_grant_ref *op, struct gnttab_batch *b)
 {
+	struct gnttab_unmapped *u;
+
 	if (b->nr_unmapped == ARRAY_SIZE(b->unmapped))
 		gnttab_unmap_end(b);
-	op->status = unmap_one(b->d, op, &b->unmapped[b->nr_unmapped]);
-	b->nr_unmapped += op->status == GNTST_okay;
+	u = &b->unmapped[b->nr_unmapped];
+	op->status = claim(b->d, op, u);
+	if (op->status)
+		return;
+	b->nr_unmapped++;
+	if (u->drop & GNTMAP_host_map)
+		mmu_grant_clear(current_vcpu(), u->track.at, u->track.mfn);
 }
 
 /* ---- Teardown ---- */

@@ -482,18 +482,15 @@ int mmu_emulated_write(struct vcpu *v, paddr_t pte_addr, u64 old, u64 new)
 		      new, EXACT);
 }
 
-int mmu_grant_set(struct vcpu *v, u64 addr, bool contains_pte, u64 pte,
-		  struct domain *owner)
+int mmu_grant_set(struct vcpu *v, paddr_t at, u64 pte, struct domain *owner)
 {
-	return change(v, addr, contains_pte, owner, 0, 0, 0, pte, SWAP);
+	return change(v, at, true, owner, 0, 0, 0, pte, SWAP);
 }
 
-int mmu_grant_clear(struct vcpu *v, u64 addr, bool contains_pte, mfn_t m,
-		    bool readonly)
+void mmu_grant_clear(struct vcpu *v, paddr_t at, mfn_t m)
 {
-	return change(v, addr, contains_pte, v->domain,
-		      PTE_P | PTE_ADDR | (readonly ? PTE_RW : 0),
-		      pte_make(m, PTE_P), -XEN_ENOENT, 0, SWAP);
+	change(v, at, true, v->domain, PTE_P | PTE_ADDR, pte_make(m, PTE_P),
+	       0, 0, SWAP);
 }
 
 /* ---- A vCPU's address spaces ---- */

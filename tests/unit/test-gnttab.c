@@ -296,6 +296,152 @@ static void a_dying_user_lets_go_of_everything(void)
 	}
 }
 
+/* ---- Maps in page tables ---- */
+
+static u64 pte_at;		/* machine address of the entry */
+static mfn_t l1;
+
+static u64 pte(void)
+{
+	return *(u64 *)paddr_to_virt(pte_at);
+}
+
+/* What the user's kernel writes into its table without asking for grants. */
+static long set_pte(u64 value)
+{
+	mmu_update_t r = { .ptr = pte_at, .val = value };
+
+	return do_mmu_update((u64)&r, 1, 0, DOMID_SELF);
+}
+
+static int map_at(u64 at, u32 ref, u32 flags, u32 *handle)
+{
+	struct gnttab_map_grant_ref op = {
+		.host_addr = at, .ref = ref, .dom = granter->id,
+		.flags = flags | GNTMAP_host_map | GNTMAP_contains_pte };
+
+	CU_ASSERT_EQUAL(do_grant_table_op(GNTTABOP_map_grant_ref, (u64)&op, 1),
+			0);
+	*handle = op.handle;
+	return op.status;
+}
+
+static int unmap_at(u64 at, u32 handle)
+{
+	struct gnttab_unmap_grant_ref op = { .handle = handle,
+					     .host_addr = at };
+
+	CU_ASSERT_EQUAL(do_grant_table_op(GNTTABOP_unmap_grant_ref, (u64)&op,
+					  1), 0);
+	return op.status;
+}
+
+/* A frame granted by entry 9 and mapped by the user at pte_at. */
+static mfn_t setup_mapped(u32 flags, u32 *h)
+{
+	const mfn_t m = (setup(), memory_alloc(granter, 0, 0));
+
+	l1 = memory_alloc(user, 0, 0);
+	pte_at = (l1 << PAGE_SHIFT) + 24;
+	lock(&user->mmu.lock);
+	CU_ASSERT_EQUAL(mmu_pin(user, l1, PGT_L1), 0);
+	unlock(&user->mmu.lock);
+	grant(9, m, GTF_permit_access);
+	CU_ASSERT_EQUAL(map_at(pte_at, 9, flags, h), GNTST_okay);
+	CU_ASSERT_EQUAL(pte_mfn(pte()), m);
+	CU_ASSERT_EQUAL(refs(m), 3);
+	return m;
+}
+
+/* Nothing of the map is left, and it cannot be ended twice. */
+static void check_ended(mfn_t m, u32 h)
+{
+	CU_ASSERT_EQUAL(refs(m), 1);
+	CU_ASSERT_EQUAL(writers(m), 0);
+	CU_ASSERT_EQUAL(table[9].flags, GTF_permit_access);
+	CU_ASSERT_EQUAL(user->gnttab.maps, 0);
+	CU_ASSERT_EQUAL(unmap_at(pte_at, h), GNTST_bad_handle);
+	CU_ASSERT_EQUAL(refs(m), 1);
+}
+
+static void a_mapped_entry_is_cleared_by_its_unmap(void)
+{
+	u32 h;
+	const mfn_t m = setup_mapped(0, &h);
+
+	CU_ASSERT_EQUAL(writers(m), 2);
+	CU_ASSERT_EQUAL(unmap_at(pte_at, h), GNTST_okay);
+	CU_ASSERT_EQUAL(pte(), 0);
+	check_ended(m, h);
+}
+
+/* Linux 6.1's gntdev does so when a process ends. */
+static void an_entry_that_the_guest_cleared_can_be_unmapped(void)
+{
+	u32 h;
+	const mfn_t m = setup_mapped(0, &h);
+
+	CU_ASSERT_EQUAL(set_pte(0), 0);
+	CU_ASSERT_EQUAL(refs(m), 2);
+	CU_ASSERT_EQUAL(unmap_at(pte_at, h), GNTST_okay);
+	check_ended(m, h);
+}
+
+static void an_entry_that_maps_something_else_stays(void)
+{
+	u32 h;
+	const mfn_t m = setup_mapped(0, &h), own = memory_alloc(user, 0, 0);
+
+	CU_ASSERT_EQUAL(set_pte(pte_make(own, PTE_P | PTE_RW | PTE_US)), 0);
+	CU_ASSERT_EQUAL(unmap_at(pte_at, h), GNTST_okay);
+	CU_ASSERT_EQUAL(pte_mfn(pte()), own);
+	CU_ASSERT_EQUAL(refs(own), 2);
+	check_ended(m, h);
+}
+
+/* The table is plain memory again, and then somebody else's. */
+static void a_map_whose_table_is_gone_can_be_unmapped(void)
+{
+	struct mmuext_op unpin = { .cmd = MMUEXT_UNPIN_TABLE };
+	mfn_t m;
+	u64 was;
+	u32 h;
+
+	for (unsigned i = 0; i < 2; i++) {
+		m = setup_mapped(0, &h);
+		was = pte();
+		unpin.arg1.mfn = l1;
+		CU_ASSERT_EQUAL(do_mmuext_op((u64)&unpin, 1, 0, DOMID_SELF), 0);
+		CU_ASSERT_EQUAL(refs(m), 2);
+		if (i) {
+			CU_ASSERT(memory_steal(user, l1));
+			memory_free_stolen(user, l1);
+		}
+		CU_ASSERT_EQUAL(unmap_at(pte_at, h), GNTST_okay);
+		CU_ASSERT_EQUAL(pte(), was);
+		check_ended(m, h);
+	}
+}
+
+/* A map for writing does not end by a map for reading that goes: the handle
+ * knows its entry, whatever the address says. */
+static void an_unmap_ends_its_own_entry(void)
+{
+	u32 h, other;
+	const mfn_t m = setup_mapped(0, &h);
+
+	CU_ASSERT_EQUAL(map_at(pte_at + 8, 9, GNTMAP_readonly, &other),
+			GNTST_okay);
+	CU_ASSERT_EQUAL(writers(m), 2);
+	unmap_at(pte_at + 8, h);
+	CU_ASSERT_EQUAL(pte() != 0, writers(m) != 0);
+	CU_ASSERT_EQUAL(!!(table[9].flags & GTF_writing), writers(m) != 0);
+	unmap_at(pte_at, h);
+	CU_ASSERT_EQUAL(pte(), 0);
+	CU_ASSERT_EQUAL(unmap_at(pte_at + 8, other), GNTST_okay);
+	check_ended(m, h);
+}
+
 /* ---- Random steps against the model ---- */
 
 #define FRAMES 8
@@ -407,6 +553,11 @@ CU_ErrorCode test_gnttab_register(void)
 	ADD(a_guest_cannot_copy_whole_frames_of_others);
 	ADD(only_version_one_is_spoken);
 	ADD(a_dying_user_lets_go_of_everything);
+	ADD(a_mapped_entry_is_cleared_by_its_unmap);
+	ADD(an_entry_that_the_guest_cleared_can_be_unmapped);
+	ADD(an_entry_that_maps_something_else_stays);
+	ADD(a_map_whose_table_is_gone_can_be_unmapped);
+	ADD(an_unmap_ends_its_own_entry);
 	ADD(random_steps_agree_with_the_model);
 	return s ? CU_get_error() : CUE_NOSUITE;
 }

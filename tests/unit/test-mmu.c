@@ -260,19 +260,18 @@ static void grants_go_through_the_same_rules(void)
 
 	setup(false);
 	v = d->vcpu[0];
-	CU_ASSERT_EQUAL(mmu_grant_set(v, VA, false, pte_make(theirs, RW), e),
+	CU_ASSERT_EQUAL(mmu_grant_set(v, at(l1, 0), pte_make(theirs, RW), e),
 			0);
 	CU_ASSERT_EQUAL(refs(theirs), 2);
-	CU_ASSERT_EQUAL(mmu_grant_clear(v, VA, false, page, false),
-			-XEN_ENOENT);
-	CU_ASSERT_EQUAL(mmu_grant_clear(v, VA, false, theirs, false), 0);
+	mmu_grant_clear(v, at(l1, 0), page);
+	CU_ASSERT_EQUAL(refs(theirs), 2);
+	mmu_grant_clear(v, at(l1, 0), theirs);
 	CU_ASSERT_EQUAL(refs(theirs), 1);
-	CU_ASSERT_EQUAL(mmu_grant_set(v, at(l1, 3), true,
-				      pte_make(theirs, RO), e), 0);
-	CU_ASSERT(mmu_grant_set(v, at(l2, 3), true, pte_make(theirs, RO), e) < 0);
-	CU_ASSERT(mmu_grant_set(v, at(l1, 3) + 4, true, pte_make(theirs, RO),
-				e) < 0);
-	CU_ASSERT(mmu_grant_set(v, VA, false, pte_make(l1, RW), d) < 0);
+	CU_ASSERT_EQUAL(mmu_grant_set(v, at(l1, 3), pte_make(theirs, RO), e),
+			0);
+	CU_ASSERT(mmu_grant_set(v, at(l2, 3), pte_make(theirs, RO), e) < 0);
+	CU_ASSERT(mmu_grant_set(v, at(l1, 3) + 4, pte_make(theirs, RO), e) < 0);
+	CU_ASSERT(mmu_grant_set(v, at(l1, 0), pte_make(l1, RW), d) < 0);
 	/* The guest itself may not make more of it. */
 	CU_ASSERT(update(at(l1, 3), pte_make(theirs, RW), DOMID_SELF) < 0);
 }

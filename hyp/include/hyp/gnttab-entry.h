@@ -28,6 +28,7 @@ struct gnttab_track {
 	mfn_t mfn;		/* g */
 	u32 ref;		/* g; of a free handle: the next free one */
 	u32 flags;		/* g: GNTMAP_* low bits */
+	paddr_t at;		/* g: of its page-table entry, with host_map */
 };
 
 /*

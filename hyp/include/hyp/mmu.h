@@ -73,14 +73,14 @@ int mmu_emulated_write(struct vcpu *v, paddr_t pte_addr, u64 old, u64 new);
 bool mmu_walk(const struct vcpu *v, u64 va, u64 *pte, paddr_t *pte_addr);
 
 /*
- * Grant mappings.  addr is a virtual address of the current vCPU, or with
- * contains_pte the machine address of an L1 entry of its domain.  set()
+ * Grant mappings, in the L1 entry at a machine address of v's domain.  set()
  * writes pte, whose frame belongs to owner and on which the caller holds a
- * (writable, if RW) reference; the entry takes its own.  clear() empties an
- * entry that maps m; -XEN_ENOENT: it maps something else.  The caller flushes
- * all of the TLBs, not an address: the guest may have the table elsewhere too.
+ * (writable, if RW) reference; the entry takes its own.  clear() empties the
+ * entry if it still maps m.  The guest may have done so before, by itself or
+ * with the whole table: then the entry's references went with it.  No other
+ * entry of v's domain can have come to map a frame of another one by that.
+ * The caller flushes all of the TLBs, not an address: the guest may have the
+ * table elsewhere too.
  */
-int mmu_grant_set(struct vcpu *v, u64 addr, bool contains_pte, u64 pte,
-		  struct domain *owner);
-int mmu_grant_clear(struct vcpu *v, u64 addr, bool contains_pte, mfn_t m,
-		    bool readonly);
+int mmu_grant_set(struct vcpu *v, paddr_t at, u64 pte, struct domain *owner);
+void mmu_grant_clear(struct vcpu *v, paddr_t at, mfn_t m);
