@@ -164,47 +164,41 @@ static struct evtchn *port_in_use(struct domain *d, u32 port)
 /* ---- Closing ---- */
 
 /*
- * Closes an inter-domain port.  Both locks are needed, in order; the pair
- * may change while we have none, so look again after taking them.  The
- * reference keeps the other domain while we hold no lock.
+ * Ends the pair of ec.  Both locks are needed, in order, so d's is let go of
+ * and taken again, and the pair may have changed meanwhile: then nothing is
+ * done, and the caller looks again.  A domain with a port in a pair has not
+ * closed its ports yet, so it lives, and the reference keeps it.  Lock: e.
  */
-static long close_interdomain(struct domain *d, u32 port)
+static void close_pair(struct domain *d, struct evtchn *ec)
 {
-	struct evtchn *ec = evtchn_at(d, port), *other;
 	struct domain *rd = ec->remote;
+	struct evtchn *other;
 
-	if (!domain_get(rd)) {
-		/* It is being freed, so its ports are closed, ours too. */
-		unlock(&d->evtchn.lock);
-		return -XEN_EAGAIN;
-	}
+	domain_get(rd);
 	unlock(&d->evtchn.lock);
 	lock_pair(&d->evtchn.lock, &rd->evtchn.lock);
 	if (ec->kind == PORT_INTERDOMAIN && ec->remote == rd) {
 		other = evtchn_at(rd, ec->source);
-		other->kind = PORT_UNBOUND;
+		other->kind = ec->kind = PORT_UNBOUND;
 		other->remote = NULL;
 		other->remote_id = d->id;
-		port_free(d, ec, port);
 	}
-	unlock_pair(&d->evtchn.lock, &rd->evtchn.lock);
+	if (rd != d)
+		unlock(&rd->evtchn.lock);
 	domain_put(rd);
-	return 0;
 }
 
 static long port_close(struct domain *d, u32 port)
 {
 	struct evtchn *ec;
 	struct vcpu *v;
-	long rc = 0;
+	HOLD(&d->evtchn.lock);
 
-	lock(&d->evtchn.lock);
-	ec = port_in_use(d, port);
-	if (!ec) {
-		rc = -XEN_EINVAL;
-	} else if (ec->kind == PORT_INTERDOMAIN) {
-		return close_interdomain(d, port);
-	} else if (ec->kind == PORT_VIRQ) {
+	while ((ec = port_in_use(d, port)) && ec->kind == PORT_INTERDOMAIN)
+		close_pair(d, ec);
+	if (!ec)
+		return -XEN_EINVAL;
+	if (ec->kind == PORT_VIRQ) {
 		/* A global one stays vCPU 0's, whoever is told. */
 		v = d->vcpu[virq_is_global(ec->source) ? 0 : ec->vcpu];
 		v->evtchn.virq_port[ec->source] = 0;
@@ -212,10 +206,8 @@ static long port_close(struct domain *d, u32 port)
 		arch_pirq_unbind(ec->source);
 		d->evtchn.pirq_port[ec->source] = 0;
 	}
-	if (!rc)
-		port_free(d, ec, port);
-	unlock(&d->evtchn.lock);
-	return rc;
+	port_free(d, ec, port);
+	return 0;
 }
 
 /* ---- The operations; most run under the domain's lock, see the table ---- */

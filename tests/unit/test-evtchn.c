@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Event channels: pairs, virtual interrupts, masks, 2-level and FIFO. */
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include <CUnit/CUnit.h>
 
-#include <hyp/evtchn.h>
+#include <hyp/evtchn-port.h>
 #include <hyp/frame-alloc.h>
 #include <hyp/hypercall.h>
 #include <hyp/memory.h>
@@ -83,6 +85,46 @@ static u32 status(struct domain *d, u32 port, struct evtchn_status *st)
 	machine_as(0, d->vcpu[0]);
 	CU_ASSERT_EQUAL(do_event_channel_op(EVTCHNOP_status, (u64)st), 0);
 	return st->status;
+}
+
+static void *close_in_b(void *port)
+{
+	machine_as(1, b->vcpu[0]);
+	return (void *)CALL(EVTCHNOP_close,
+			    (struct evtchn_close){ (u32)(uintptr_t)port });
+}
+
+/* Both ends close at once: the second one finds its port unbound. */
+static void a_close_that_comes_second_closes_too(void)
+{
+	struct evtchn *ec;
+	pthread_t t;
+	u32 pa, pb;
+	void *rc;
+
+	setup();
+	pair(&pa, &pb);
+	machine_as(0, a->vcpu[0]);
+	lock(&a->evtchn.lock);
+	pthread_create(&t, NULL, close_in_b, (void *)(uintptr_t)pb);
+	/* It waits for the lock of its other end, which is taken first. */
+	CU_ASSERT(a->id < b->id);
+	while (atomic_load(&a->evtchn.lock.ticket) >> 16 ==
+	       ((atomic_load(&a->evtchn.lock.ticket) + 1) & 0xffff))
+		sched_yield();
+	lock(&b->evtchn.lock);
+	ec = evtchn_at(a, pa);
+	ec->kind = PORT_FREE;
+	ec->remote = NULL;
+	ec = evtchn_at(b, pb);
+	ec->kind = PORT_UNBOUND;
+	ec->remote = NULL;
+	ec->remote_id = a->id;
+	unlock(&b->evtchn.lock);
+	unlock(&a->evtchn.lock);
+	pthread_join(t, &rc);
+	CU_ASSERT_EQUAL((long)rc, 0);
+	CU_ASSERT_EQUAL(ec->kind, PORT_FREE);
 }
 
 static void a_send_reaches_the_other_end(void)
@@ -463,6 +505,7 @@ CU_ErrorCode test_evtchn_register(void)
 	ADD(two_level_events_survive_the_change_to_fifo);
 	ADD(a_guest_that_scribbles_on_its_words_harms_only_itself);
 	ADD(fifo_control_blocks_stay_in_their_page);
+	ADD(a_close_that_comes_second_closes_too);
 	ADD(a_dying_domain_closes_everything);
 	ADD(a_bad_pointer_changes_nothing);
 	return s ? CU_get_error() : CUE_NOSUITE;
