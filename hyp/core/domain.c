@@ -351,7 +351,9 @@ static int stop_for_good(struct domain *d)
 		vtime_vcpu_stop(v);
 	timer_cancel(&d->watchdog[0]);
 	timer_cancel(&d->watchdog[1]);
-	arch_unload_domain(d);
+	/* Idle CPUs may have a vCPU of it loaded, which d->dirty does not tell:
+	 * with a full flush they let go of it. */
+	flush_everywhere(arch_tlb_clock());
 	return 0;
 }
 

@@ -150,11 +150,6 @@ void arch_switch_vcpu(struct vcpu *prev, struct vcpu *next)
 	(void)next;
 }
 
-void arch_unload_domain(struct domain *d)
-{
-	(void)d;
-}
-
 void arch_load_tables(struct vcpu *v)
 {
 	(void)v;

@@ -28,6 +28,7 @@ static void flush_this(u64 va)
 		return;
 	}
 	now = atomic_add(&arch_tlb_time, 1);
+	switch_let_go();
 	write_cr3(read_cr3());
 	atomic_store(&this_cpu()->arch.flush_epoch, now);
 }
@@ -37,7 +38,6 @@ void flush_answer(void)
 	struct arch_cpu *c = &this_cpu()->arch;
 
 	if (atomic_load(&c->flush_pending)) {
-		switch_let_go();
 		flush_this(atomic_load(&request_va));
 		atomic_store(&c->flush_pending, 0);
 	}

@@ -154,12 +154,3 @@ void switch_let_go(void)
 	stack_top()->vcpu = NULL;
 	cpumask_clear(&v->domain->dirty, c->id);
 }
-
-void arch_unload_domain(struct domain *d)
-{
-	struct cpumask m = d->dirty;
-
-	/* Answering the flush, each of them lets go. */
-	arch_flush_tlb(&m, FLUSH_ALL);
-	switch_let_go();
-}

@@ -38,8 +38,6 @@ void arch_flush_tlb_since(const struct cpumask *m, u32 stamp);
 
 /* Saves prev (if any) and loads next's registers, segments, FPU and tables. */
 void arch_switch_vcpu(struct vcpu *prev, struct vcpu *next);
-/* Makes every CPU that still has d's tables loaded (idle) let go of them. */
-void arch_unload_domain(struct domain *d);
 /* v->mmu changed and v is current: load what its mode needs. */
 void arch_load_tables(struct vcpu *v);
 

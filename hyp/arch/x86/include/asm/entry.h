@@ -56,7 +56,7 @@ extern u8 smap_enabled;
 extern bool nmi_stops_cpu;
 
 /*
- * An idle CPU that still has a dying domain's tables loaded loads the empty
- * ones.  Called when a full TLB flush is answered.
+ * An idle CPU that still has a dying domain's vCPU loaded forgets it and loads
+ * the empty tables.  A part of each full TLB flush.
  */
 void switch_let_go(void);
