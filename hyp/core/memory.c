@@ -142,10 +142,14 @@ void memory_forget(struct domain *d, struct page *p)
 
 bool memory_steal(struct domain *d, mfn_t m)
 {
-	u32 only = PGC_ALLOCATED | 1;
+	u32 only = PGC_ALLOCATED | 2;	/* the owner's, and ours for now */
+	/* Without ours it could change hands between two looks at it. */
+	struct page *p = page_get(m, d);
 
-	return mfn_valid(m) && READ_ONCE(page_of(m)->owner) == d &&
-	       atomic_cas(&page_of(m)->refs, &only, 0);
+	if (!p || atomic_cas(&p->refs, &only, 0))
+		return p;
+	page_put(p);
+	return false;
 }
 
 void memory_free_stolen(struct domain *d, mfn_t m)
@@ -244,7 +248,7 @@ static u64 relinquish_step(struct domain *d, struct page **pinned)
 		}
 		list_remove(d, p);
 		/* The last of those who hold it frees it; is that us? */
-		if (!memory_steal(d, page_mfn(p)) && !owner_put(p))
+		if (!owner_put(p))
 			continue;
 		freed++;
 		reset(p);
