@@ -68,14 +68,12 @@ bool pv_ptwr(struct vcpu *v, struct regs *r, u64 va)
 	old = READ_ONCE(*(u64 *)paddr_to_virt(at));
 	mask = (i->size == 8 ? ~0ULL : BIT(8 * i->size) - 1) << shift;
 	insn_store(i, old >> shift, r, &e);
-	if (e.store) {
-		rc = mmu_emulated_write(v, at, old,
-					(old & ~mask) | e.value << shift);
-		if (rc == -XEN_EAGAIN)
-			return true;
-		if (rc)
-			return false;
-	}
+	/* As the processor does, also what stays is written: that tells whether
+	 * it was a table of ours that we read. */
+	rc = mmu_emulated_write(v, at, old, e.store ?
+				(old & ~mask) | e.value << shift : old);
+	if (rc)
+		return rc == -XEN_EAGAIN;
 	if (e.set_reg)
 		*insn_reg(r, e.reg) = e.reg_value;
 	r->rflags = e.rflags;
