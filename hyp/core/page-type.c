@@ -469,13 +469,10 @@ int mmu_drop_held(struct domain *d)
 
 /* ---- Segment descriptors ---- */
 
-/* No lock needed: who comes second waits for the first, 512 entries. */
 static int seg_get(struct page *p)
 {
-	int rc;
+	const int rc = claim(p, PGT_SEG);
 
-	while ((rc = claim(p, PGT_SEG)) == -XEN_EAGAIN)
-		arch_poll();
 	if (rc)
 		return rc < 0 ? rc : 0;
 	if (!desc_page_fix(frame_to_virt(page_mfn(p)))) {
@@ -484,15 +481,6 @@ static int seg_get(struct page *p)
 	}
 	validated(p);
 	return 0;
-}
-
-static void seg_put(struct page *p)
-{
-	u64 x = READ_ONCE(p->type), new;
-
-	do {
-		new = type_count(x) == 1 ? x & PGT_KIND_MASK : x - 1;
-	} while (!atomic_cas(&p->type, &x, new));
 }
 
 /* ---- Any kind that the processor interprets ---- */
@@ -504,8 +492,8 @@ int page_type_get(struct page *p, enum page_kind kind)
 
 void page_type_put(struct page *p)
 {
-	if (type_kind(p->type) == PGT_SEG)
-		seg_put(p);
-	else
+	if (type_kind(p->type) != PGT_SEG)
 		table_put(p);
+	else if (!page_table_unshare(p))
+		invalidated(p);
 }

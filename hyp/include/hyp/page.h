@@ -131,8 +131,8 @@ static inline struct page *page_get(mfn_t m, const struct domain *owner)
 }
 
 /*
- * Takes a typed reference; the caller holds a general one.  For table kinds
- * the caller holds the owner's mmu.lock.  Validates contents on first use.
+ * Takes a typed reference; the caller holds a general one, and the owner's
+ * mmu.lock.  Validates contents on first use.
  * 0; -XEN_EBUSY another kind is in use; -XEN_EINVAL contents break a rule;
  * -XEN_ERESTART (tables only) do the same again after a rest, see mmu.h.
  */
