@@ -18,6 +18,7 @@
 #define ORDERS		(FRAME_ORDER_MAX + 1)
 #define ZONE_SHIFT	(32 - PAGE_SHIFT)
 #define SCRUB_ORDER	6
+#define LOOKS		256		/* blocks of one size, for an odd limit */
 
 enum { CLEAN, DIRTY };
 enum { ZONE_LOW, ZONE_HIGH, ZONES };
@@ -101,15 +102,18 @@ static void block_cut(mfn_t m, unsigned order, unsigned want, unsigned state,
 	}
 }
 
-/* A block of at least `want` whose lower end lies below limit; 0: none. */
+/* A block of at least `want` whose lower end lies below limit; 0: none, or
+ * none among the first ones: a guest may choose the limit and make long lists. */
 static mfn_t block_find(unsigned zone, unsigned state, unsigned want,
 			mfn_t limit, unsigned *order)
 {
-	for (*order = want; *order <= FRAME_ORDER_MAX; ++*order)
-		for (mfn_t m = free_list[zone][state][*order]; m;
-		     m = page_of(m)->next)
+	for (*order = want; *order <= FRAME_ORDER_MAX; ++*order) {
+		mfn_t m = free_list[zone][state][*order];
+
+		for (unsigned n = 0; m && n < LOOKS; n++, m = page_of(m)->next)
 			if (m + (1ULL << want) <= limit)
 				return m;
+	}
 	return 0;
 }
 

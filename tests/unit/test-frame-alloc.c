@@ -43,6 +43,32 @@ static void what_was_freed_in_pieces_joins_again(void)
 	frame_free(m[0], 11);
 }
 
+/* A guest chooses the limit, and can make the lists long. */
+static void a_search_below_a_limit_ends(void)
+{
+	bool taken[MACHINE_FRAMES] = { false };
+	mfn_t m, low = 0;
+
+	machine_boot();
+	while ((m = frame_alloc(0, 0, 0)) != MFN_NONE)
+		taken[m] = true;
+	/* Every second one, so that none join; the lowest is the last in the list. */
+	for (m = 0; m < MACHINE_FRAMES; m += 2)
+		if (taken[m]) {
+			low = low ? low : m;
+			frame_free(m, 0);
+		}
+	CU_ASSERT(frame_free_count() > 2000);
+	CU_ASSERT_EQUAL(frame_alloc(0, low < 1024 ? 22 : 24, 0), MFN_NONE);
+	/* Who has no limit, or one that the first ones meet, gets what he wants. */
+	m = frame_alloc(0, 32, 0);
+	CU_ASSERT(m != MFN_NONE);
+	frame_free(m, 0);
+	for (m = 1; m < MACHINE_FRAMES; m += 2)
+		if (taken[m])
+			frame_free(m, 0);
+}
+
 static void clean_and_dirty_join_when_it_is_needed(void)
 {
 	mfn_t a[64], big;
@@ -178,6 +204,7 @@ CU_ErrorCode test_frame_alloc_register(void)
 		  blocks_are_aligned_and_come_back },
 		{ "what was freed in pieces joins again",
 		  what_was_freed_in_pieces_joins_again },
+		{ "a search below a limit ends", a_search_below_a_limit_ends },
 		{ "clean and dirty join when it is needed",
 		  clean_and_dirty_join_when_it_is_needed },
 		{ "what is being scrubbed is free",
