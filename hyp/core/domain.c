@@ -186,14 +186,15 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 	domain_shutdown(d, SHUTDOWN_crash);
 }
 
-void domain_resume(struct domain *d)
+int domain_resume(struct domain *d)
 {
 	if (!READ_ONCE(d->shut_down))
-		return;
+		return 0;
 	d->shutdown_code = 255;
 	WRITE_ONCE(d->shut_down, false);
 	WRITE_ONCE(d->shutting_down, false);
 	domain_unpause(d);
+	return 0;
 }
 
 static void watchdog_bites(void *arg)

@@ -102,12 +102,6 @@ static int op_unpause(struct domain *d)
 	return 0;
 }
 
-static int op_resume(struct domain *d)
-{
-	domain_resume(d);
-	return 0;
-}
-
 static int op_subscribe(struct domain *d, struct xen_domctl_subscribe *s)
 {
 	WRITE_ONCE(d->suspend_port, s->port);
@@ -401,7 +395,7 @@ static const struct {
 	DOMCTL(hypercall_init, op_hypercall_init, LOCKED),
 	DOMCTL(settimeoffset, op_settimeoffset, LOCKED),
 	DOMCTL(getvcpuaffinity, op_vcpuaffinity, LOCKED | TELLS | VCPU),
-	DOMCTL(resumedomain, op_resume, LOCKED | OTHER),
+	DOMCTL(resumedomain, domain_resume, LOCKED | OTHER),
 	DOMCTL(subscribe, op_subscribe, LOCKED),
 	DOMCTL(set_address_size, op_address_size, 0),
 	DOMCTL(get_address_size, op_address_size, TELLS),

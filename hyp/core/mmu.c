@@ -182,8 +182,7 @@ static int plain_set(const struct domain *d, mfn_t m, unsigned slot, u64 val)
 	if (!p)
 		return -XEN_EINVAL;
 	atomic_store((u64 *)frame_to_virt(m) + slot, val);
-	page_writable_put(p, false);
-	page_put(p);
+	page_put_writable(p);
 	return 0;
 }
 

@@ -137,8 +137,9 @@ void domain_shutdown(struct domain *d, u8 code);
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
 /* The scheduler tells: a vCPU of a domain that shuts down has stopped. */
 void domain_check_stopped(struct domain *d);
-/* Undoes a shutdown: the guest goes on (a suspend was cancelled, or done). */
-void domain_resume(struct domain *d);
+/* resumedomain: undoes a shutdown, the guest goes on (a suspend was cancelled,
+ * or done); 0, also when there is none. */
+int domain_resume(struct domain *d);
 /* destroydomain; -XEN_ERESTART: call again.  DOMCTL lock. */
 int domain_kill(struct domain *d);
 
