@@ -399,6 +399,22 @@ static void an_entry_that_maps_something_else_stays(void)
 	check_ended(m, h);
 }
 
+/* The first handle ends late, when a second one has its entry. */
+static void two_maps_that_had_one_entry_both_end(void)
+{
+	u32 h, again;
+	const mfn_t m = setup_mapped(0, &h);
+
+	CU_ASSERT_EQUAL(set_pte(0), 0);
+	CU_ASSERT_EQUAL(map_at(pte_at, 9, 0, &again), GNTST_okay);
+	CU_ASSERT_EQUAL(refs(m), 3);
+	CU_ASSERT_EQUAL(unmap_at(pte_at, h), GNTST_okay);
+	CU_ASSERT_EQUAL(refs(m), 2);
+	CU_ASSERT(table[9].flags & GTF_writing);
+	CU_ASSERT_EQUAL(unmap_at(pte_at, again), GNTST_okay);
+	check_ended(m, h);
+}
+
 /* The table is plain memory again, and then somebody else's. */
 static void a_map_whose_table_is_gone_can_be_unmapped(void)
 {
@@ -556,6 +572,7 @@ CU_ErrorCode test_gnttab_register(void)
 	ADD(a_mapped_entry_is_cleared_by_its_unmap);
 	ADD(an_entry_that_the_guest_cleared_can_be_unmapped);
 	ADD(an_entry_that_maps_something_else_stays);
+	ADD(two_maps_that_had_one_entry_both_end);
 	ADD(a_map_whose_table_is_gone_can_be_unmapped);
 	ADD(an_unmap_ends_its_own_entry);
 	ADD(random_steps_agree_with_the_model);
