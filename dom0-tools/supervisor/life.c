@@ -523,12 +523,34 @@ void life_pause(struct worker *w, struct job *j)
 		conn_ok(j->conn, json_pack("{s:i}", "id", t.domid));
 }
 
+/* Held by whom target_find() gave it: others may do with it again what they
+ * like.  Its end may have come meanwhile and been passed over. */
+static void unclaim_locked(struct target *t)
+{
+	t->guest->life = t->life;
+	server_scan_soon();
+}
+
+/* The new name into the table and, with the rest, back out of it. */
+static bool take_name(struct target *t, const char *to)
+{
+	bool taken;
+
+	pthread_mutex_lock(&guests_lock);
+	taken = guest_by_name(to) || !strcmp(to, "Domain-0");
+	if (!taken && t->guest)
+		guest_set(&t->guest->name, to);
+	else if (t->guest)
+		unclaim_locked(t);
+	pthread_mutex_unlock(&guests_lock);
+	return !taken;
+}
+
 void life_rename(struct worker *w, struct job *j)
 {
 	const char *to = request_string(j->request, "to");
 	const char *name, *why;
 	struct ctrl *ctrl = job_begin(w, j, &name);
-	struct guest *g, *other;
 	struct target t;
 	int rc;
 
@@ -539,26 +561,23 @@ void life_rename(struct worker *w, struct job *j)
 			  to ? why : "is missing");
 		return;
 	}
-	if (!target_find(ctrl, j->conn, name, false, &t))
+	/* Claimed: nobody reads its name, or ends it, while that changes. */
+	if (!target_find(ctrl, j->conn, name, true, &t))
 		return;
-	pthread_mutex_lock(&guests_lock);
-	other = guest_by_name(to);
-	g = guest_by_domid(t.domid);
-	if (!other && g)
-		guest_set(&g->name, to);
-	pthread_mutex_unlock(&guests_lock);
-	if (other || !strcmp(to, "Domain-0")) {
+	if (!take_name(&t, to)) {
 		conn_fail(j->conn, CODE_BUSY, "guest \"%s\": there is a guest \"%s\" already",
 			  t.name, to);
 		return;
 	}
 	rc = ctrl_guest_rename(ctrl, t.domid, to);
 	pthread_mutex_lock(&guests_lock);
-	g = guest_by_domid(t.domid);
-	if (g && rc < 0)
-		guest_set(&g->name, t.name);
-	else if (g)
-		guest_record_save(g);
+	if (t.guest) {
+		if (rc < 0)
+			guest_set(&t.guest->name, t.name);
+		unclaim_locked(&t);
+		if (!rc)
+			guest_record_save(t.guest);
+	}
 	pthread_mutex_unlock(&guests_lock);
 	if (rc < 0) {
 		conn_fail(j->conn, code_of(rc), "guest \"%s\": %s", t.name,
@@ -880,8 +899,10 @@ static bool kill_reason(struct ctrl *ctrl, uint16_t domid, char *out, size_t n)
 /* A name beside NAME that nobody has: NAME-1, NAME-2 ...  guests_lock held. */
 static void spare_name(const char *name, char out[GUEST_NAME_MAX + 1])
 {
+	int len = (int)utf8_cut(name, 50);
+
 	for (unsigned int i = 1; ; i++) {
-		snprintf(out, GUEST_NAME_MAX + 1, "%.50s-%u", name, i);
+		snprintf(out, GUEST_NAME_MAX + 1, "%.*s-%u", len, name, i);
 		if (!guest_by_name(out))
 			return;
 	}

@@ -13,6 +13,7 @@
 #include "device.h"
 #include "journal.h"
 #include "policy.h"
+#include "sentence.h"
 #include "supervisor.h"
 
 #define DOMAINS_AT_ONCE 128
@@ -39,6 +40,16 @@ static const char *state_word(const struct ctrl_domain_info *i)
 	return "idle";
 }
 
+/* Other tools may have written any bytes, of which no line could be sent. */
+static bool is_utf8(const char *text)
+{
+	json_t *s = json_string(text);
+	bool is = s;
+
+	json_decref(s);
+	return is;
+}
+
 /* The name of a domain; those of other tools are asked for once. */
 static void row_name(struct row *r, struct ctrl *ctrl)
 {
@@ -56,8 +67,9 @@ static void row_name(struct row *r, struct ctrl *ctrl)
 	else if ((g = guest_by_uuid(r->info.uuid)))
 		snprintf(r->name, sizeof(r->name), "%s", g->name);
 	pthread_mutex_unlock(&guests_lock);
-	if (!r->name[0] && ctrl_guest_name(ctrl, r->info.domid, r->name,
-					   sizeof(r->name)) < 0)
+	if ((!r->name[0] && ctrl_guest_name(ctrl, r->info.domid, r->name,
+					    sizeof(r->name)) < 0) ||
+	    !is_utf8(r->name))
 		strcpy(r->name, "(null)");
 }
 
@@ -98,9 +110,6 @@ static json_t *row_json(const struct row *r)
 	uuid_format(i->uuid, uuid);
 	o = json_pack("{s:i, s:s, s:s, s:s}", "id", i->domid, "name", r->name,
 		      "uuid", uuid, "state", state_word(i));
-	if (!o)		/* a name of another tool that is not UTF-8 */
-		o = json_pack("{s:i, s:s, s:s, s:s}", "id", i->domid, "name",
-			      "(null)", "uuid", uuid, "state", state_word(i));
 	json_object_update_new(o, json_pack("{s:s?, s:i, s:i, s:I, s:I, s:I}",
 		"reason", i->shutdown >= 0 ? policy_reason(i->shutdown) : NULL,
 		"vcpus", (int)i->vcpus_online, "max_vcpus", (int)i->vcpus,
@@ -179,6 +188,14 @@ struct known {
 	int64_t last_ended;
 };
 
+static void copy_text(char *out, size_t size, const char *text)
+{
+	size_t n = utf8_cut(text ? text : "", size - 1);
+
+	memcpy(out, text ? text : "", n);
+	out[n] = '\0';
+}
+
 static void known_fill(struct known *k, const struct guest *g)
 {
 	k->found = true;
@@ -189,8 +206,7 @@ static void known_fill(struct known *k, const struct guest *g)
 	uuid_format(g->uuid, k->uuid);
 	snprintf(k->reason, sizeof(k->reason), "%s", g->reason ? g->reason :
 		 "");
-	snprintf(k->detail, sizeof(k->detail), "%s", g->detail ? g->detail :
-		 "");
+	copy_text(k->detail, sizeof(k->detail), g->detail);
 	k->started = g->started;
 	k->ended_at = g->ended;
 	k->born_ns = g->born_ns;
@@ -217,8 +233,7 @@ static void known_find(struct known *k, const char *name)
 	if (g && e) {
 		snprintf(k->last_reason, sizeof(k->last_reason), "%s",
 			 e->reason);
-		snprintf(k->last_detail, sizeof(k->last_detail), "%s",
-			 e->detail ? e->detail : "");
+		copy_text(k->last_detail, sizeof(k->last_detail), e->detail);
 		k->last_ended = e->ended;
 	}
 	pthread_mutex_unlock(&guests_lock);
@@ -246,7 +261,8 @@ static void put_text(json_t *o, const char *key, const char *value)
 static json_t *known_json(const struct known *k,
 			  const struct ctrl_domain_info *i)
 {
-	json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:b}", "name", k->name,
+	json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:b}", "name",
+			      is_utf8(k->name) ? k->name : "(null)",
 			      "id", k->domid, "uuid", k->uuid, "state",
 			      k->ended ? "gone" : i ? state_word(i) :
 			      guest_life_name(k->life), "managed",

@@ -93,6 +93,7 @@ echo "pausing twice is pausing once"
 code 0 rename a web; code 3 pause a; code 0 pause web; code 0 unpause 1
 code 0 dump-xml web; says '<name>web</name>'; says '<uuid>'
 code 2 rename web 17; code 2 rename web a/b
+code 6 rename web Domain-0; code 0 info web; code 0 list; says '^web '
 guest b ""; code 0 create b.xml; code 6 rename b web
 cp out dump; code 0 dump-xml web; cp out web2.xml
 echo "a guest goes by its new name"
@@ -130,6 +131,19 @@ until_true grep -q '"n": 5 lives' log
 code 0 list; says '^n-1 '; says '^n-4 '; says '^n '
 for i in n n-1 n-2 n-3 n-4; do until_true ctl destroy $i; done
 echo "rename-restart keeps every one of them"
+
+# Cut to make room for the number, and yet UTF-8: else its record is lost.
+long=1234567890123456789012345678901234567890123456789é-and-more
+guest "$long" "end=crash" "<on_crash>rename-restart</on_crash>"
+code 0 create "$long.xml"
+until_true grep -q "\"$long\": 5 lives" log
+code 0 list; says '^123456789012345678901234567890123456789012345678[0-9]-1 '
+! grep -q 'record cannot be written' log || die "the kept ones are written down"
+for i in 1 2 3 4; do
+	until_true ctl destroy "${long%é*}-$i"
+done
+until_true ctl destroy "$long"
+echo "a long name of a kept guest is cut between letters"
 
 # bulkhead-stop asks all of them, also one with a blank in its name.
 guest q "deaf"; code 0 create q.xml; code 0 rename q "q 0 z"; code 0 pause "q 0 z"
