@@ -2,8 +2,8 @@
 /*
  * How a device begins, is started again, and ends; see device.h.
  *
- * The order of a beginning: the source is opened and locked, the process is
- * started, the record is written, the process is asked to start, says ready;
+ * The order of a beginning: the source is opened and locked, the record is
+ * written, the process is started and asked to start, says ready;
  * then the nodes are written, all at once, and the device is `made`.  Until
  * then a failure takes everything back.  An end goes the other way: the
  * process, the nodes, the source, the record.
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "disk-server.h"
 #include "file.h"
 #include "journal.h"
 #include "sentence.h"
@@ -151,8 +152,8 @@ static void hand_over(struct device *d)
 static int open_disk(struct device *d, bool again, char **why)
 {
 	char *cause = NULL;
-	int rc = disk_source_open(&d->disk, d->guest, again, &d->source,
-				  &cause);
+	int rc = disk_source_open(&d->disk, d->guest, d->slot, again,
+				  &d->source, &cause);
 
 	if (rc && again)
 		*why = cause;
@@ -248,11 +249,16 @@ static int begin(struct device *d, char **why)
 
 	if (d->kind == DEVICE_VIF && (rc = open_nic(d, false, why)))
 		return rc;
-	rc = run(d, false, &cause);
+	/* First the record: whoever kills us now leaves nobody unknown. */
 	pthread_mutex_lock(&devices_lock);
 	device_record_save(d);
-	if (!rc)
+	pthread_mutex_unlock(&devices_lock);
+	rc = run(d, false, &cause);
+	pthread_mutex_lock(&devices_lock);
+	if (!rc) {
+		device_record_save(d);
 		running(d);
+	}
 	pthread_mutex_unlock(&devices_lock);
 	if (rc)
 		say_place(d, why, cause);
@@ -986,7 +992,8 @@ static int read_element(struct device *d)
 static void know_source(struct device *d)
 {
 	if (d->kind == DEVICE_VBD) {
-		d->opened = !disk_source_adopt(&d->disk, d->guest, &d->source);
+		d->opened = !disk_source_adopt(&d->disk, d->guest, d->slot,
+					       &d->source);
 		return;
 	}
 	d->link.mac_any = d->nic.mac_any;
@@ -1109,6 +1116,16 @@ static void take_over(struct device *d, bool guest_lives, struct ctrl_store *s)
 	}
 }
 
+/* Held. */
+static bool slot_known(uint32_t slot)
+{
+	const struct device *d = device_first();
+
+	while (d && d->slot != slot)
+		d = d->next;
+	return d;
+}
+
 void devices_take_over(bool (*lives)(uint16_t domid))
 {
 	DIR *dir = opendir(RUN_DIR "/devices");
@@ -1135,6 +1152,7 @@ void devices_take_over(bool (*lives)(uint16_t domid))
 	for (d = device_first(); d; d = d->next)
 		take_over(d, lives(d->domid), s);
 	ctrl_store_close(s);
+	disk_server_sweep(DEVICE_SLOTS, slot_known);
 	devices_wake();
 	pthread_mutex_unlock(&devices_lock);
 	closedir(dir);

@@ -13,6 +13,7 @@
 
 #include "device.h"
 #include "journal.h"
+#include "sentence.h"
 
 #define EVENTS_AT_ONCE		32
 #define WATCHES_AT_ONCE		256
@@ -59,27 +60,32 @@ static bool slot_taken(uint32_t slot)
 	return false;
 }
 
-/* Uids are given in turn, so that one is not soon another device's. */
-static uint32_t slot_next(void)
+/* Uids are given in turn, so that one is not soon another device's.  False:
+ * all are taken. */
+static bool slot_next(uint32_t *slot)
 {
 	static uint32_t last;
 
-	do
+	for (uint32_t n = 0; n < DEVICE_SLOTS; n++) {
 		last = (last + 1) % DEVICE_SLOTS;
-	while (slot_taken(last));
-	return last;
+		*slot = last;
+		if (!slot_taken(last))
+			return true;
+	}
+	return false;
 }
 
 struct device *device_new(enum device_kind kind, uint16_t domid)
 {
 	struct device *d = calloc(1, sizeof(*d));
 
-	if (!d)
+	if (!d || !slot_next(&d->slot)) {
+		free(d);
 		return NULL;
+	}
 	d->refs = 2;
 	d->kind = kind;
 	d->domid = domid;
-	d->slot = slot_next();
 	d->journal = -1;
 	d->proc = (struct backend_proc)BACKEND_PROC_NONE;
 	d->source.fd = -1;
@@ -144,6 +150,8 @@ void device_blame(struct device *d, const char *fmt, ...)
 	if (vasprintf(&d->why, fmt, ap) < 0)
 		d->why = NULL;
 	va_end(ap);
+	if (d->why)
+		d->why[utf8_cut(d->why, SIZE_MAX)] = '\0';
 	for (char *s = d->why; s && *s; s++) {
 		if ((unsigned char)*s < 0x20)
 			*s = ' ';
@@ -732,12 +740,26 @@ static void adopted_pid(struct device *d)
 		epoll_ctl(epoll_fd, EPOLL_CTL_ADD, d->proc.pidfd, &e);
 }
 
+/*
+ * Who is closed here may live on for a moment in a process that another thread
+ * has just forked, and then its events still come, for one that may be freed.
+ */
+static bool is_in_table(const struct device *d)
+{
+	const struct device *o = table;
+
+	while (o && o != d)
+		o = o->next;
+	return o;
+}
+
 static void device_event(struct device *d)
 {
-	bool known = d->proc.pidfd >= 0;
+	bool known;
 
-	if (d->gone || d->away)
+	if (!is_in_table(d) || d->away)
 		return;
+	known = d->proc.pidfd >= 0;
 	back_read(d);
 	if (!known)
 		adopted_pid(d);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Starting a server for an image; see disk-server.h. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -28,10 +29,7 @@
 
 #define START_MS	30000
 #define GREETING	"NBDMAGIC"	/* what an NBD server says first */
-/* The users of servers, far from anybody's; so many that two disks of one
- * machine do not meet. */
-#define UID_BASE	0x50000000u
-#define UID_MASK	0x0fffffffu
+#define UID_BASE	0x50000000u	/* users of servers, far from anybody's */
 #define FIRST_FD	64		/* above every number a child is given */
 
 const char *disk_server_program = LIBEXEC_DIR "/image-server";
@@ -163,20 +161,9 @@ static int spawn(const struct child *c, char *const argv[])
 	return 0;
 }
 
-static uint32_t hash_text(uint32_t h, const char *text)
+uint32_t disk_server_uid(uint32_t slot)
 {
-	/* FNV-1a; the NUL keeps "ab", "c" from "a", "bc" */
-	do
-		h = (h ^ (uint8_t)*text) * 16777619u;
-	while (*text++);
-	return h;
-}
-
-uint32_t disk_server_uid(const char *guest, const char *target)
-{
-	uint32_t h = hash_text(hash_text(2166136261u, guest), target);
-
-	return UID_BASE | (h & UID_MASK);
+	return UID_BASE + slot;
 }
 
 void disk_server_stop(uint32_t uid)
@@ -188,6 +175,40 @@ void disk_server_stop(uint32_t uid)
 
 	snprintf(text, sizeof(text), "%u", uid);
 	spawn(&nothing, argv);
+}
+
+/* Whose process is it?  0 too if there is none. */
+static unsigned long uid_of(const char *pid)
+{
+	char path[300], line[200];
+	unsigned long uid = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%s/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f) &&
+	       sscanf(line, "Uid: %lu", &uid) != 1)
+		;
+	if (f)
+		fclose(f);
+	return uid;
+}
+
+void disk_server_sweep(uint32_t slots, bool (*known)(uint32_t slot))
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+
+	while (proc && (e = readdir(proc))) {
+		unsigned long uid = e->d_name[0] >= '0' &&
+				    e->d_name[0] <= '9' ? uid_of(e->d_name) : 0;
+
+		if (uid >= UID_BASE && uid - UID_BASE < slots &&
+		    !known((uint32_t)(uid - UID_BASE)))
+			disk_server_stop((uint32_t)uid);
+	}
+	if (proc)
+		closedir(proc);
 }
 
 /* argv: UID, then per image w or r; after --, what qemu-nbd gets. */

@@ -8,8 +8,9 @@
  * which nothing was agreed yet.  What was in flight when it ends is finished
  * first, and then the locks on the images go with their descriptors.
  *
- * A server is found by its user, which belongs to one disk of one guest and
- * follows from their names: a supervisor that dies has nothing to hand on.
+ * A server is found by its user, which belongs to one disk of one guest: it
+ * follows from the slot of that device, a number that no two have and that a
+ * supervisor hands on with the device's record.
  */
 #ifndef DISK_SERVER_H
 #define DISK_SERVER_H
@@ -26,8 +27,8 @@ struct disk_server_image {
 	bool write;
 };
 
-/* The user that serves the disk TARGET of GUEST. */
-uint32_t disk_server_uid(const char *guest, const char *target);
+/* The user that serves the disk whose device has this slot. */
+uint32_t disk_server_uid(uint32_t slot);
 
 /*
  * Starts a server as user UID for COUNT images, the first of which is the disk and each of
@@ -41,6 +42,12 @@ int disk_server_start(uint32_t uid, const struct disk_server_image *image,
 
 /* Asks the server of UID to end if there is one, and does not wait. */
 void disk_server_stop(uint32_t uid);
+
+/*
+ * A supervisor that died while it made a disk left a server that nobody knows,
+ * with its locks: asks each to end whose slot, of SLOTS, is not KNOWN.
+ */
+void disk_server_sweep(uint32_t slots, bool (*known)(uint32_t slot));
 
 /* What qemu-nbd is told to open: image 0, 1 ... are /0, /1 ... where it
  * lives.  malloc'ed; NULL when there is no memory. */

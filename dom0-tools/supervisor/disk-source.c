@@ -149,7 +149,8 @@ static void holder_drop(struct disk_holder *h)
 }
 
 static struct disk_holder *holder_make(const struct guest_disk *d,
-				       const char *guest, size_t count)
+				       const char *guest, uint32_t slot,
+				       size_t count)
 {
 	struct disk_holder *h = calloc(1, sizeof(*h) +
 				       count * sizeof(h->held[0]));
@@ -161,7 +162,7 @@ static struct disk_holder *holder_make(const struct guest_disk *d,
 	h->count = count;
 	h->last = -1;
 	if (d->type != GUEST_DISK_NETWORK && d->format != GUEST_DISK_RAW)
-		h->server_uid = disk_server_uid(guest, d->target);
+		h->server_uid = disk_server_uid(slot);
 	for (size_t i = 0; i < count; i++)
 		h->held[i].at = -1;
 	/* Only the first one is ever written. */
@@ -646,8 +647,9 @@ static int name_export(const struct guest_disk *d, struct disk_source *out)
 	return out->export_name ? 0 : -ENOMEM;
 }
 
-int disk_source_open(const struct guest_disk *d, const char *guest, bool again,
-		     struct disk_source *out, char **why)
+int disk_source_open(const struct guest_disk *d, const char *guest,
+		     uint32_t slot, bool again, struct disk_source *out,
+		     char **why)
 {
 	struct disk_holder *h;
 	int rc;
@@ -659,7 +661,7 @@ int disk_source_open(const struct guest_disk *d, const char *guest, bool again,
 	describe(d, out);
 	if (out->mode == DISK_SOURCE_EMPTY)
 		return 0;
-	h = holder_make(d, guest, d->backing_count + 1);
+	h = holder_make(d, guest, slot, d->backing_count + 1);
 	if (!h)
 		return -ENOMEM;
 	/* Who is in the table is named; whom only the lock knows is not. */
@@ -679,7 +681,7 @@ int disk_source_open(const struct guest_disk *d, const char *guest, bool again,
 }
 
 int disk_source_adopt(const struct guest_disk *d, const char *guest,
-		      struct disk_source *out)
+		      uint32_t slot, struct disk_source *out)
 {
 	char *why = NULL;
 	int rc;
@@ -687,7 +689,7 @@ int disk_source_adopt(const struct guest_disk *d, const char *guest,
 	describe(d, out);
 	if (out->mode == DISK_SOURCE_EMPTY)
 		return 0;
-	out->holder = holder_make(d, guest, d->backing_count + 1);
+	out->holder = holder_make(d, guest, slot, d->backing_count + 1);
 	/* A file whose name is gone is at odds with nobody; the back-end has
 	 * it open. */
 	rc = out->holder ? identify(d, out->holder, &why) : -ENOMEM;

@@ -50,7 +50,8 @@ struct disk_source {
 };
 
 /*
- * Opens the disk D for the guest called GUEST.  AGAIN: the guest has it
+ * Opens the disk D for the guest called GUEST; SLOT is a number that no other
+ * disk has (struct device).  AGAIN: the guest has it
  * already, its back-end died; waits up to DISK_SOURCE_DRAIN_S seconds until the
  * dead one's I/O has ended, and -EBUSY is that it has not yet; *OUT is then
  * what the first open filled (its fd is -1) and only fd is new.  Returns 0 or a
@@ -60,15 +61,16 @@ struct disk_source {
  * most half a minute.
  */
 #define DISK_SOURCE_DRAIN_S	2
-int disk_source_open(const struct guest_disk *d, const char *guest, bool again,
-		     struct disk_source *out, char **why);
+int disk_source_open(const struct guest_disk *d, const char *guest,
+		     uint32_t slot, bool again, struct disk_source *out,
+		     char **why);
 
 /*
  * A new supervisor meets a back-end that lives: *OUT becomes what open would
  * have filled, with fd -1; nothing is opened.  Returns 0 or a negative errno.
  */
 int disk_source_adopt(const struct guest_disk *d, const char *guest,
-		      struct disk_source *out);
+		      uint32_t slot, struct disk_source *out);
 
 /* The back-end has the descriptor: closes ours. */
 void disk_source_handed(struct disk_source *s);

@@ -220,6 +220,32 @@ nothing_of_devices()
 back_pid() { sed -n "s/.* $1 \\([0-9]*\\) {\"do\":\"hello\"}/\\1/p" back.log | tail -1; }
 truncate -s 1M a.img; truncate -s 2M b.img
 
+# Who dies between the two must not leave somebody behind whom nobody knows.
+mkfifo order.go
+python3 -c 'import ctypes, os, struct
+libc = ctypes.CDLL(None)
+fd = libc.inotify_init1(0)
+names = {libc.inotify_add_watch(fd, ("run/" + n).encode(), 0x180): n
+         for n in ("devices", "backend")}		# created, moved to
+open("order.go", "w").close()
+seen = []
+while not any(s.startswith("backend") for s in seen):
+    data = os.read(fd, 65536)
+    while data:
+        wd, _, _, n = struct.unpack("iIII", data[:16])
+        name = data[16:16 + n].rstrip(b"\0").decode()
+        if not name.endswith(".tmp"):
+            seen.append(names[wd] + " " + name)
+        data = data[16 + n:]
+print(seen[0])' > order & order=$!
+cat order.go
+guest e0 "" "$(disks "$(disk a.img xvda)")"
+code 0 create e0.xml; id=$(sed 's/.*id //' out)
+wait $order
+[ "$(cat order)" = "devices $id.vbd.51712" ] || die "the record comes first: $(cat order)"
+code 0 destroy e0
+echo "a back-end is written down before it runs"
+
 guest e1 "" "$(disks "$(disk a.img xvda)" "$(disk b.img xvdb)")"
 code 0 create e1.xml; id=$(sed 's/.*id //' out)
 until_true state $id/51712 4; until_true state $id/51728 4
@@ -350,6 +376,27 @@ code 0 attach-disk w b.img xvdb; state $id/51728 4 || die "all is well again"
 code 0 destroy w; nothing_of_devices || die "nothing is left of it"
 echo "a store that is away for a while costs no device"
 
+# Images of other formats: a server each, whose user is one disk's alone.
+cat > image-server << 'E'
+#!/usr/bin/python3
+import os, socket, sys
+print(sys.argv[1], sys.argv[2], file=open("servers.log", "a"))
+if sys.argv[2] != "stop" and not os.fork():
+    s = socket.socket(fileno=3).accept()[0]
+    s.send(b"NBDMAGIC")
+    s.recv(1)
+E
+chmod +x image-server; cp blkback blkback-nbd
+for i in 1 2; do printf 'QFI\373\0\0\0\3' > q$i.img; truncate -s 1M q$i.img; done
+guest q1 "" "$(disks "$(disk q1.img xvda "<driver type='qcow2'/>")")"; code 0 create q1.xml
+code 0 rename q1 q0
+guest q1 "" "$(disks "$(disk q2.img xvda "<driver type='qcow2'/>")")"; code 0 create q1.xml
+[ "$(sort -u servers.log | grep -c ' w$')" -eq 2 ] || die "two servers, two users: $(cat servers.log)"
+: > servers.log
+code 0 destroy q0; code 0 destroy q1; nothing_of_devices || die "nothing is left of them"
+[ "$(sort -u servers.log | grep -c ' stop$')" -eq 2 ] || die "each ends alone: $(cat servers.log)"
+echo "the server of an image is its own, whatever guests are called"
+
 guest s "end=poweroff"
 i=0; while [ $i -lt 70 ]; do
 	code 0 create s.xml
@@ -384,11 +431,22 @@ sed 's/"id":1,/"id":10,/; s/"name":"u"/"name":"v2"/; s/"uuid":"......../"uuid":"
 sed 's/"id":1,/"id":4,/; s/"name":"u"/"name":"v3"/; s/"uuid":"......../"uuid":"00000004/; s/<devices>.*<.devices>//; s/}$/,"finish":""}/' u.json > run/domains/4.json
 printf '{"half' > run/domains/00000000-0000-0000-0000-000000000002.starting
 dead=$(back_pid 1.51728); kill -KILL "$dead"
+# A server of an image that a supervisor was killed over.
+stray=
+if [ "$(id -u)" -eq 0 ]; then
+	python3 -c 'import os, sys, time
+os.setuid(0x50000000 + 15000)
+print("here", flush=True)
+time.sleep(60)' > stray & stray=$!
+	until_true grep -q here stray
+fi
 alive=$(back_pid 1.51712)
 u=00000000-0000-0000-0000-00000000000
-FAKE_DOMAINS="1:$(echo ${u}1 | tr -d -):u 2:$(echo ${u}2 | tr -d -):h 3:$(echo ${u}3 | tr -d -):other 4:$(echo ${u}4 | tr -d -):v3"
+FAKE_DOMAINS="1:$(echo ${u}1 | tr -d -):u 2:$(echo ${u}2 | tr -d -):h 3:$(echo ${u}3 | tr -d -):other 4:$(echo ${u}4 | tr -d -):v3 11:$(echo ${u}5 | tr -d -):$(printf 'b\374cher')"
 export FAKE_DOMAINS
 start
+code 0 list; says '^(null)  *11 '; says '^other '
+code 0 list --json; says '"name":"(null)"'; code 0 info 11; says '^id  *11'
 until_true grep -q 'u": disk xvdb: its back-end is gone; it is started again' log
 until_true grep -q ' 1[.]51728.*"resume":true,"front"' back.log
 until_true grep -q 'guest "v2": started again' log
@@ -396,6 +454,10 @@ until_true sh -c "$here/ctl info v3 | grep -q 'reason  *destroyed'"
 code 0 list; says '^v2 '; grep -q '^v3 ' out && die "what was to end has ended"
 [ ! -e run/domains/10.json ] && [ ! -e run/domains/4.json ] ||
 	die "their records are gone"
+if [ -n "$stray" ]; then
+	grep -qx "1342192280 stop" servers.log || die "the stray server is told to end"
+	kill $stray; wait $stray 2> /dev/null
+fi
 code 0 destroy v2
 [ "$(back_pid 1.51712)" -eq "$alive" ] && kill -0 "$alive" || die "the living one goes on"
 code 0 list-disks u; says '^xvda  *[1-9][0-9]* .* connected '

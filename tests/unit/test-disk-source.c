@@ -65,7 +65,7 @@ static void refused(const struct guest_disk *d, const char *path,
 	char *why = NULL, want[512];
 
 	snprintf(want, sizeof(want), "%s: %s", path, sentence);
-	CU_ASSERT(disk_source_open(d, "web", false, &s, &why) < 0);
+	CU_ASSERT(disk_source_open(d, "web", 7, false, &s, &why) < 0);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(why);
 	CU_ASSERT_STRING_EQUAL(why, want);
 	if (strcmp(why, want))
@@ -79,7 +79,7 @@ static void opened(const struct guest_disk *d, const char *guest,
 		   struct disk_source *s)
 {
 	char *why = NULL;
-	int rc = disk_source_open(d, guest, false, s, &why);
+	int rc = disk_source_open(d, guest, 7, false, s, &why);
 
 	if (rc)
 		fprintf(stderr, "\n  %s\n", why);
@@ -123,7 +123,7 @@ static void without_a_cache_means_o_direct_or_a_refusal(void)
 	char *why = NULL;
 
 	d.cache = (char *)"none";
-	if (disk_source_open(&d, "web", false, &s, &why)) {
+	if (disk_source_open(&d, "web", 7, false, &s, &why)) {
 		CU_ASSERT_PTR_NOT_NULL_FATAL(why);
 		CU_ASSERT_PTR_NOT_NULL(strstr(why, "(O_DIRECT)"));
 		free(why);
@@ -252,7 +252,7 @@ static void the_next_back_end_waits_for_the_last_ones_io(void)
 	CU_ASSERT_EQUAL(rename(raw, moved), 0);
 	CU_ASSERT(write_file(raw, "new", 3, 4096));
 	pthread_create(&thread, NULL, close_later, &theirs);
-	CU_ASSERT_EQUAL(disk_source_open(&d, "web", true, &s, &why), 0);
+	CU_ASSERT_EQUAL(disk_source_open(&d, "web", 7, true, &s, &why), 0);
 	CU_ASSERT_EQUAL(fcntl(theirs, F_GETFD), -1);
 	pthread_join(thread, NULL);
 	CU_ASSERT_EQUAL(fstat(s.fd, &after), 0);
@@ -267,10 +267,10 @@ static void a_new_supervisor_knows_who_holds_what(void)
 	struct disk_source s;
 	char *why = NULL;
 
-	CU_ASSERT_EQUAL(disk_source_adopt(&d, "web", &s), 0);
+	CU_ASSERT_EQUAL(disk_source_adopt(&d, "web", 7, &s), 0);
 	CU_ASSERT_EQUAL(s.fd, -1);
 	refused(&d, raw, "it is in use by guest \"web\" (xvda)");
-	CU_ASSERT_EQUAL(disk_source_open(&d, "web", true, &s, &why), 0);
+	CU_ASSERT_EQUAL(disk_source_open(&d, "web", 7, true, &s, &why), 0);
 	CU_ASSERT(s.fd >= 0);
 	disk_source_close(&s);
 	opened(&d, "db", &s);
@@ -364,7 +364,7 @@ static void a_new_connection_waits_for_the_end_of_the_old_one(void)
 	CU_ASSERT_EQUAL(write(s.fd, "abcdef", 6), 6);
 	disk_source_handed(&s);
 	CU_ASSERT_EQUAL(pthread_create(&thread, NULL, serve_all, &old), 0);
-	CU_ASSERT_EQUAL(disk_source_open(&d, "web", true, &s, &why), 0);
+	CU_ASSERT_EQUAL(disk_source_open(&d, "web", 7, true, &s, &why), 0);
 	CU_ASSERT_EQUAL(old.bytes, 6);
 	CU_ASSERT(s.fd >= 0);
 	pthread_join(thread, NULL);
@@ -534,14 +534,14 @@ static void a_qcow2_image_is_served_by_a_process_of_its_own(void)
 	CU_ASSERT_STRING_EQUAL(greeting, "NBDMAGIC");
 	/* The server has the lock, and gives it up when it ends. */
 	disk_source_handed(&s);
-	CU_ASSERT_EQUAL(disk_source_open(&d, "web", true, &s, &why), 0);
+	CU_ASSERT_EQUAL(disk_source_open(&d, "web", 7, true, &s, &why), 0);
 	CU_ASSERT(s.fd >= 0);
 	free(why);
 	disk_source_close(&s);
 	/* A damaged image: the server's own words. */
 	shell("printf xxxx | dd of=%s bs=1 seek=20 conv=notrunc status=none",
 	      top);
-	CU_ASSERT(disk_source_open(&d, "web", false, &s, &why) < 0);
+	CU_ASSERT(disk_source_open(&d, "web", 7, false, &s, &why) < 0);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(why);
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "served.qcow2: "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "luster"));
