@@ -127,16 +127,18 @@ int client_ask(struct client *c, struct jline_out *request)
 {
 	bool sent = jline_end(request) &&
 		    send_all(c->fd, request->text, request->len);
+	const int error = errno;
 	size_t n;
 
 	free(request->text);
-	if (!sent) {
-		complain("the request cannot be sent: %s", strerror(errno));
-		return CODE_FAILURE;
-	}
+	/* Who is turned away is told so before he has said what he wants. */
 	for (;;) {
 		if (!next_line(c)) {
-			complain("the supervisor went away before it answered");
+			if (sent)
+				complain("the supervisor went away before it answered");
+			else
+				complain("the request cannot be sent: %s",
+					 strerror(error));
 			return CODE_FAILURE;
 		}
 		if (jline_member(c->line, c->line_len, "ok", &n))

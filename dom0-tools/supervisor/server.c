@@ -26,7 +26,8 @@
 #include "journal.h"
 #include "supervisor.h"
 
-#define CONNS_MAX	256
+/* One waits for each guest when a control domain ends (bulkhead-stop). */
+#define CONNS_MAX	4096
 #define OUT_MAX		(16u << 20)
 
 struct buffer {
@@ -374,6 +375,21 @@ static bool peer_is_root(int fd)
 	       who.uid == geteuid();
 }
 
+static void turn_away(int fd, int code, const char *why)
+{
+	json_t *o = failure(code, why);
+	char *line = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	size_t len = line ? strlen(line) : 0;
+
+	if (line) {
+		line[len] = '\n';	/* in the place of its NUL */
+		send(fd, line, len + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
+	json_decref(o);
+	free(line);
+	close(fd);
+}
+
 static void server_accept(int listen_fd, struct ctrl *ctrl)
 {
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -381,10 +397,17 @@ static void server_accept(int listen_fd, struct ctrl *ctrl)
 
 	if (fd < 0)
 		return;
-	c = conn_count < CONNS_MAX && peer_is_root(fd) ?
-	    calloc(1, sizeof(*c)) : NULL;
+	if (!peer_is_root(fd)) {
+		turn_away(fd, CODE_PERMISSION, "the supervisor answers only to root");
+		return;
+	}
+	if (conn_count == CONNS_MAX) {
+		turn_away(fd, CODE_BUSY, "the supervisor answers no more than 4096 at a time; try again");
+		return;
+	}
+	c = calloc(1, sizeof(*c));
 	if (!c) {
-		close(fd);
+		turn_away(fd, CODE_FAILURE, "out of memory");
 		return;
 	}
 	pthread_mutex_init(&c->lock, NULL);
@@ -567,7 +590,7 @@ static nfds_t fill_polls(struct pollfd *p, int listen_fd, int signal_fd)
 
 int server_run(int listen_fd, struct ctrl *ctrl)
 {
-	struct pollfd polls[POLL_CONNS + CONNS_MAX];
+	static struct pollfd polls[POLL_CONNS + CONNS_MAX];
 	int signal_fd = signals_open();
 	uint64_t count;
 

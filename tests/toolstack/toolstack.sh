@@ -199,6 +199,17 @@ wait $j1; c1=$?; wait $j2; c2=$?; wait $j3; c3=$?
 code 0 destroy p1; code 0 destroy p2
 echo "of two creations with one name, one wins"
 
+mkfifo many.in
+python3 -c 'import socket, sys
+many = [socket.socket(socket.AF_UNIX) for i in range(800)]
+for s in many: s.connect("run/supervisor.sock")
+print("here", flush=True)
+sys.stdin.read()' > many < many.in & many=$!
+exec 6> many.in
+until_true grep -q here many
+code 0 list; exec 6>&-; wait $many
+echo "800 who wait leave room for another one"
+
 guest q "slow"
 ctl create q.xml > o1 2>&1 & j1=$!
 until_true sh -c "ls run/domains | grep -q starting"
