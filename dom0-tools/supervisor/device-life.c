@@ -749,7 +749,8 @@ static bool await_connected(struct device *d, uint64_t until)
 }
 
 int device_attach(struct ctrl *ctrl, struct guest_config *config,
-		  uint16_t domid, const char *guest, unsigned int seconds,
+		  uint16_t domid, const char *guest,
+		  bool (*lives)(uint16_t domid), unsigned int seconds,
 		  char **name, char **xml, char **why)
 {
 	uint64_t now = journal_boot_ns();
@@ -762,7 +763,12 @@ int device_attach(struct ctrl *ctrl, struct guest_config *config,
 	pthread_mutex_unlock(&devices_lock);
 	if (!d)
 		return rc;
-	rc = d->kind == DEVICE_VBD ? open_disk(d, false, why) : 0;
+	/* Whose end began before the device was in the table ended without it;
+	 * whoever ends later finds it there. */
+	if (!lives(domid))
+		rc = refuse(why, -ESRCH, "guest \"%s\": it has ended", guest);
+	if (!rc && d->kind == DEVICE_VBD)
+		rc = open_disk(d, false, why);
 	if (!rc)
 		rc = begin(d, why);
 	pthread_mutex_lock(&devices_lock);

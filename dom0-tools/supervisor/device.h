@@ -190,11 +190,12 @@ void devices_take_over(bool (*lives)(uint16_t domid));
 void device_respawn(struct device *d);
 void device_bury(struct device *d);
 
-/* Attach the one device of CONFIG to a running guest.  0; or 1, when the guest
+/* Attach the one device of CONFIG to a guest that LIVES.  0; or 1, when the guest
  * has not connected to it within SECONDS, which it may do later.  *NAME and
  * *XML, its element, are the caller's to free. */
 int device_attach(struct ctrl *ctrl, struct guest_config *config,
-		  uint16_t domid, const char *guest, unsigned int seconds,
+		  uint16_t domid, const char *guest,
+		  bool (*lives)(uint16_t domid), unsigned int seconds,
 		  char **name, char **xml, char **why);
 /* -ETIMEDOUT: the guest has not let go, and *why says so. */
 int device_detach(uint16_t domid, enum device_kind kind, const char *name,

@@ -488,6 +488,7 @@ void life_destroy(struct worker *w, struct job *j)
 	if (t.guest && rc < 0) {
 		t.guest->life = t.life;
 		guest_set(&t.guest->finish, NULL);
+		guest_record_save(t.guest);
 	} else if (t.guest)
 		guest_bury(t.guest, t.life == GUEST_KEPT ? t.guest->reason :
 			   "destroyed", t.life == GUEST_KEPT ?
@@ -664,8 +665,8 @@ void life_attach(struct worker *w, struct job *j)
 	config = read_device(j, is_disk(j));
 	if (!config)
 		return;
-	rc = device_attach(ctrl, config, t.domid, t.name, seconds_of(j),
-			   &device, &xml, &why);
+	rc = device_attach(ctrl, config, t.domid, t.name, life_lives,
+			   seconds_of(j), &device, &xml, &why);
 	guest_config_free(config);
 	if (rc < 0) {
 		conn_fail(j->conn, code_of(rc), "%s", why ? why :

@@ -370,6 +370,15 @@ grep -q 51776 store && die "nothing is left of xvde"
 code 2 attach-disk h; code 2 detach-disk h; code 2 list-disks
 [ -z "$(grep -c . run/devices/$id.vbd.51760 2> /dev/null)" ] || die "no record is left"
 code 0 destroy h; nothing_of_devices || die "nothing is left of it"
+# A guest that ends while its new disk's document is read.
+python3 -c 'import sys
+print("<!--", "x" * 900000, "-->" + sys.argv[1])' "$(disk a.img xvdb)" > m-disk.xml
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	guest m ""; code 0 create m.xml
+	ctl attach-disk m m-disk.xml > o1 2>&1 & j1=$!
+	sleep 0.0$i; until_true ctl destroy m
+	wait $j1; nothing_of_devices || die "nothing is left of it"
+done
 echo "disks come and go while a guest runs"
 
 guest w "" "$(disks "$(disk a.img xvda)")"
