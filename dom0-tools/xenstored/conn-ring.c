@@ -27,6 +27,7 @@
 /* Events in a row that brought nothing: so many are free; then so many a tick. */
 #define IDLE_EVENTS	64
 #define IDLE_A_TICK	4
+#define FAULTS_TOLD	4	/* of one guest; it may begin anew after each */
 
 struct ring {
 	struct conn conn;
@@ -38,6 +39,7 @@ struct ring {
 	uint32_t req_cons, rsp_prod;
 	uint32_t used;		/* bytes of the current request */
 	uint32_t idle;		/* events since something moved */
+	uint32_t faults;	/* that the log told of */
 	bool held;		/* its port stays masked */
 	struct {
 		struct xsd_sockmsg head;
@@ -64,8 +66,11 @@ static void ring_keep(struct conn *c)
 
 static void ring_fail(struct ring *r, uint32_t error, const char *what)
 {
-	log_msg("domain %u: %s: its store ring is ignored from now on",
-		r->conn.dom->domid, what);
+	if (r->faults < FAULTS_TOLD)
+		log_msg("domain %u: %s: its store ring is ignored from now on%s",
+			r->conn.dom->domid, what,
+			++r->faults < FAULTS_TOLD ? "" :
+			"; no more is said of it");
 	conn_reset(&r->conn);
 	r->conn.broken = true;
 	ring_keep(&r->conn);

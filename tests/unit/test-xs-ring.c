@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <CUnit/CUnit.h>
 
@@ -259,6 +260,33 @@ static void bad_indices_end_the_talk(void)
 	guest_asks(XS_READ, 1, "x", 2);
 	kick();
 	CU_ASSERT_EQUAL(page.error, XENSTORE_ERROR_RINGIDX);
+}
+
+static void a_guest_that_breaks_it_without_end_fills_no_log(void)
+{
+	char payload[4097];
+	FILE *log = tmpfile();
+	int was = dup(STDERR_FILENO);
+
+	log_init("unit");
+	dup2(fileno(log), STDERR_FILENO);
+	for (uint32_t i = 0; i < 100; i++) {
+		page.connection = XENSTORE_RECONNECT;
+		kick();
+		page.rsp_cons = 0;
+		guest_asks(XS_READ, i, "none", 5);
+		kick();
+		CU_ASSERT_EQUAL(guest_answer(i, payload), XS_ERROR);
+		page.req_prod = page.req_cons + 1025;
+		kick();
+		CU_ASSERT_EQUAL(page.error, XENSTORE_ERROR_RINGIDX);
+	}
+	dup2(was, STDERR_FILENO);
+	close(was);
+	log_init(NULL);
+	CU_ASSERT(lseek(fileno(log), 0, SEEK_END) > 80);
+	CU_ASSERT(lseek(fileno(log), 0, SEEK_END) < 800);
+	fclose(log);
 }
 
 static void reconnecting_drops_what_was(void)
@@ -617,6 +645,7 @@ CU_ErrorCode test_xs_ring_register(void)
 		T(a_large_answer_waits_for_room),
 		T(a_request_that_is_too_long_ends_the_talk),
 		T(bad_indices_end_the_talk),
+		T(a_guest_that_breaks_it_without_end_fills_no_log),
 		T(reconnecting_drops_what_was),
 		T(introducing_again_takes_the_new_port),
 		T(a_talk_outlives_the_daemon),
