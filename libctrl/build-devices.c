@@ -18,6 +18,8 @@
 
 #include <ctrl-config.h>
 
+#include "store-wire.h"
+
 #define CONSOLE_LIMIT	1048576
 
 struct nodes {
@@ -55,7 +57,7 @@ static void put(struct nodes *n, const char *dir, const char *name,
 static void put(struct nodes *n, const char *dir, const char *name,
 		const char *format, ...)
 {
-	char path[128], value[2048];
+	char path[128], value[STORE_MESSAGE_MAX];
 	va_list ap;
 	int len;
 
@@ -63,6 +65,7 @@ static void put(struct nodes *n, const char *dir, const char *name,
 	va_start(ap, format);
 	len = vsnprintf(value, sizeof(value), format, ap);
 	va_end(ap);
+	/* What is longer fits no message, and is refused without a look at it. */
 	ctrl_batch_write(n->batch, path, value, (size_t)len);
 }
 

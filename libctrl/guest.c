@@ -16,17 +16,41 @@ static int store_fail(struct ctrl *c, int rc)
 	return ctrl_fail(c, rc, "%s", ctrl_store_error(c->store));
 }
 
+/* A write would make the nodes of a guest anew that has just gone, and nobody
+ * would remove those: its home is looked at in the same transaction. */
+static int write_to_living(struct ctrl_store *s, uint32_t tx, uint16_t domid,
+			   const char *node, const char *value)
+{
+	char home[32], path[64], *at;
+	int rc;
+
+	snprintf(home, sizeof(home), "/local/domain/%u", domid);
+	rc = ctrl_store_read(s, tx, home, &at, NULL);
+	if (rc)
+		return rc;
+	free(at);
+	snprintf(path, sizeof(path), "%s/%s", home, node);
+	return ctrl_store_write(s, tx, path, value, strlen(value));
+}
+
 int ctrl_guest_request(struct ctrl *c, uint16_t domid, const char *what)
 {
 	struct ctrl_store *s = ctrl_store(c);
-	char path[64];
-	int rc;
+	uint32_t tx;
+	int rc, r;
 
 	if (!s)
 		return -EIO;
-	snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown",
-		 domid);
-	rc = ctrl_store_write(s, 0, path, what, strlen(what));
+	do {
+		rc = ctrl_store_begin(s, &tx);
+		if (rc)
+			break;
+		rc = write_to_living(s, tx, domid, "control/shutdown", what);
+		r = ctrl_store_end(s, tx, !rc);
+		rc = rc ? rc : r;
+	} while (rc == -EAGAIN);
+	if (rc == -ENOENT)
+		return ctrl_fail(c, -ESRCH, "it has ended");
 	return rc ? store_fail(c, rc) : 0;
 }
 

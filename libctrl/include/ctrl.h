@@ -382,7 +382,8 @@ int ctrl_guest_create(struct ctrl *c, const struct guest_config *g,
 int ctrl_guest_check(struct ctrl *c, const struct guest_config *g);
 /* End a guest at once and remove all that is known of it. */
 int ctrl_guest_destroy(struct ctrl *c, uint16_t domid);
-/* Ask a guest to do something: "poweroff", "reboot", "suspend". */
+/* Ask a guest to do something: "poweroff", "reboot", "suspend".  -ESRCH: it has
+ * gone, and nothing was written. */
 int ctrl_guest_request(struct ctrl *c, uint16_t domid, const char *what);
 /* Its name from the store; -ENOENT if it has none. */
 int ctrl_guest_name(struct ctrl *c, uint16_t domid, char *buf, size_t n);
