@@ -197,40 +197,61 @@ int console_run(const char *name, uint64_t domid, int (*started)(void *ctx),
 	return code;
 }
 
+/* What the supervisor says of a guest: its id, or a refusal. */
+static int look_up(const struct client *c, const char *name, uint64_t *domid)
+{
+	const char *raw_json, *guest = NULL;
+	char *state, *is;
+	size_t n, guest_len;
+	int code = CODE_OK;
+
+	raw_json = jline_member(c->line, c->line_len, "json", &n);
+	if (raw_json)
+		guest = jline_member(raw_json, n, "guest", &guest_len);
+	if (!guest)
+		return CODE_OK;
+	*domid = jline_member_number(guest, guest_len, "id");
+	state = jline_member_string(guest, guest_len, "state");
+	is = jline_member_string(guest, guest_len, "name");
+	if (state && !strcmp(state, "gone")) {
+		complain("guest \"%s\" has ended; " CONSOLED_LOG_DIR "/%s.log has what it said",
+			 name, is ? is : name);
+		code = CODE_NOT_FOUND;
+	} else if (!*domid) {
+		complain("guest \"%s\": it has no console", name);
+		code = CODE_FAILURE;
+	}
+	free(state);
+	free(is);
+	return code;
+}
+
 int cmd_console(int argc, char **argv)
 {
 	struct client c = { .fd = -1 };
 	struct jline_out o;
-	const char *raw_json, *guest;
-	uint64_t domid = 0;
-	char *end, *state;
-	size_t n, guest_len;
+	uint64_t domid;
+	char *end;
+	bool is_id;
 	int code;
 
 	if (!no_options(argc, argv, 1))
 		return usage_error();
 	domid = strtoul(argv[optind], &end, 10);
-	if (!*end && end != argv[optind])
+	is_id = !*end && end != argv[optind];
+	/* Consoles are there without a supervisor too. */
+	if (is_id && access(SUPERVISOR_SOCKET, F_OK))
 		return console_run(argv[optind], domid, NULL, NULL);
 	code = client_open(&c);
+	if (code && is_id)
+		return console_run(argv[optind], domid, NULL, NULL);
 	if (code)
 		return code;
 	request_begin(&o, "info", argv[optind]);
 	jline_add_bool(&o, "json", true);
 	code = client_ask(&c, &o);
-	raw_json = code ? NULL : jline_member(c.line, c.line_len, "json", &n);
-	guest = raw_json ? jline_member(raw_json, n, "guest", &guest_len) :
-		NULL;
-	if (guest) {
-		domid = jline_member_number(guest, guest_len, "id");
-		state = jline_member_string(guest, guest_len, "state");
-		if (state && !strcmp(state, "gone")) {
-			complain("guest \"%s\" has ended; " CONSOLED_LOG_DIR "/%s.log has what it said",
-				 argv[optind], argv[optind]);
-			code = CODE_NOT_FOUND;
-		}
-		free(state);
-	}
+	if (!code)
+		code = look_up(&c, argv[optind], &domid);
 	client_close(&c);
 	return code ? code : console_run(argv[optind], domid, NULL, NULL);
 }

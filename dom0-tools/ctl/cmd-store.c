@@ -15,7 +15,9 @@
 #include "ctl.h"
 #include "store-wire.h"
 
+#ifndef STORE_SOCKET
 #define STORE_SOCKET "/run/xenstored/socket"
+#endif
 #define DEPTH_MAX 64
 
 static int fd = -1;
@@ -142,21 +144,75 @@ static void print_perms(const char *path)
 	putchar(')');
 }
 
+/*
+ * The names below PATH, malloc'ed: all at once, or in as many parts as they
+ * take; from the start again if they change meanwhile.
+ */
+static int list_names(const char *path, char **names, size_t *len)
+{
+	char ask[STORE_PAYLOAD_MAX], gen[32] = "", *grown;
+	size_t path_len = strlen(path) + 1, head;
+	struct store_message m;
+	int rc = store_ask(XS_DIRECTORY, path, path_len, &m), n;
+
+	*names = NULL;
+	*len = 0;
+	if (!rc) {
+		*names = malloc(m.len + 1u);
+		if (!*names)
+			return -ENOMEM;
+		memcpy(*names, m.payload, m.len);
+		*len = m.len;
+		return 0;
+	}
+	while (rc == -E2BIG) {
+		n = snprintf(ask, sizeof(ask), "%s%c%zu", path, '\0', *len);
+		rc = n < 0 || (size_t)n >= sizeof(ask) ? -EINVAL :
+		     store_ask(XS_DIRECTORY_PART, ask, (size_t)n + 1, &m);
+		head = rc ? 0 : strnlen(m.payload, m.len) + 1;
+		if (rc || head > m.len || head > sizeof(gen)) {
+			rc = rc ? rc : -EPROTO;
+			break;
+		}
+		if (*len && strcmp(gen, m.payload)) {
+			*len = 0;
+			rc = -E2BIG;
+			continue;
+		}
+		memcpy(gen, m.payload, head);
+		grown = realloc(*names, *len + (m.len - head) + 1);
+		if (!grown) {
+			rc = -ENOMEM;
+			break;
+		}
+		*names = grown;
+		memcpy(grown + *len, m.payload + head, m.len - head);
+		*len += m.len - head;
+		/* The last part ends with an empty name. */
+		if (m.len == head)
+			rc = -EPROTO;
+		else if (!grown[*len - 1] && (*len == 1 || !grown[*len - 2]))
+			--*len;
+		else
+			rc = -E2BIG;
+	}
+	if (rc) {
+		free(*names);
+		*names = NULL;
+	}
+	return rc;
+}
+
 static int ls_one(const char *path, bool recursive, bool perms,
 		  unsigned int depth)
 {
 	struct store_message m;
-	int rc = store_ask(XS_DIRECTORY, path, strlen(path) + 1, &m);
 	char *names, *name, child[STORE_PAYLOAD_MAX];
-	uint32_t len;
+	size_t len;
+	int rc = list_names(path, &names, &len);
 
 	if (rc)
 		return depth && rc == -ENOENT ? CODE_OK : failed(path, rc);
-	len = m.len;
-	names = malloc(len + 1u);
-	if (!names)
-		return CODE_FAILURE;
-	memcpy(names, m.payload, len);
 	names[len] = '\0';
 	for (name = names; name < names + len; name += strlen(name) + 1) {
 		int n = snprintf(child, sizeof(child), "%s/%s",
@@ -324,7 +380,10 @@ int cmd_store(int argc, char **argv)
 		if (code)
 			return code;
 		code = verbs[i].run(argc - 1, argv + 1);
-		fflush(stdout);
+		if (fflush(stdout) || ferror(stdout)) {
+			complain("standard output: %s", strerror(errno));
+			code = code ? code : CODE_FAILURE;
+		}
 		return code;
 	}
 	complain("store: there is no \"%s\"", argv[1]);

@@ -7,7 +7,8 @@ TOOLSTACK_CPPFLAGS = -D_GNU_SOURCE -DHAVE_CONFIG_H -I. \
 	-DRUN_DIR='"run"' -DLOG_DIR='"log.d"' \
 	-DSUPERVISOR_SOCKET='"run/supervisor.sock"' \
 	-DLIBEXEC_DIR='"."' \
-	-DCONSOLED_SOCKET='"run/consoled.sock"'
+	-DCONSOLED_SOCKET='"run/consoled.sock"' \
+	-DSTORE_SOCKET='"run/store.sock"'
 # Here no network is started; tests/net has a supervisor for that.
 TOOLSTACK_NETWORKS = -DNETWORK_DIR='"networks.d"' \
 	-DNETWORK_RUN='"run/networks"' -DNETWORK_STATE='"networks.state"'

@@ -182,7 +182,9 @@ done < commands
 echo "each command has help, a place in the manual, and is completed"
 
 guest c ""; code 1 create --console c.xml; says 'consoled is not running'
-code 0 info c; says '^state  *idle'; code 0 destroy c
+code 0 info c; says '^state  *idle'; code 1 console c; code 0 destroy c
+code 3 console c; says 'has ended; .*/c.log'
+code 3 console 31999; says 'no guest "31999"'
 echo "a guest whose console cannot be shown runs all the same"
 
 guest t ""; code 0 create --timing t.xml; says '^memory  *[0-9.]* ms'
@@ -395,6 +397,18 @@ grep -q "$id.51712.*\"do\":\"disconnect\"" back.log && die "and kept its ring"
 code 0 attach-disk w b.img xvdb; state $id/51728 4 || die "all is well again"
 code 0 destroy w; nothing_of_devices || die "nothing is left of it"
 echo "a store that is away for a while costs no device"
+
+"$here/../../xenstored" --no-xen -f --socket run/store.sock 2> store.log & xs=$!
+until_true ctl store read /local/domain/0/name
+i=0; while [ $i -lt 1200 ]; do echo "/many/$((i += 1))"; done |
+	xargs -n 1 -I NODE "$here/ctl" store write NODE x
+code 0 store ls /many; [ "$(wc -l < out)" -eq 1200 ] || die "1200 nodes"; says '^1200 = "x"'
+code 0 store ls -r -p /; says '^/many/777 = "x"   (n0)'
+"$here/ctl" store read /many/1 > /dev/full 2> out && die "it could not be written"
+says 'No space left'
+code 3 store ls /none
+kill $xs; wait $xs 2> /dev/null
+echo "long directories of the store are listed"
 
 # Images of other formats: a server each, whose user is one disk's alone.
 cat > image-server << 'E'
