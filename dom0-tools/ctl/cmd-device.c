@@ -317,7 +317,8 @@ static bool size_read(const char *text, uint64_t *out)
 		return false;
 	if (!*end)
 		return *out <= INT64_MAX;
-	unit = strchr(units, *end & ~0x20);
+	/* Not a blank, whose capital would be the end of the units. */
+	unit = *end == ' ' ? NULL : strchr(units, *end & ~0x20);
 	if (!unit || (end[1] && strcmp(end + 1, "iB")))
 		return false;
 	for (const char *u = units; u <= unit; u++) {

@@ -347,7 +347,7 @@ code 0 resize-disk h xvdb 3M
 code 0 list-disks h; says '^xvdb  *3072 '
 grep -q "51728/sectors 6144" store || die "the new size stands in the store"
 code 1 resize-disk h xvdb 1M; says 'is not smaller'
-code 2 resize-disk h xvdb 3X; code 3 resize-disk h xvdz 3M
+code 2 resize-disk h xvdb "3 "; code 2 resize-disk h xvdb 3X; code 3 resize-disk h xvdz 3M
 truncate -s 4M c.img; code 0 resize-disk h xvdb
 grep -q "51728/sectors 8192" store || die "what was done elsewhere is seen"
 code 0 dump-xml h; says 'c.img.*xvdb'
