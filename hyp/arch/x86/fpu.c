@@ -24,6 +24,7 @@ _Static_assert(offsetof(struct fpu_area, present) == 512, "the FXSAVE image");
 
 u64 fpu_xcr0_mask;
 static u32 mxcsr_mask;
+static bool pointers_stay;
 
 void fpu_cpu_init(void)
 {
@@ -53,6 +54,9 @@ void fpu_init(void)
 	fpu_cpu_init();
 	__asm__ volatile("fxsave64 %0" : "=m"(image));
 	mxcsr_mask = image.mxcsr_mask ? image.mxcsr_mask : 0xffbf;
+	/* XSaveErPtr */
+	cpuid(0x80000008, 0, &a, &b, &c, &d);
+	pointers_stay = cpu_features.amd && !(b & BIT(2));
 	if (!(cpu_cr4 & CR4_OSXSAVE))
 		return;
 	cpuid(0xd, 0, &a, &b, &c, &d);
@@ -124,11 +128,25 @@ void fpu_save(struct vcpu *v)
 	restore(v);
 }
 
+/*
+ * AMD's older processors load where the last instruction and its operand were
+ * only together with a pending exception, and otherwise leave what the vCPU
+ * before had there.  So one of ours comes between (AMD manual 5, FXRSTOR).
+ */
+static void forget_pointers(void)
+{
+	static const u32 zero;
+
+	__asm__ volatile("fnclex; ffree %%st(7); fildl %0" : : "m"(zero));
+}
+
 void fpu_load(struct vcpu *v)
 {
 	void *area = v->arch.fpu;
 
 	open_all();
+	if (pointers_stay)
+		forget_pointers();
 	if (fpu_xcr0_mask)
 		__asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(~0), "d"(~0)
 				 : "memory");
