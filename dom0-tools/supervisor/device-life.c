@@ -629,14 +629,31 @@ static int open_disk_again(struct device *d, char **why)
 	}
 }
 
+/*
+ * Who kills one back-end after the other gets one after the other, at our
+ * pace.  Says whether there is a ring to go on with.
+ */
+static bool await_pace(struct device *d)
+{
+	bool ring;
+
+	pthread_mutex_lock(&devices_lock);
+	while (!d->ending && devices_wait(d->not_before))
+		;
+	ring = d->xb.ring;
+	pthread_mutex_unlock(&devices_lock);
+	return ring;
+}
+
 static void *respawn_thread(void *arg)
 {
 	struct device *d = arg;
 	char *why = NULL, title[160];
-	bool resume = d->xb.ring;
-	int rc = d->kind == DEVICE_VBD ? open_disk_again(d, &why) :
-		 open_nic(d, true, &why);
+	const bool resume = await_pace(d);
+	int rc;
 
+	rc = d->kind == DEVICE_VBD ? open_disk_again(d, &why) :
+	     open_nic(d, true, &why);
 	if (!rc)
 		rc = run(d, resume, &why);
 	pthread_mutex_lock(&devices_lock);

@@ -657,12 +657,12 @@ static bool status_is_crash(int status)
 static void back_died(struct device *d, int status)
 {
 	uint64_t now = journal_boot_ns(), served;
+	enum xenbus_braked braked;
 	char title[160], how[48];
 
 	d->asked_count = 0;
 	d->answer_by = 0;
 	d->adopting = false;
-	d->last_death = now;
 	if (d->wished && !d->answer)
 		d->answer = json_pack("{s:s, s:s}", "event", "refused",
 				      "reason", "its back-end died");
@@ -679,7 +679,8 @@ static void back_died(struct device *d, int status)
 	}
 	served = d->serving_since ? now - d->serving_since : 0;
 	d->serving_since = 0;
-	if (xenbus_brake(&d->brake, now, served, status_is_crash(status))) {
+	braked = xenbus_brake(&d->brake, now, served, status_is_crash(status));
+	if (braked == BRAKE_STOP) {
 		device_blame(d, "its back-end %s, too often in too short a time",
 			     status_text(status, how));
 		journal_line("%s: stopped: %s", title, d->why);
@@ -687,6 +688,7 @@ static void back_died(struct device *d, int status)
 		return;
 	}
 	d->restarts++;
+	d->not_before = braked == BRAKE_PACE ? now + BACK_PACE_NS : 0;
 	journal_line("%s: its back-end %s; it is started again", title,
 		     status_text(status, how));
 	step(d, XENBUS_DIED, 0, NULL);

@@ -82,7 +82,7 @@ struct device {
 	unsigned int asked_count;
 	uint64_t answer_by;		/* 0: nothing is asked */
 	uint64_t serving_since;		/* 0: no ring */
-	uint64_t last_death;
+	uint64_t not_before;		/* the next back-end, at our pace */
 	unsigned int restarts;
 	json_t *front;			/* the snapshot, while xb.ring */
 	json_t *nodes;			/* of "ready", until they are written */

@@ -239,20 +239,22 @@ const char *xenbus_word(const struct xenbus *x)
 	}
 }
 
-bool xenbus_brake(struct xenbus_brake *b, uint64_t now, uint64_t served_ns,
-		  bool crashed)
+enum xenbus_braked xenbus_brake(struct xenbus_brake *b, uint64_t now,
+				uint64_t served_ns, bool crashed)
 {
 	uint64_t oldest;
 
 	if (!crashed && served_ns >= BACK_PROGRESS_NS) {
 		memset(b, 0, sizeof(*b));
-		return false;
+		return BRAKE_FREE;
 	}
 	oldest = b->death[b->next];
 	b->death[b->next] = now;
 	b->next = (b->next + 1) % BACK_DEATHS_MAX;
-	return oldest && now - oldest < (crashed ? BACK_CRASHES_NS :
-					 BACK_KILLS_NS);
+	if (!oldest || now - oldest >= (crashed ? BACK_CRASHES_NS :
+					BACK_KILLS_NS))
+		return BRAKE_FREE;
+	return crashed ? BRAKE_STOP : BRAKE_PACE;
 }
 
 bool xenbus_storm(struct xenbus_storm *s, uint64_t now, unsigned int n)

@@ -102,20 +102,27 @@ const char *xenbus_word(const struct xenbus *x);
 #define BACK_CRASHES_NS		10000000000ull	/* within so much time */
 #define BACK_KILLS_NS		1000000000ull	/* ... if somebody ends it */
 #define BACK_PROGRESS_NS	100000000ull	/* this long connected: progress */
+#define BACK_PACE_NS		100000000ull	/* what a new one waits then */
 
 struct xenbus_brake {
 	uint64_t death[BACK_DEATHS_MAX];	/* when; 0 is never */
 	unsigned int next;
 };
 
+enum xenbus_braked {
+	BRAKE_FREE,	/* start another */
+	BRAKE_PACE,	/* start another, BACK_PACE_NS later */
+	BRAKE_STOP,	/* it is not to be started again */
+};
+
 /*
  * A back-end died NOW; SERVED_NS is how long it had been connected.  CRASHED:
  * it ended by itself, and may do so again as soon as it sees what it saw; else
- * somebody ended it, who is obeyed by starting another, at any pace that leaves
- * us time for other things.  True: it is not to be started again.
+ * somebody ended it, who is obeyed by starting another, for ever, but at a pace
+ * that leaves us time for other things.
  */
-bool xenbus_brake(struct xenbus_brake *b, uint64_t now, uint64_t served_ns,
-		  bool crashed);
+enum xenbus_braked xenbus_brake(struct xenbus_brake *b, uint64_t now,
+				uint64_t served_ns, bool crashed);
 
 /* ---- Storms: a front-end that changes its state all the time ---- */
 

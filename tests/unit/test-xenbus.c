@@ -229,7 +229,7 @@ static void a_front_end_that_goes_away_is_closed(void)
 	CU_ASSERT_EQUAL(front(77), XENBUS_DO_DISCONNECT);
 }
 
-static void the_brake_lets_kills_pass_and_stops_crashes(void)
+static void the_brake_paces_kills_and_stops_crashes(void)
 {
 	struct xenbus_brake b = { 0 };
 	uint64_t now = 1000000000;
@@ -237,26 +237,30 @@ static void the_brake_lets_kills_pass_and_stops_crashes(void)
 
 	/* Killed every 200 ms, after work was done: for ever. */
 	for (int i = 0; i < 1000; i++)
-		CU_ASSERT_FALSE(xenbus_brake(&b, now += 200000000, 150000000,
-					     false));
+		CU_ASSERT_EQUAL(xenbus_brake(&b, now += 200000000, 150000000,
+					     false), BRAKE_FREE);
 	/* It dies by itself whatever it has done. */
-	while (!xenbus_brake(&b, now += 200000000, 150000000, true))
+	while (xenbus_brake(&b, now += 200000000, 150000000, true) ==
+	       BRAKE_FREE)
 		deaths++;
 	CU_ASSERT_EQUAL(deaths, BACK_DEATHS_MAX);
+	CU_ASSERT_EQUAL(xenbus_brake(&b, now, 0, true), BRAKE_STOP);
 	/* Once in a while is no reason. */
 	memset(&b, 0, sizeof(b));
 	for (int i = 0; i < 100; i++)
-		CU_ASSERT_FALSE(xenbus_brake(&b, now += BACK_CRASHES_NS / 4, 0,
-					     true));
+		CU_ASSERT_EQUAL(xenbus_brake(&b, now += BACK_CRASHES_NS / 4, 0,
+					     true), BRAKE_FREE);
 	/* Killed while it starts, by somebody who does not wait for it. */
 	memset(&b, 0, sizeof(b));
 	for (int i = 0; i < 1000; i++)
-		CU_ASSERT_FALSE(xenbus_brake(&b, now += 250000000, 0, false));
-	/* Killed before it did anything, again and again. */
+		CU_ASSERT_EQUAL(xenbus_brake(&b, now += 250000000, 0, false),
+				BRAKE_FREE);
+	/* Killed before it did anything, again and again: never given up. */
 	memset(&b, 0, sizeof(b));
-	for (deaths = 0; !xenbus_brake(&b, now += 1000000, 0, false); deaths++)
-		;
-	CU_ASSERT_EQUAL(deaths, BACK_DEATHS_MAX);
+	for (int i = 0; i < 1000; i++)
+		CU_ASSERT_EQUAL(xenbus_brake(&b, now += 1000000, 0, false),
+				i < (int)BACK_DEATHS_MAX ? BRAKE_FREE :
+				BRAKE_PACE);
 }
 
 /*
@@ -351,7 +355,7 @@ CU_ErrorCode test_xenbus_register(void)
 		T(who_breaks_the_protocol_is_stopped_for_good),
 		T(a_new_size_is_told_by_writing_connected_again),
 		T(a_front_end_that_goes_away_is_closed),
-		T(the_brake_lets_kills_pass_and_stops_crashes),
+		T(the_brake_paces_kills_and_stops_crashes),
 		T(a_front_end_is_looked_at_before_its_ring_is_let_go),
 		T(a_storm_is_many_changes_in_a_short_time),
 		T(many_changes_are_looked_at_now_and_then),
