@@ -499,6 +499,9 @@ static bool rx_plan(struct queue *q, struct rx_job *j, uint8_t *frame)
 	}
 	why = net_rx_describe(&j->hdr.hdr, frame, j->len, &v->features,
 			      &j->plan);
+	/* Of what it needs at most, so much is offered. */
+	if (!why && j->plan.slots > v->rx_need)
+		why = "it is longer than the card's MTU allows";
 	if (why) {
 		vif_dropped(v, &v->rx, "to", why);
 		return false;
@@ -660,7 +663,7 @@ static bool rx_fed(struct queue *q, unsigned int waiting)
 {
 	if (waiting < q->vif->rx_need)
 		return false;
-	q->rx_starved = q->rx_drop = false;
+	q->rx_starved = q->rx_drop = q->rx_held = false;
 	loop_timer_cancel(&q->rx_timer);
 	loop_mod(&q->vif->be->loop, &q->tap_src, EPOLLIN);
 	q->tap_ready = true;
@@ -771,11 +774,11 @@ static void tap_event(void *arg, uint32_t events)
 {
 	struct queue *q = arg;
 
+	/* The next process gets one that is there. */
 	if (events & (EPOLLERR | EPOLLHUP)) {
 		backend_log(q->vif->be, "the link of queue %u has gone away",
 			    q->nr);
-		loop_del(&q->vif->be->loop, &q->tap_src);
-		q->tap_src.fn = NULL;
+		backend_exit(q->vif->be, BACKEND_EXIT_INTERNAL);
 		return;
 	}
 	q->tap_ready = true;

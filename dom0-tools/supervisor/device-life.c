@@ -169,11 +169,11 @@ static int open_nic(struct device *d, bool again, char **why)
 	char *cause = NULL;
 	int rc;
 
-	if (again && d->link.queues && d->link.fd[0] >= 0)
+	if (again && nic_link_lives(&d->link))
 		return 0;
-	rc = nic_link_open(&d->nic, d->domid, d->devid, d->guest, &d->link,
-			       &cause);
-
+	nic_link_release(&d->link);
+	rc = nic_link_open(&d->nic, d->domid, d->devid, again, &d->link,
+			   &cause);
 	if (rc && again)
 		*why = cause;
 	else if (rc)
@@ -253,6 +253,8 @@ static int begin(struct device *d, char **why)
 	pthread_mutex_lock(&devices_lock);
 	device_record_save(d);
 	pthread_mutex_unlock(&devices_lock);
+	if (d->kind == DEVICE_VIF)
+		nic_link_keep(&d->link);
 	rc = run(d, false, &cause);
 	pthread_mutex_lock(&devices_lock);
 	if (!rc) {

@@ -30,6 +30,7 @@ static const uint8_t end_mac[6] = { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff };
 struct opening {
 	const struct guest_nic *nic;
 	struct nic_link *link;
+	bool again;
 	struct netlink nl;
 	struct network_port port;
 	char **why;
@@ -83,8 +84,7 @@ static int open_queue(const char *name, unsigned int flags)
 	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
 	r.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR |
 			      IFF_MULTI_QUEUE | flags);
-	if (ioctl(fd, TUNSETIFF, &r) || ioctl(fd, TUNSETPERSIST, 1) ||
-	    ioctl(fd, TUNSETVNETHDRSZ, &header)) {
+	if (ioctl(fd, TUNSETIFF, &r) || ioctl(fd, TUNSETVNETHDRSZ, &header)) {
 		rc = -errno;
 		close(fd);
 		return rc;
@@ -92,15 +92,19 @@ static int open_queue(const char *name, unsigned int flags)
 	return fd;
 }
 
-/* A device of this name that is there already is the one of a supervisor
- * before this one, or somebody else's. */
+/*
+ * A device of this name that is there already is the one that was opened
+ * before, or somebody else's, another guest's among others: the kernel would
+ * give us a queue of it.
+ */
 static int open_queues(struct opening *o)
 {
 	struct nic_link *l = o->link;
 	unsigned int flags = l->mtu <= FRAGS_MTU_MAX ? FRAGS : 0;
 
 	for (unsigned int i = 0; i < l->queues; i++) {
-		l->fd[i] = open_queue(l->name, flags);
+		l->fd[i] = open_queue(l->name, flags |
+				      (i || o->again ? 0 : IFF_TUN_EXCL));
 		if (l->fd[i] >= 0)
 			continue;
 		switch (l->fd[i]) {
@@ -112,7 +116,7 @@ static int open_queues(struct opening *o)
 		case -EINVAL:
 		case -EBUSY:
 		case -EEXIST:
-			return refuse(o->why, -EBUSY, "there is a network device \"%s\" already, which is not a guest's",
+			return refuse(o->why, -EBUSY, "there is a network device \"%s\" already, which is not this card's",
 				      l->name);
 		default:
 			return refuse(o->why, l->fd[i], "the network device \"%s\" cannot be made: %s",
@@ -324,13 +328,13 @@ static int open_link(struct opening *o)
 }
 
 int nic_link_open(const struct guest_nic *nic, uint16_t domid,
-		  unsigned int devid, const char *guest, struct nic_link *out,
+		  unsigned int devid, bool again, struct nic_link *out,
 		  char **why)
 {
-	struct opening o = { .nic = nic, .link = out, .why = why };
+	struct opening o = { .nic = nic, .link = out, .again = again,
+			     .why = why };
 	int rc;
 
-	(void)guest;
 	*why = NULL;
 	start_with(nic, domid, devid, out);
 	rc = netlink_open(&o.nl);
@@ -339,12 +343,26 @@ int nic_link_open(const struct guest_nic *nic, uint16_t domid,
 			      strerror(-rc));
 	rc = open_link(&o);
 	netlink_close(&o.nl);
+	if (!rc && again)
+		nic_link_keep(out);
 	if (!rc)
 		return 0;
 	/* Only what this call opened: not a stranger's device. */
 	if (out->fd[0] >= 0)
 		nic_link_close(out);
 	return rc;
+}
+
+void nic_link_keep(const struct nic_link *l)
+{
+	ioctl(l->fd[0], TUNSETPERSIST, 1);
+}
+
+bool nic_link_lives(const struct nic_link *l)
+{
+	struct ifreq r;
+
+	return l->fd[0] >= 0 && !ioctl(l->fd[0], TUNGETIFF, &r);
 }
 
 void nic_link_release(struct nic_link *l)

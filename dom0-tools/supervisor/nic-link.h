@@ -8,7 +8,7 @@
  * descriptor per queue, each with a virtio-net header of NIC_VNET_HDR bytes in
  * front of every frame; whoever serves the guest reads and writes these.
  *
- * The device is persistent: it outlives every process, so a network card whose
+ * Once it is kept, the device outlives every process, so a network card whose
  * back-end or supervisor died is found again by its name and its queues are
  * opened anew.  Queues that other processes still hold open keep their share
  * of the traffic, so the old back-end must be gone before the same link is
@@ -41,15 +41,20 @@ struct nic_link {
 };
 
 /*
- * Makes the link of interface DEVID of domain DOMID, or takes over the one
- * that is there.  nic->mac must be set (nic_mac_make()).  GUEST is its name,
- * for sentences.  QUEUES is nic->queues, or 1 when that is 0.  Returns 0, or a
- * negative errno with *why, one sentence that the caller frees; nothing is
+ * Makes the link of interface DEVID of domain DOMID; AGAIN, of one that had a
+ * link before, takes that over if it is there.  nic->mac must be set
+ * (nic_mac_make()).  QUEUES is nic->queues, or 1 when that is 0.  Returns 0, or
+ * a negative errno with *why, one sentence that the caller frees; nothing is
  * left behind then.  A network that does not run is started.
  */
 int nic_link_open(const struct guest_nic *nic, uint16_t domid,
-		  unsigned int devid, const char *guest, struct nic_link *out,
+		  unsigned int devid, bool again, struct nic_link *out,
 		  char **why);
+/* From now on it is there until nic_link_close(): whoever comes after us knows
+ * of it.  One that was opened again is kept already. */
+void nic_link_keep(const struct nic_link *link);
+/* Is there still a link behind the descriptors? */
+bool nic_link_lives(const struct nic_link *link);
 /* Closes the descriptors only: the link stays for who else has them. */
 void nic_link_release(struct nic_link *link);
 /* Closes the descriptors and removes the link.  Harmless if it is gone. */

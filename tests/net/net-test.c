@@ -84,6 +84,8 @@ static int next_mark(const struct nic_link *l, int patience)
 	while (poll(&p, 1, patience) == 1) {
 		ssize_t n = read(l->fd[0], &f, sizeof(f));
 
+		if (n < 0 && errno != EAGAIN)
+			return -1;
 		if (n == sizeof(f) && !memcmp(f.from, "\x00\x16\x3e", 3) &&
 		    f.body[63])
 			return f.body[63];
@@ -137,11 +139,12 @@ static struct guest_nic card(const uint8_t *mac)
 	return nic;
 }
 
-static struct nic_link open_ok(const struct guest_nic *nic, uint16_t domid)
+static struct nic_link open_link(const struct guest_nic *nic, uint16_t domid,
+				 bool again)
 {
 	struct nic_link l;
 	char *why = NULL;
-	int rc = nic_link_open(nic, domid, 0, "web", &l, &why);
+	int rc = nic_link_open(nic, domid, 0, again, &l, &why);
 
 	CHECK(!rc);
 	if (rc)
@@ -150,11 +153,19 @@ static struct nic_link open_ok(const struct guest_nic *nic, uint16_t domid)
 	return l;
 }
 
+static struct nic_link open_ok(const struct guest_nic *nic, uint16_t domid)
+{
+	struct nic_link l = open_link(nic, domid, false);
+
+	nic_link_keep(&l);
+	return l;
+}
+
 static bool refused(const struct guest_nic *nic, const char *needle)
 {
 	struct nic_link l;
 	char *why = NULL;
-	int rc = nic_link_open(nic, 9, 0, "web", &l, &why);
+	int rc = nic_link_open(nic, 9, 0, false, &l, &why);
 	bool ok = rc < 0 && why && strstr(why, needle);
 
 	if (!ok)
@@ -301,12 +312,64 @@ static void a_link_outlives_its_users(void)
 
 	nic_link_release(&la);
 	CHECK(if_nametoindex("vif1.0") == la.ifindex);
-	again = open_ok(&a, 1);
+	again = open_link(&a, 1, true);
 	CHECK(again.ifindex == la.ifindex);
 	CHECK(only(&again, &lb, &bad, &good));
 	nic_link_release(&again);
 	nic_link_remove("vif1.0");
 	CHECK(!if_nametoindex("vif1.0"));
+	nic_link_close(&lb);
+}
+
+/* A guest's link is nobody else's, whatever name somebody else asks for. */
+static void a_name_is_one_guests(void)
+{
+	struct guest_nic a = card(mac_a), b = card(mac_b), x = card(mac_x);
+	struct frame f = frame_to(mac_a, mac_b, 0x88b5, 1);
+	struct nic_link la, lb;
+
+	a.target = x.target = (char *)"webnic";
+	la = open_ok(&a, 1);
+	lb = open_ok(&b, 2);
+	CHECK(refused(&x, "\"webnic\" already"));
+	CHECK(if_nametoindex("webnic") == la.ifindex);
+	send_frame(&lb, &f);
+	CHECK(next_mark(&la, PATIENCE_MS) == 1);
+	f = frame_to(mac_b, mac_a, 0x88b5, 2);
+	send_frame(&la, &f);
+	CHECK(next_mark(&lb, PATIENCE_MS) == 2);
+	nic_link_close(&la);
+	nic_link_close(&lb);
+}
+
+/* Until it is kept, a link goes with who made it. */
+static void a_link_that_is_not_kept_goes(void)
+{
+	struct guest_nic a = card(mac_a);
+	struct nic_link l = open_link(&a, 1, false);
+
+	CHECK(if_nametoindex("vif1.0"));
+	nic_link_release(&l);
+	CHECK(!if_nametoindex("vif1.0"));
+}
+
+static void a_link_that_was_taken_away_is_made_again(void)
+{
+	struct guest_nic a = card(mac_a), b = card(mac_b);
+	struct nic_link la = open_ok(&a, 1), lb = open_ok(&b, 2), again;
+	struct frame bad = frame_to(mac_b, mac_x, 0x88b5, 1);
+	struct frame good = frame_to(mac_b, mac_a, 0x88b5, 2);
+
+	CHECK(nic_link_lives(&la));
+	CHECK(!netlink_link_del(&nl, la.ifindex));
+	CHECK(!nic_link_lives(&la));
+	nic_link_release(&la);
+	again = open_link(&a, 1, true);
+	CHECK(nic_link_lives(&again));
+	CHECK(only(&again, &lb, &bad, &good));
+	nic_link_release(&again);
+	CHECK(if_nametoindex("vif1.0"));
+	nic_link_close(&again);
 	nic_link_close(&lb);
 }
 
@@ -439,6 +502,9 @@ int main(void)
 	isolated_ports_do_not_talk();
 	mtu_queues_name();
 	a_link_outlives_its_users();
+	a_name_is_one_guests();
+	a_link_that_is_not_kept_goes();
+	a_link_that_was_taken_away_is_made_again();
 	wrong_places_are_refused();
 	a_rate_is_kept();
 	a_vlan_is_a_wall();

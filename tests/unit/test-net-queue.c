@@ -553,6 +553,49 @@ static void packets_wait_for_buffers(void)
 	done();
 }
 
+/* Somebody made the link's frames longer than the card was told. */
+static void a_frame_beyond_the_mtu_takes_no_more_than_is_offered(void)
+{
+	struct netif_extra_info e;
+
+	fresh();
+	vif_release(&vif);
+	json_object_del(front, "feature-gso-tcpv4");
+	json_object_del(front, "feature-gso-tcpv6");
+	CU_ASSERT_EQUAL_FATAL(card(false), 0);
+	CU_ASSERT_EQUAL(vif.rx_need, 1);
+	offer(1);
+	network_sends(9014, 0, 0);
+	rounds();
+	CU_ASSERT_EQUAL(rx->rsp_prod, 0);
+	CU_ASSERT_EQUAL(vif.rx.dropped, 1);
+	network_sends(1514, 0, 0);
+	rounds();
+	CU_ASSERT_EQUAL(guest_gets(&e), 1514);
+	CU_ASSERT_STRING_EQUAL(fake_reason, "");
+	done();
+}
+
+/* Another process may find a link in its place. */
+static void a_link_that_goes_ends_the_process(void)
+{
+	struct epoll_event ev[4];
+	int n;
+
+	fresh();
+	close(tap[1]);
+	fake_backend.exit_code = BACKEND_EXIT_QUIT;
+	n = epoll_wait(fake_backend.loop.epfd, ev, 4, 0);
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.ptr == &vif.queue[0].tap_src)
+			vif.queue[0].tap_src.fn(vif.queue[0].tap_src.arg,
+						ev[i].events);
+	CU_ASSERT_EQUAL(fake_backend.exit_code, BACKEND_EXIT_INTERNAL);
+	CU_ASSERT_STRING_EQUAL(fake_reason, "");
+	tap[1] = open("/dev/null", O_RDONLY);
+	done();
+}
+
 static void a_limit_holds_packets_back(void)
 {
 	struct virtio_net_hdr v;
@@ -625,6 +668,10 @@ CU_ErrorCode test_net_queue_register(void)
 		{ "frames_of_every_size_reach_the_guest",
 		  frames_of_every_size_reach_the_guest },
 		{ "packets_wait_for_buffers", packets_wait_for_buffers },
+		{ "a_frame_beyond_the_mtu_takes_no_more_than_is_offered",
+		  a_frame_beyond_the_mtu_takes_no_more_than_is_offered },
+		{ "a_link_that_goes_ends_the_process",
+		  a_link_that_goes_ends_the_process },
 		{ "a_limit_holds_packets_back", a_limit_holds_packets_back },
 		{ "streams_go_on_across_deaths", streams_go_on_across_deaths },
 		CU_TEST_INFO_NULL,
