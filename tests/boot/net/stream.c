@@ -5,9 +5,10 @@
  *   stream serve                 answer for ever, port 5002
  *   stream out|in HOST MIB       send, or get, so many MiB (HOST: an address)
  *
- * Prints "stream: MIB MiB out|in are right", or what is wrong and where.  A
- * stream that stands still for two minutes is wrong, too.  It takes the time
- * that others leave.
+ * Prints "stream: MIB MiB out|in are right, at most N us between two pieces",
+ * or what is wrong and where; who serves says how long was between two pieces
+ * that arrived.  A stream that stands still for two minutes is wrong, too.  It
+ * takes the time that others leave.
  */
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PORT	5002
@@ -28,6 +30,7 @@ struct wish {
 };
 
 static uint64_t chunk[WORDS];
+static uint64_t last_us, most_us;	/* the last piece, the longest wait for one */
 
 static void fail(const char *what)
 {
@@ -42,6 +45,18 @@ static uint64_t word(uint64_t at)
 	return at ^ at >> 29;
 }
 
+static void look_at_clock(void)
+{
+	struct timespec t;
+	uint64_t us;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	us = t.tv_sec * 1000000ull + t.tv_nsec / 1000;
+	if (last_us && us - last_us > most_us)
+		most_us = us - last_us;
+	last_us = us;
+}
+
 static void all(int fd, void *p, size_t n, int out)
 {
 	ssize_t r;
@@ -54,6 +69,7 @@ static void all(int fd, void *p, size_t n, int out)
 			puts("stream: it ended too soon");
 			exit(1);
 		}
+		look_at_clock();
 	}
 }
 
@@ -108,11 +124,14 @@ static int serve(void)
 		if (!fork()) {
 			patience(fd);
 			all(fd, &w, sizeof(w), 0);
-			if (w.out)
+			if (w.out) {
 				take(fd, (uint64_t)w.mib << 20);
-			else
-				give(fd, (uint64_t)w.mib << 20);
-			_exit(0);
+				printf("stream: %u MiB arrived, at most %llu us between two pieces\n",
+				       w.mib, (unsigned long long)most_us);
+				exit(0);
+			}
+			give(fd, (uint64_t)w.mib << 20);
+			exit(0);
 		}
 		close(fd);
 	}
@@ -150,6 +169,7 @@ int main(int argc, char **argv)
 		give(fd, (uint64_t)w.mib << 20);
 	else
 		take(fd, (uint64_t)w.mib << 20);
-	printf("stream: %u MiB %s are right\n", w.mib, argv[1]);
+	printf("stream: %u MiB %s are right, at most %llu us between two pieces\n",
+	       w.mib, argv[1], (unsigned long long)most_us);
 	return 0;
 }
