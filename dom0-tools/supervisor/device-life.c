@@ -695,6 +695,27 @@ void device_respawn(struct device *d)
 	journal_line("%s: no thread to start it again", device_title(d, title));
 }
 
+/* ---- A network that starts ---- */
+
+void devices_rejoin(const char *network, const struct network_port *port)
+{
+	const char *its;
+	char title[160], *why;
+
+	pthread_mutex_lock(&devices_lock);
+	for (struct device *d = device_first(); d; d = d->next) {
+		its = d->kind == DEVICE_VIF ? nic_link_network(&d->nic) : NULL;
+		if (!d->made || d->ending || !its || strcmp(its, network))
+			continue;
+		if (nic_link_rejoin(&d->nic, d->domid, d->devid, port, &why))
+			journal_line("%s: it is not in network \"%s\" again: %s",
+				     device_title(d, title), network,
+				     why ? why : "its link cannot be looked at");
+		free(why);
+	}
+	pthread_mutex_unlock(&devices_lock);
+}
+
 /* ---- Attach ---- */
 
 /* Held.  The lowest index that no interface of this guest has. */

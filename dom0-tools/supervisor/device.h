@@ -183,6 +183,8 @@ bool devices_any(uint16_t domid);
 /* Ends all devices of a guest that ends; returns when they are gone. */
 void devices_end_guest(uint16_t domid);
 void devices_rename_guest(uint16_t domid, const char *name);
+/* NETWORK has started; cards that it had before are put into it as PORT. */
+void devices_rejoin(const char *network, const struct network_port *port);
 /* A new supervisor: take over what lives, bury what does not.  LIVES says
  * whether a domain is a guest of ours. */
 void devices_take_over(bool (*lives)(uint16_t domid));

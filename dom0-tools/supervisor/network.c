@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "file.h"
 #include "journal.h"
 #include "sentence.h"
@@ -243,8 +244,28 @@ static void wake(void)
 		return;		/* it is awake already */
 }
 
+static uint32_t leased_to(const struct network_config *c, const uint8_t mac[6])
+{
+	for (size_t i = 0; i < c->host_count; i++) {
+		if (c->hosts[i].has_mac && !memcmp(c->hosts[i].mac, mac, 6))
+			return c->hosts[i].ip.s_addr;
+	}
+	return 0;
+}
+
+static void describe(const struct network *n, struct network_port *out)
+{
+	*out = (struct network_port){
+		.mtu = n->running->mtu, .isolated = n->running->isolated,
+		.vlan = n->running->vlan,
+		.ours = n->running->forward != NETWORK_BRIDGE,
+	};
+	memcpy(out->bridge, n->bridge, sizeof(out->bridge));
+}
+
 static int start(struct network *n, char **why)
 {
+	struct network_port port;
 	int rc;
 
 	if (n->running)
@@ -257,6 +278,9 @@ static int start(struct network *n, char **why)
 		return rc;
 	journal_line("network \"%s\" starts on bridge \"%s\"", n->name,
 		     n->bridge);
+	/* Cards that a stop has cut off. */
+	describe(n, &port);
+	devices_rejoin(n->name, &port);
 	wake();
 	return 0;
 }
@@ -372,15 +396,6 @@ void networks_load(void)
 	start_watching();
 }
 
-static uint32_t leased_to(const struct network_config *c, const uint8_t mac[6])
-{
-	for (size_t i = 0; i < c->host_count; i++) {
-		if (c->hosts[i].has_mac && !memcmp(c->hosts[i].mac, mac, 6))
-			return c->hosts[i].ip.s_addr;
-	}
-	return 0;
-}
-
 int network_join(const char *name, const uint8_t mac[6],
 		 struct network_port *out, char **why)
 {
@@ -405,13 +420,8 @@ int network_join(const char *name, const uint8_t mac[6],
 		free(reason);
 		goto out;
 	}
-	*out = (struct network_port){
-		.mtu = n->running->mtu, .isolated = n->running->isolated,
-		.vlan = n->running->vlan,
-		.ours = n->running->forward != NETWORK_BRIDGE,
-		.leased = leased_to(n->running, mac),
-	};
-	memcpy(out->bridge, n->bridge, sizeof(out->bridge));
+	describe(n, out);
+	out->leased = leased_to(n->running, mac);
 out:
 	pthread_mutex_unlock(&lock);
 	return rc;

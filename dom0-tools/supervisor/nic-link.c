@@ -63,6 +63,14 @@ void nic_mac_make(const char *guest, unsigned int devid, unsigned int attempt,
 				       digest[1], digest[2] }, 6);
 }
 
+const char *nic_link_network(const struct guest_nic *nic)
+{
+	if (nic->type == GUEST_NIC_ETHERNET ||
+	    (nic->type == GUEST_NIC_BRIDGE && nic->source))
+		return NULL;
+	return nic->source ? nic->source : "default";
+}
+
 /* ---- The device ---- */
 
 /*
@@ -149,14 +157,14 @@ static int find_bridge(struct opening *o, struct netlink_link *bridge)
 static int find_place(struct opening *o, struct netlink_link *bridge)
 {
 	const struct guest_nic *nic = o->nic;
+	const char *network = nic_link_network(nic);
 	struct nic_link *l = o->link;
 	int rc;
 
 	if (nic->type == GUEST_NIC_BRIDGE && nic->source) {
 		snprintf(l->bridge, sizeof(l->bridge), "%s", nic->source);
-	} else if (nic->type != GUEST_NIC_ETHERNET) {
-		snprintf(l->network, sizeof(l->network), "%s", nic->source ?
-			 nic->source : "default");
+	} else if (network) {
+		snprintf(l->network, sizeof(l->network), "%s", network);
 		rc = network_join(l->network, nic->mac, &o->port, o->why);
 		if (rc)
 			return rc;
@@ -350,6 +358,34 @@ int nic_link_open(const struct guest_nic *nic, uint16_t domid,
 	/* Only what this call opened: not a stranger's device. */
 	if (out->fd[0] >= 0)
 		nic_link_close(out);
+	return rc;
+}
+
+int nic_link_rejoin(const struct guest_nic *nic, uint16_t domid,
+		    unsigned int devid, const struct network_port *port,
+		    char **why)
+{
+	struct nic_link l = { 0 };
+	struct opening o = { .nic = nic, .link = &l, .port = *port,
+			     .why = why };
+	struct netlink_link bridge = { 0 }, link = { 0 };
+	int rc = netlink_open(&o.nl);
+
+	*why = NULL;
+	if (rc)
+		return rc;
+	nic_link_name(nic, domid, devid, l.name);
+	memcpy(l.bridge, port->bridge, sizeof(l.bridge));
+	rc = find_bridge(&o, &bridge);
+	if (!rc)
+		rc = netlink_link_find(&o.nl, l.name, &link);
+	l.mtu = link.mtu;
+	if (!rc && link.master != bridge.index) {
+		rc = place(&o, &bridge, &link);
+		if (!rc)
+			rc = set_vlan(&o, &bridge, &link);
+	}
+	netlink_close(&o.nl);
 	return rc;
 }
 

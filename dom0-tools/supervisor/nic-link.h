@@ -50,6 +50,14 @@ struct nic_link {
 int nic_link_open(const struct guest_nic *nic, uint16_t domid,
 		  unsigned int devid, bool again, struct nic_link *out,
 		  char **why);
+struct network_port;
+/* The network that an interface is in, or NULL. */
+const char *nic_link_network(const struct guest_nic *nic);
+/* Puts the link of an interface whose network is there again, as PORT, where
+ * it was.  0, or a negative errno, with *why if there is a sentence for it. */
+int nic_link_rejoin(const struct guest_nic *nic, uint16_t domid,
+		    unsigned int devid, const struct network_port *port,
+		    char **why);
 /* From now on it is there until nic_link_close(): whoever comes after us knows
  * of it.  One that was opened again is kept already. */
 void nic_link_keep(const struct nic_link *link);

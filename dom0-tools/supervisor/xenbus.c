@@ -242,15 +242,16 @@ const char *xenbus_word(const struct xenbus *x)
 enum xenbus_braked xenbus_brake(struct xenbus_brake *b, uint64_t now,
 				uint64_t served_ns, bool crashed)
 {
+	struct xenbus_deaths *d = crashed ? &b->crashes : &b->kills;
 	uint64_t oldest;
 
 	if (!crashed && served_ns >= BACK_PROGRESS_NS) {
 		memset(b, 0, sizeof(*b));
 		return BRAKE_FREE;
 	}
-	oldest = b->death[b->next];
-	b->death[b->next] = now;
-	b->next = (b->next + 1) % BACK_DEATHS_MAX;
+	oldest = d->at[d->next];
+	d->at[d->next] = now;
+	d->next = (d->next + 1) % BACK_DEATHS_MAX;
 	if (!oldest || now - oldest >= (crashed ? BACK_CRASHES_NS :
 					BACK_KILLS_NS))
 		return BRAKE_FREE;

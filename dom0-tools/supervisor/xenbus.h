@@ -104,9 +104,14 @@ const char *xenbus_word(const struct xenbus *x);
 #define BACK_PROGRESS_NS	100000000ull	/* this long connected: progress */
 #define BACK_PACE_NS		100000000ull	/* what a new one waits then */
 
-struct xenbus_brake {
-	uint64_t death[BACK_DEATHS_MAX];	/* when; 0 is never */
+/* The last ones: when, 0 is never. */
+struct xenbus_deaths {
+	uint64_t at[BACK_DEATHS_MAX];
 	unsigned int next;
+};
+
+struct xenbus_brake {
+	struct xenbus_deaths kills, crashes;
 };
 
 enum xenbus_braked {

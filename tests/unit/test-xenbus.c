@@ -261,6 +261,11 @@ static void the_brake_paces_kills_and_stops_crashes(void)
 		CU_ASSERT_EQUAL(xenbus_brake(&b, now += 1000000, 0, false),
 				i < (int)BACK_DEATHS_MAX ? BRAKE_FREE :
 				BRAKE_PACE);
+	/* ... and of crashes after that only crashes count. */
+	for (deaths = 0; xenbus_brake(&b, now += 1000000, 0, true) ==
+			 BRAKE_FREE; deaths++)
+		;
+	CU_ASSERT_EQUAL(deaths, BACK_DEATHS_MAX);
 }
 
 /*
