@@ -3,6 +3,7 @@
 #include "store-wire.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 void store_head(void *to, uint32_t type, uint32_t req_id, uint32_t tx,
@@ -62,6 +63,31 @@ int store_errno(const struct store_message *m)
 		    !memcmp(m->payload, known[i].name, m->len))
 			return -known[i].nr;
 	return -EINVAL;
+}
+
+int store_list_part(struct store_list *l, const struct store_message *m)
+{
+	const size_t head = strnlen(m->payload, m->len) + 1;
+	char *bigger;
+
+	if (head >= m->len || head > sizeof(l->generation))
+		return -EPROTO;
+	if (l->len && strcmp(l->generation, m->payload)) {
+		l->len = 0;
+		return 1;
+	}
+	bigger = realloc(l->names, l->len + m->len - head);
+	if (!bigger)
+		return -ENOMEM;
+	memcpy(l->generation, m->payload, head);
+	memcpy(bigger + l->len, m->payload + head, m->len - head);
+	l->names = bigger;
+	l->len += m->len - head;
+	/* The last part ends in an empty name; others end anywhere. */
+	if (bigger[l->len - 1] || (l->len > 1 && bigger[l->len - 2]))
+		return 1;
+	l->len--;
+	return 0;
 }
 
 bool store_number(const struct store_message *m, uint32_t *n)

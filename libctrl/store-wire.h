@@ -32,6 +32,21 @@ bool store_split_event(const struct store_message *m, const char **token);
 /* The negative errno that an ERROR message names. */
 int store_errno(const struct store_message *m);
 
+/* The names in a directory that is longer than a message, as far as they have
+ * come; begins as {0}. */
+struct store_list {
+	char *names;			/* malloc'ed: the owner's */
+	size_t len;
+	char generation[32];		/* of the directory */
+};
+
+/*
+ * One more DIRECTORY_PART, of those from offset len on.  0: it was the last,
+ * and names[len] is NUL.  1: ask for more, from len on; that is 0 when the
+ * directory has changed meanwhile.  -EPROTO; -ENOMEM.
+ */
+int store_list_part(struct store_list *l, const struct store_message *m);
+
 /* A decimal number, ended by NUL or by the end. */
 bool store_number(const struct store_message *m, uint32_t *n);
 

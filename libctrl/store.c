@@ -353,45 +353,28 @@ int ctrl_store_read_into(struct ctrl_store *s, uint32_t tx, const char *path,
 static int list_parts(struct ctrl_store *s, uint32_t tx, const char *path,
 		      char **names, size_t *len)
 {
-	char offset[24], generation[32] = "";
+	struct store_list l = { 0 };
 	struct store_message m;
-	size_t got = 0, head;
-	char *all = NULL, *bigger;
+	char offset[24];
 	int rc;
 
-	for (;;) {
-		snprintf(offset, sizeof(offset), "%zu", got);
+	do {
+		snprintf(offset, sizeof(offset), "%zu", l.len);
 		rc = talk_path(s, XS_DIRECTORY_PART, tx, path, offset,
 			       strlen(offset) + 1, &m);
-		head = rc ? 0 : strnlen(m.payload, m.len) + 1;
-		if (!rc && (head > m.len || head > sizeof(generation)))
-			rc = fail(s, -EPROTO, path);
 		if (rc)
 			break;
-		if (got && strcmp(generation, m.payload)) {
-			got = 0;	/* it changed meanwhile */
-			continue;
-		}
-		memcpy(generation, m.payload, head);
-		bigger = realloc(all, got + m.len - head + 1);
-		rc = bigger ? 0 : fail(s, -ENOMEM, "");
-		if (rc)
-			break;
-		all = bigger;
-		memcpy(all + got, m.payload + head, m.len - head);
-		got += m.len - head;
-		/* The last part ends in an empty name. */
-		if (got < 2 || !all[got - 2])
-			break;
-	}
+		rc = store_list_part(&l, &m);
+		if (rc < 0)
+			fail(s, rc, path);
+	} while (rc > 0);
 	if (rc) {
-		free(all);
+		free(l.names);
 		return rc;
 	}
-	*len = got ? got - 1 : 0;
-	all[*len] = '\0';
-	*names = all;
-	m = (struct store_message){ .payload = all, .len = (uint32_t)*len };
+	*len = l.len;
+	*names = l.names;
+	m = (struct store_message){ .payload = l.names, .len = (uint32_t)l.len };
 	return count_strings(&m);
 }
 

@@ -144,62 +144,44 @@ static void print_perms(const char *path)
 	putchar(')');
 }
 
-/*
- * The names below PATH, malloc'ed: all at once, or in as many parts as they
- * take; from the start again if they change meanwhile.
- */
-static int list_names(const char *path, char **names, size_t *len)
+/* The names below PATH, in as many parts as they take. */
+static int list_parts(const char *path, struct store_list *l)
 {
-	char ask[STORE_PAYLOAD_MAX], gen[32] = "", *grown;
-	size_t path_len = strlen(path) + 1, head;
+	char ask[STORE_PAYLOAD_MAX];
 	struct store_message m;
-	int rc = store_ask(XS_DIRECTORY, path, path_len, &m), n;
+	int rc, n;
 
-	*names = NULL;
-	*len = 0;
-	if (!rc) {
-		*names = malloc(m.len + 1u);
-		if (!*names)
-			return -ENOMEM;
-		memcpy(*names, m.payload, m.len);
-		*len = m.len;
-		return 0;
-	}
-	while (rc == -E2BIG) {
-		n = snprintf(ask, sizeof(ask), "%s%c%zu", path, '\0', *len);
+	do {
+		n = snprintf(ask, sizeof(ask), "%s%c%zu", path, '\0', l->len);
 		rc = n < 0 || (size_t)n >= sizeof(ask) ? -EINVAL :
 		     store_ask(XS_DIRECTORY_PART, ask, (size_t)n + 1, &m);
-		head = rc ? 0 : strnlen(m.payload, m.len) + 1;
-		if (rc || head > m.len || head > sizeof(gen)) {
-			rc = rc ? rc : -EPROTO;
-			break;
-		}
-		if (*len && strcmp(gen, m.payload)) {
-			*len = 0;
-			rc = -E2BIG;
-			continue;
-		}
-		memcpy(gen, m.payload, head);
-		grown = realloc(*names, *len + (m.len - head) + 1);
-		if (!grown) {
-			rc = -ENOMEM;
-			break;
-		}
-		*names = grown;
-		memcpy(grown + *len, m.payload + head, m.len - head);
-		*len += m.len - head;
-		/* The last part ends with an empty name. */
-		if (m.len == head)
-			rc = -EPROTO;
-		else if (!grown[*len - 1] && (*len == 1 || !grown[*len - 2]))
-			--*len;
-		else
-			rc = -E2BIG;
+		if (!rc)
+			rc = store_list_part(l, &m);
+	} while (rc > 0);
+	if (rc)
+		free(l->names);
+	return rc;
+}
+
+/* The same, malloc'ed, and all at once if they fit. */
+static int list_names(const char *path, char **names, size_t *len)
+{
+	struct store_list l = { 0 };
+	struct store_message m;
+	int rc = store_ask(XS_DIRECTORY, path, strlen(path) + 1, &m);
+
+	if (!rc) {
+		l.names = malloc(m.len + 1u);
+		if (!l.names)
+			return -ENOMEM;
+		l.len = m.len;
+		memcpy(l.names, m.payload, l.len);
+		l.names[l.len] = '\0';
+	} else if (rc == -E2BIG) {
+		rc = list_parts(path, &l);
 	}
-	if (rc) {
-		free(*names);
-		*names = NULL;
-	}
+	*names = l.names;
+	*len = l.len;
 	return rc;
 }
 
@@ -213,7 +195,6 @@ static int ls_one(const char *path, bool recursive, bool perms,
 
 	if (rc)
 		return depth && rc == -ENOENT ? CODE_OK : failed(path, rc);
-	names[len] = '\0';
 	for (name = names; name < names + len; name += strlen(name) + 1) {
 		int n = snprintf(child, sizeof(child), "%s/%s",
 				 strcmp(path, "/") ? path : "", name);

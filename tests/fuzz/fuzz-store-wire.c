@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct store_list list = { 0 };
 	struct store_message m;
 	const char *token;
 	uint32_t n;
@@ -23,8 +24,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		store_number(&m, &n);
 		if (store_split_event(&m, &token))
 			PROMISE(token + strlen(token) < m.payload + m.len);
+		if (!store_list_part(&list, &m))
+			PROMISE(!list.names[list.len]);
 		data += rc;
 		size -= (size_t)rc;
 	}
+	free(list.names);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* libctrl/store-wire.c: the store's messages as bytes. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <CUnit/CUnit.h>
@@ -96,6 +97,50 @@ static void numbers_are_decimal_and_fit(void)
 	CU_ASSERT_FALSE(store_number(&m, &n));
 }
 
+static int part(struct store_list *l, const char *payload, size_t len)
+{
+	store_parse(bytes, make(6, payload, len), &m);
+	return store_list_part(l, &m);
+}
+
+/* Also between a name's end and the next one's first letter. */
+static void a_long_list_comes_in_parts_cut_anywhere(void)
+{
+	static const char whole[] = "7\0a\0bcd\0e\0";
+	const size_t head = 2, len = sizeof(whole) - head;
+	char payload[sizeof(whole)] = "7";
+
+	for (size_t cut = 1; cut < len; cut++) {
+		struct store_list l = { 0 };
+
+		CU_ASSERT_EQUAL(part(&l, whole, head + cut), 1);
+		CU_ASSERT_EQUAL(l.len, cut);
+		memcpy(payload + head, whole + head + cut, len - cut);
+		CU_ASSERT_EQUAL(part(&l, payload, head + len - cut), 0);
+		CU_ASSERT_EQUAL(l.len, len - 1);
+		CU_ASSERT_EQUAL(memcmp(l.names, whole + head, len), 0);
+		free(l.names);
+	}
+}
+
+static void a_list_that_changed_begins_anew(void)
+{
+	struct store_list l = { 0 };
+
+	CU_ASSERT_EQUAL(part(&l, "7\0a", 3), 1);
+	CU_ASSERT_EQUAL(part(&l, "8\0b\0\0", 5), 1);
+	CU_ASSERT_EQUAL(l.len, 0);
+	CU_ASSERT_EQUAL(part(&l, "8\0b\0\0", 5), 0);
+	CU_ASSERT_EQUAL(l.len, 2);
+	CU_ASSERT_STRING_EQUAL(l.names, "b");
+	CU_ASSERT_EQUAL(part(&l, "8\0", 2), -EPROTO);
+	CU_ASSERT_EQUAL(part(&l, "8", 1), -EPROTO);
+	CU_ASSERT_EQUAL(part(&l, "", 0), -EPROTO);
+	CU_ASSERT_EQUAL(part(&l, "123456789012345678901234567890123\0a", 35),
+			-EPROTO);
+	free(l.names);
+}
+
 CU_ErrorCode test_store_wire_register(void)
 {
 	CU_TestInfo tests[] = {
@@ -106,6 +151,8 @@ CU_ErrorCode test_store_wire_register(void)
 		T(events_have_a_path_and_a_token),
 		T(errors_have_names),
 		T(numbers_are_decimal_and_fit),
+		T(a_long_list_comes_in_parts_cut_anywhere),
+		T(a_list_that_changed_begins_anew),
 #undef T
 		CU_TEST_INFO_NULL
 	};
