@@ -334,6 +334,12 @@ static bool keep_missing(struct engine *e,
 	return true;
 }
 
+/* Where a segment of kept pages is mapped. */
+static uint8_t *kept_at(struct engine *e, const struct blkif_request_segment *s)
+{
+	return kept_slot(e, s->gref)->va + blk_segment_offset(&e->rules, s);
+}
+
 /* The image is to use the guest's pages where they are mapped. */
 static void scatter(struct engine *e, struct engine_req *r)
 {
@@ -343,8 +349,7 @@ static void scatter(struct engine *e, struct engine_req *r)
 
 	r->io.iov = v;
 	for (unsigned int i = 0; i < r->op.nr_segments; i++) {
-		uint8_t *at = kept_slot(e, s[i].gref)->va +
-			      blk_segment_offset(&e->rules, &s[i]);
+		uint8_t *at = kept_at(e, &s[i]);
 		const uint32_t len = blk_segment_bytes(&e->rules, &s[i]);
 
 		if (n && (uint8_t *)v[n - 1].iov_base + v[n - 1].iov_len == at)
@@ -359,13 +364,12 @@ static void scatter(struct engine *e, struct engine_req *r)
 static void copy_kept(struct engine *e, const struct engine_req *r)
 {
 	const struct blkif_request_segment *s = segments(e, r);
-	uint8_t *ours = r->io.buf, *its;
+	uint8_t *ours = r->io.buf;
 
 	for (unsigned int i = 0; i < r->op.nr_segments; i++) {
 		const uint32_t len = blk_segment_bytes(&e->rules, &s[i]);
+		uint8_t *its = kept_at(e, &s[i]);
 
-		its = kept_slot(e, s[i].gref)->va +
-		      blk_segment_offset(&e->rules, &s[i]);
 		if (r->op.kind == BLK_READ)
 			memcpy(its, ours, len);
 		else
