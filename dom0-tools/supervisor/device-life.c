@@ -1162,16 +1162,6 @@ static void take_over(struct device *d, bool guest_lives, struct ctrl_store *s)
 	}
 }
 
-/* Held. */
-static bool slot_known(uint32_t slot)
-{
-	const struct device *d = device_first();
-
-	while (d && d->slot != slot)
-		d = d->next;
-	return d;
-}
-
 void devices_take_over(bool (*lives)(uint16_t domid))
 {
 	DIR *dir = opendir(RUN_DIR "/devices");
@@ -1198,7 +1188,7 @@ void devices_take_over(bool (*lives)(uint16_t domid))
 	for (d = device_first(); d; d = d->next)
 		take_over(d, lives(d->domid), s);
 	ctrl_store_close(s);
-	disk_server_sweep(DEVICE_SLOTS, slot_known);
+	disk_server_sweep(DEVICE_SLOTS, device_slot_taken);
 	devices_wake();
 	pthread_mutex_unlock(&devices_lock);
 	closedir(dir);

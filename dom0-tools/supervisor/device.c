@@ -51,7 +51,7 @@ struct device *device_find(uint16_t domid, enum device_kind kind,
 	return NULL;
 }
 
-static bool slot_taken(uint32_t slot)
+bool device_slot_taken(uint32_t slot)
 {
 	for (struct device *d = table; d; d = d->next) {
 		if (d->slot == slot)
@@ -69,7 +69,7 @@ static bool slot_next(uint32_t *slot)
 	for (uint32_t n = 0; n < DEVICE_SLOTS; n++) {
 		last = (last + 1) % DEVICE_SLOTS;
 		*slot = last;
-		if (!slot_taken(last))
+		if (!device_slot_taken(last))
 			return true;
 	}
 	return false;

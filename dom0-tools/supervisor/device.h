@@ -119,6 +119,8 @@ void devices_stop(void);
 struct device *device_first(void);
 struct device *device_find(uint16_t domid, enum device_kind kind,
 			   uint32_t devid);
+/* Has a device in the table this slot? */
+bool device_slot_taken(uint32_t slot);
 /* A new device in the table, with one reference for the caller. */
 struct device *device_new(enum device_kind kind, uint16_t domid);
 void device_put(struct device *d);
