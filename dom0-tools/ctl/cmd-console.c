@@ -239,14 +239,12 @@ int cmd_console(int argc, char **argv)
 		return usage_error();
 	domid = strtoul(argv[optind], &end, 10);
 	is_id = !*end && end != argv[optind];
-	/* Consoles are there without a supervisor too. */
-	if (is_id && access(SUPERVISOR_SOCKET, F_OK))
-		return console_run(argv[optind], domid, NULL, NULL);
-	code = client_open(&c);
-	if (code && is_id)
-		return console_run(argv[optind], domid, NULL, NULL);
+	/* Consoles are there without a supervisor too: then nothing is said. */
+	code = is_id && access(SUPERVISOR_SOCKET, F_OK) ? CODE_FAILURE :
+							  client_open(&c);
 	if (code)
-		return code;
+		return is_id ? console_run(argv[optind], domid, NULL, NULL) :
+			       code;
 	request_begin(&o, "info", argv[optind]);
 	jline_add_bool(&o, "json", true);
 	code = client_ask(&c, &o);
