@@ -21,6 +21,8 @@ until_true() {
 		usleep 100000
 	done
 }
+# What the control domain's kernel has complained of first; fails if of nothing.
+kernel_complaint() { dmesg | grep -v 'soft lockup' | grep -m1 -E 'BUG: |WARNING: |Oops: |Bad page'; }
 console_log() { echo "/var/log/bulkhead/console/$1.log"; }
 said() { grep -aq "$2" "$(console_log "$1")" 2> /dev/null; }
 # wait_said NAME PATTERN SECONDS

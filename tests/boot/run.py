@@ -28,8 +28,9 @@ Two questions are asked at once where there are two processors (--jobs), those
 with the longest limits first; what a question prints comes when it has ended.
 
 A boot passes when every planned name is ok, nothing else failed, the control
-domain's kernel has not complained, and the machine switched itself off.  When it does not, the last console lines are
-printed.  The last line is "boot: N passed, N failed".
+domain's kernel has not complained, and the machine switched itself off.  When
+it does not, the last console lines are printed.  The last line is "boot: N
+passed, N failed".
 """
 import argparse
 import os
