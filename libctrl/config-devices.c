@@ -129,8 +129,8 @@ static void take_disk_driver(struct parse *p, xmlNode *n, void *at)
 		doc_set(p, &d->cache, cache);
 	if (io && doc_pick(io, ios) < 0)
 		doc_error(p, n, "io", "no such way of doing I/O is known");
-	else
-		doc_set(p, &d->io, io);
+	else if (io && strcmp(io, "io_uring"))
+		doc_warning(p, n, "io", "it is ignored: images are read and written by io_uring");
 	if (discard && strcmp(discard, "unmap") && strcmp(discard, "ignore"))
 		doc_error(p, n, "discard", "discard must be unmap or ignore");
 	else
@@ -157,10 +157,13 @@ static void take_source_host(struct parse *p, xmlNode *n, void *at)
 	doc_set(p, &d->port, doc_attr(n, "port"));
 }
 
+#define NO_LABELS "it is ignored: there are no security labels"
+
 static const struct element disk_source_children[] = {
 	{ "host", TAKE, .attrs = "name port transport socket",
 	  .take = take_source_host, .children = doc_nothing },
-	NOISE("seclabel"), NOISE("address"),
+	NOISE("address"),
+	{ "seclabel", WARN, .why = NO_LABELS },
 	{ "reservations", WARN, .why = "it is ignored" },
 	{ "slices", REFUSE, .why = "a part of an image cannot be a disk" },
 	{ "encryption", REFUSE, .why = "encrypted images are not supported" },
@@ -174,7 +177,10 @@ static void take_disk_source(struct parse *p, xmlNode *n, void *at)
 	struct guest_disk *d = at;
 	const char *v = doc_attr(n, wanted[d->type]);
 	const char *protocol = doc_attr(n, "protocol"), *tls = doc_attr(n, "tls");
+	const char *policy = doc_attr(n, "startupPolicy");
 
+	if (policy && strcmp(policy, "mandatory"))
+		doc_warning(p, n, "startupPolicy", "it is ignored: a disk without its source is always an error");
 	if (d->type == GUEST_DISK_NETWORK) {
 		if (!protocol || strcmp(protocol, "nbd"))
 			doc_error(p, n, "protocol", "the only network protocol for disks is nbd");
@@ -279,11 +285,6 @@ static const struct element iotune_children[] = {
 	{ 0 }
 };
 
-static void take_boot(struct parse *p, xmlNode *n, void *at)
-{
-	doc_attr_u32(p, n, "order", 1, 65535, &((struct guest_disk *)at)->boot_order);
-}
-
 static void take_backing_format(struct parse *p, xmlNode *n, void *at)
 {
 	struct guest_backing *b = at;
@@ -345,27 +346,29 @@ static void take_backing_store(struct parse *p, xmlNode *n, void *at)
 	}
 }
 
+#define BOOTS_KERNEL "it is ignored: the guest starts from its <kernel>"
+
 static const struct element disk_children[] = {
 	{ "driver", TAKE,
-	  .attrs = "name type cache io discard queues -error_policy -rerror_policy -iothread -detect_zeroes -copy_on_read -event_idx -ioeventfd -packed",
+	  .attrs = "name type cache io discard queues ~error_policy ~rerror_policy ~iothread ~detect_zeroes ~copy_on_read ~event_idx ~ioeventfd ~packed",
 	  .take = take_disk_driver, .children = doc_nothing },
 	{ "source", TAKE,
-	  .attrs = "file dev protocol name tls -startupPolicy -index",
+	  .attrs = "file dev protocol name tls startupPolicy -index",
 	  .take = take_disk_source },
-	{ "target", TAKE, .attrs = "dev bus removable -tray -rotation_rate",
+	{ "target", TAKE, .attrs = "dev bus removable ~tray ~rotation_rate",
 	  .take = take_disk_target, .children = doc_nothing },
 	{ "readonly", TAKE, .take = take_readonly, .children = doc_nothing },
 	{ "shareable", TAKE, .take = take_shareable, .children = doc_nothing },
 	{ "serial", TAKE, .take = take_disk_serial },
 	{ "blockio", TAKE,
-	  .attrs = "logical_block_size physical_block_size -discard_granularity",
+	  .attrs = "logical_block_size physical_block_size ~discard_granularity",
 	  .take = take_blockio, .children = doc_nothing },
 	{ "iotune", TAKE, .children = iotune_children },
-	{ "boot", TAKE, .attrs = "order -loadparm", .take = take_boot,
-	  .children = doc_nothing },
+	{ "boot", WARN, .why = BOOTS_KERNEL },
 	{ "backingStore", TAKE, .attrs = "-type -index",
 	  .take = take_backing_store },
-	NOISE("alias"), NOISE("address"), NOISE("seclabel"),
+	NOISE("alias"), NOISE("address"),
+	{ "seclabel", WARN, .why = NO_LABELS },
 	{ "wwn", WARN, .why = "it is ignored: a PV disk has no such name" },
 	{ "vendor", WARN, .why = "it is ignored: a PV disk has no such name" },
 	{ "product", WARN, .why = "it is ignored: a PV disk has no such name" },
@@ -453,6 +456,8 @@ static void take_nic_source(struct parse *p, xmlNode *n, void *at)
 	const char *name = nic->type == GUEST_NIC_NETWORK ? "network" : "bridge";
 	const char *v = doc_attr(n, name);
 
+	if (doc_attr(n, "portgroup"))
+		doc_error(p, n, "portgroup", "groups of ports are not supported");
 	if (nic->type == GUEST_NIC_ETHERNET)
 		return;
 	if (!v)
@@ -461,6 +466,15 @@ static void take_nic_source(struct parse *p, xmlNode *n, void *at)
 		doc_error(p, n, name, "it cannot be the name of a bridge");
 	else
 		doc_set(p, &nic->source, v);
+}
+
+static void take_vlan(struct parse *p, xmlNode *n, void *at)
+{
+	bool trunk = false;
+
+	(void)at;
+	if (doc_attr_bool(p, n, "trunk", &trunk) && trunk)
+		doc_error(p, n, "trunk", "trunks of several VLANs are not supported; an interface can be in one");
 }
 
 static void take_nic_target(struct parse *p, xmlNode *n, void *at)
@@ -486,16 +500,23 @@ static void take_nic_model(struct parse *p, xmlNode *n, void *at)
 		doc_warning(p, n, "type", "a PV guest's interface is always a netfront");
 }
 
+/* What Xen's vif-bridge does is done anyway; what another one would do to the
+ * link is not. */
 static void take_script(struct parse *p, xmlNode *n, void *at)
 {
-	struct guest_nic *nic = at;
+	const struct guest_nic *nic = at;
+	const char *path = doc_attr(n, "path");
+	const char *slash = path ? strrchr(path, '/') : NULL;
 
 	if (nic->type == GUEST_NIC_NETWORK)
 		doc_error(p, n, NULL, "an interface of type network takes no script");
-	else if (doc_attr(n, "path"))
-		doc_set(p, &nic->script, doc_attr(n, "path"));
-	else
+	else if (!path)
 		doc_error(p, n, NULL, "it needs a path");
+	else if (nic->type == GUEST_NIC_BRIDGE &&
+		 !strcmp(slash ? slash + 1 : path, "vif-bridge"))
+		doc_warning(p, n, "path", "it is ignored: the interface joins its bridge without a script");
+	else
+		doc_error(p, n, "path", "no scripts are run for interfaces");
 }
 
 static void take_nic_ip(struct parse *p, xmlNode *n, void *at)
@@ -585,6 +606,12 @@ static void take_outbound(struct parse *p, xmlNode *n, void *at)
 	take_bandwidth(p, n, &((struct guest_nic *)at)->outbound);
 }
 
+static const struct element nic_driver_children[] = {
+	{ "host", WARN, .why = "it is ignored: the guest chooses what its interface does" },
+	{ "guest", WARN, .why = "it is ignored: the guest chooses what its interface does" },
+	{ 0 }
+};
+
 static const struct element bandwidth_children[] = {
 	{ "inbound", TAKE, .attrs = "average peak burst floor",
 	  .take = take_inbound, .children = doc_nothing },
@@ -646,27 +673,31 @@ static void take_filterref(struct parse *p, xmlNode *n, void *at)
 static const struct element nic_children[] = {
 	{ "mac", TAKE, .attrs = "address -type -check", .take = take_mac,
 	  .children = doc_nothing },
-	{ "source", TAKE, .attrs = "bridge network -portgroup -portid",
+	{ "source", TAKE, .attrs = "bridge network portgroup -portid",
 	  .take = take_nic_source, .children = doc_nothing },
-	{ "target", TAKE, .attrs = "dev -managed", .take = take_nic_target,
+	{ "target", TAKE, .attrs = "dev ~managed", .take = take_nic_target,
 	  .children = doc_nothing },
 	{ "model", TAKE, .attrs = "type", .take = take_nic_model,
 	  .children = doc_nothing },
 	{ "script", TAKE, .attrs = "path", .take = take_script,
 	  .children = doc_nothing },
-	{ "ip", TAKE, .many = true, .attrs = "address prefix -family -peer",
+	{ "ip", TAKE, .many = true, .attrs = "address prefix -family ~peer",
 	  .take = take_nic_ip, .children = doc_nothing },
 	{ "mtu", TAKE, .attrs = "size", .take = take_mtu, .children = doc_nothing },
 	{ "link", TAKE, .attrs = "state", .take = take_link,
 	  .children = doc_nothing },
-	{ "driver", TAKE, .attrs = "queues -name -txmode -ioeventfd -event_idx",
-	  .take = take_nic_driver },
+	{ "driver", TAKE,
+	  .attrs = "queues ~name ~txmode ~ioeventfd ~event_idx",
+	  .take = take_nic_driver, .children = nic_driver_children },
 	{ "port", TAKE, .attrs = "isolated", .take = take_port,
 	  .children = doc_nothing },
-	{ "vlan", TAKE, .attrs = "-trunk", .children = vlan_children },
+	{ "vlan", TAKE, .attrs = "trunk", .take = take_vlan,
+	  .children = vlan_children },
 	{ "bandwidth", TAKE, .children = bandwidth_children },
-	NOISE("alias"), NOISE("address"), NOISE("boot"),
-	NOISE("guest"), NOISE("rom"),
+	NOISE("alias"), NOISE("address"),
+	{ "boot", WARN, .why = BOOTS_KERNEL },
+	{ "guest", WARN, .why = "it is ignored: the guest names its interfaces itself" },
+	{ "rom", WARN, .why = "it is ignored: a PV interface has no ROM" },
 	{ "coalesce", WARN, .why = "it is ignored" },
 	{ "tune", WARN, .why = "it is ignored" },
 	{ "route", WARN, .why = "it is ignored" },
@@ -749,16 +780,23 @@ static void take_memballoon(struct parse *p, xmlNode *n, void *at)
 		doc_error(p, n, "model", "the balloon's model may be xen or none");
 }
 
+static const struct element memballoon_children[] = {
+	{ "stats", WARN, .why = "it is ignored: the guest is not asked" },
+	{ "driver", WARN, .why = "it is ignored" },
+	NOISE("alias"), NOISE("address"),
+	{ 0 }
+};
+
 #define NO_DISPLAY "the guest has no display to show it; it is ignored"
 #define NO_DEVICE "guests cannot have such a device"
 #define NO_HOST_DEVICE "devices of the machine cannot be given to a guest"
 
 const struct element config_devices[] = {
 	{ "disk", TAKE, .many = true,
-	  .attrs = "type device -snapshot -model -rawio -sgio",
+	  .attrs = "type device ~snapshot ~model ~rawio ~sgio",
 	  .take = take_disk },
 	{ "interface", TAKE, .many = true,
-	  .attrs = "type -managed -trustGuestRxFilters", .take = take_nic },
+	  .attrs = "type ~managed trustGuestRxFilters", .take = take_nic },
 	{ "console", TAKE, .many = true, .attrs = "type -tty",
 	  .take = take_console, .children = console_children },
 	{ "serial", TAKE, .attrs = "type -tty", .take = take_serial,
@@ -766,8 +804,8 @@ const struct element config_devices[] = {
 	{ "controller", TAKE, .many = true,
 	  .attrs = "type maxGrantFrames maxEventChannels model -index -ports -vectors",
 	  .take = take_controller },
-	{ "memballoon", TAKE, .attrs = "model -autodeflate -freePageReporting",
-	  .take = take_memballoon },
+	{ "memballoon", TAKE, .attrs = "model ~autodeflate ~freePageReporting",
+	  .take = take_memballoon, .children = memballoon_children },
 	NOISE("emulator"),
 	{ "input", WARN, .why = NO_DISPLAY },
 	{ "video", WARN, .why = NO_DISPLAY },

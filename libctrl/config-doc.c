@@ -346,34 +346,37 @@ void doc_set_path(struct parse *p, const xmlNode *n, const char *name,
 
 const struct element doc_nothing[] = { { 0 } };
 
-/* Does the list WORDS ("a -b c") hold NAME, with or without a dash? */
-static bool listed(const char *words, const char *name)
+/* NAME's place in the list WORDS ("a -b ~c"), its mark included, or NULL. */
+static const char *listed(const char *words, const char *name)
 {
 	size_t len = strlen(name);
 
 	for (const char *w = words; w && *w;) {
 		size_t n = strcspn(w, " ");
-		size_t dash = *w == '-';
+		size_t mark = *w == '-' || *w == '~';
 
-		if (n - dash == len && !memcmp(w + dash, name, len))
-			return true;
+		if (n - mark == len && !memcmp(w + mark, name, len))
+			return w;
 		w += n + (w[n] == ' ');
 	}
-	return false;
+	return NULL;
 }
 
 void doc_check_attrs(struct parse *p, const xmlNode *n, const char *words)
 {
 	for (const xmlAttr *a = n->properties; a; a = a->next) {
 		const char *name = (const char *)a->name;
+		const char *word = listed(words, name);
 
 		if (a->ns)
 			doc_warning(p, n, NULL, "the attribute %s:%s is ignored",
 				    a->ns->prefix ? (const char *)a->ns->prefix :
 				    "", name);
-		else if (!listed(words, name))
+		else if (!word)
 			doc_error(p, n, name, "it has no attribute \"%s\" here",
 				  name);
+		else if (*word == '~')
+			doc_warning(p, n, name, "it is ignored");
 	}
 }
 

@@ -108,7 +108,7 @@ struct element {
 	enum rule rule;
 	bool many;		/* may stand more than once */
 	/* Attributes, separated by blanks; one that begins with '-' is noise
-	 * of other tools.  NULL: none. */
+	 * of other tools, one with '~' is not done, like WARN.  NULL: none. */
 	const char *attrs;
 	const char *why;	/* WARN and REFUSE: the sentence */
 	void (*take)(struct parse *p, xmlNode *n, void *at);

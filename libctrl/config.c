@@ -269,6 +269,8 @@ static const struct element vcpus_children[] = {
 	{ 0 }
 };
 
+#define NO_IOTHREADS "it is ignored: a guest has no I/O threads"
+
 static const struct element cputune_children[] = {
 	{ "shares", TAKE, .take = take_shares },
 	{ "period", TAKE, .take = take_period },
@@ -278,13 +280,13 @@ static const struct element cputune_children[] = {
 	{ "emulatorpin", WARN, .why = "it is ignored: a guest has no emulator" },
 	{ "emulator_period", WARN, .why = "it is ignored: a guest has no emulator" },
 	{ "emulator_quota", WARN, .why = "it is ignored: a guest has no emulator" },
-	{ "iothreadpin", WARN, .why = "it is ignored: a guest has no I/O threads" },
-	{ "iothread_period", WARN, .why = "it is ignored: a guest has no I/O threads" },
-	{ "iothread_quota", WARN, .why = "it is ignored: a guest has no I/O threads" },
+	{ "iothreadpin", WARN, .why = NO_IOTHREADS },
+	{ "iothread_period", WARN, .why = NO_IOTHREADS },
+	{ "iothread_quota", WARN, .why = NO_IOTHREADS },
 	{ "global_period", WARN, .why = "it is ignored; use <period> and <quota>" },
 	{ "global_quota", WARN, .why = "it is ignored; use <period> and <quota>" },
 	{ "vcpusched", WARN, .why = "it is ignored: every vCPU gets its share by weight" },
-	{ "iothreadsched", WARN, .why = "it is ignored: a guest has no I/O threads" },
+	{ "iothreadsched", WARN, .why = NO_IOTHREADS },
 	{ "cachetune", WARN, .why = "it is ignored" },
 	{ "memorytune", WARN, .why = "it is ignored" },
 	{ 0 }
@@ -392,14 +394,17 @@ static void take_clock(struct parse *p, xmlNode *n, void *at)
 		doc_error(p, n, "offset", "the clock may be utc, localtime or variable");
 		return;
 	}
+	if (adjustment && !strcmp(adjustment, "reset"))
+		adjustment = NULL;
+	if (adjustment && !value_i64(adjustment, &p->config->clock_adjustment))
+		doc_error(p, n, "adjustment", "it must be a number of seconds");
+	else if (adjustment && which == GUEST_CLOCK_LOCALTIME)
+		doc_error(p, n, "adjustment", "a clock with an adjustment can only be based on utc");
+	else if (adjustment)
+		which = GUEST_CLOCK_VARIABLE;
+	if (which == GUEST_CLOCK_VARIABLE && basis && strcmp(basis, "utc"))
+		doc_error(p, n, "basis", "a variable clock can only be based on utc");
 	p->config->clock = (enum guest_clock)which;
-	if (which == GUEST_CLOCK_VARIABLE) {
-		if (basis && strcmp(basis, "utc"))
-			doc_error(p, n, "basis", "a variable clock can only be based on utc");
-		if (adjustment && !value_i64(adjustment,
-					     &p->config->clock_adjustment))
-			doc_error(p, n, "adjustment", "it must be a number of seconds");
-	}
 }
 
 static void take_timer(struct parse *p, xmlNode *n, void *at)
@@ -407,7 +412,11 @@ static void take_timer(struct parse *p, xmlNode *n, void *at)
 	static const char *const modes[] = {
 		"auto", "emulate", "native", NULL
 	};
+	static const char *const others[] = {
+		"tickpolicy", "track", "frequency"
+	};
 	const char *name = doc_attr(n, "name"), *mode = doc_attr(n, "mode");
+	bool present = true;
 	int which;
 
 	(void)at;
@@ -418,6 +427,12 @@ static void take_timer(struct parse *p, xmlNode *n, void *at)
 	if (strcmp(name, "tsc")) {
 		doc_warning(p, n, "name", "it is ignored: a PV guest has no such timer");
 		return;
+	}
+	if (doc_attr_bool(p, n, "present", &present) && !present)
+		doc_error(p, n, "present", "a guest's processors always have it");
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (doc_attr(n, others[i]))
+			doc_warning(p, n, others[i], "it is ignored");
 	}
 	which = mode ? doc_pick(mode, modes) : 0;
 	if (which < 0)
@@ -481,6 +496,13 @@ static void take_on_crash(struct parse *p, xmlNode *n, void *at)
 
 #define FULL_VIRT "it belongs to fully virtualised guests, which are not supported"
 
+static void take_os(struct parse *p, xmlNode *n, void *at)
+{
+	(void)at;
+	if (doc_attr(n, "firmware"))
+		doc_error(p, n, "firmware", FULL_VIRT);
+}
+
 static const struct element os_children[] = {
 	{ "type", TAKE, .attrs = "arch machine", .take = take_os_type },
 	{ "kernel", TAKE, .take = take_kernel },
@@ -500,8 +522,13 @@ static const struct element os_children[] = {
 };
 
 static const struct element features_children[] = {
-	NOISE("acpi"), NOISE("apic"), NOISE("pae"), NOISE("hap"),
-	NOISE("viridian"), NOISE("privnet"), NOISE("msrs"),
+	NOISE("pae"),
+	{ "acpi", WARN, .why = "it is ignored: a PV guest has no ACPI" },
+	{ "apic", WARN, .why = "it is ignored: a PV guest has no APIC" },
+	{ "hap", WARN, .why = "it is ignored: a PV guest has page tables of its own" },
+	{ "viridian", WARN, .why = "it is ignored: a PV guest has no Hyper-V interface" },
+	{ "privnet", WARN, .why = "it is ignored: it belongs to containers" },
+	{ "msrs", WARN, .why = "it is ignored" },
 	{ "hyperv", WARN, .why = "it is ignored: a PV guest has no Hyper-V interface" },
 	{ "kvm", WARN, .why = "it is ignored: a PV guest has no KVM interface" },
 	{ "pvspinlock", WARN, .why = "it is ignored; the guest decides" },
@@ -537,16 +564,17 @@ static const struct element domain_children[] = {
 	{ "cputune", TAKE, .children = cputune_children },
 	{ "cpu", TAKE, .attrs = "mode -match -check -migratable",
 	  .take = take_cpu, .children = cpu_children },
-	{ "os", TAKE, .attrs = "-firmware", .children = os_children },
+	{ "os", TAKE, .attrs = "firmware", .take = take_os,
+	  .children = os_children },
 	{ "features", TAKE, .children = features_children },
-	{ "clock", TAKE, .attrs = "offset adjustment basis -timezone",
+	{ "clock", TAKE, .attrs = "offset adjustment basis ~timezone",
 	  .take = take_clock, .children = clock_children },
 	{ "on_poweroff", TAKE, .take = take_on_poweroff },
 	{ "on_reboot", TAKE, .take = take_on_reboot },
 	{ "on_crash", TAKE, .take = take_on_crash },
 	{ "devices", TAKE, .children = config_devices },
-	{ "bootloader", REFUSE, .why = "a boot loader reads the guest's disk, which comes with the back-end daemons; name a <kernel> in <os>" },
-	NOISE("bootloader_args"),
+	{ "bootloader", REFUSE, .why = "the control domain does not read a guest's disk; name PV GRUB as <kernel> in <os>, which starts the kernel that the disk has" },
+	{ "bootloader_args", WARN, .why = "it is ignored: the control domain runs no boot loader" },
 	{ "genid", WARN, .why = "it is ignored: PV guests cannot see it" },
 	{ "maxMemory", WARN, .why = "it is ignored: <memory> is the most a guest can have" },
 	{ "memoryBacking", WARN, .why = "it is ignored: a guest's memory is always its own and resident" },
@@ -555,10 +583,15 @@ static const struct element domain_children[] = {
 	{ "numatune", WARN, .why = "it is ignored: memory comes from every node" },
 	{ "on_lockfailure", WARN, .why = "it is ignored: there is no lock manager" },
 	{ "sysinfo", WARN, .why = "it is ignored: a PV guest has no SMBIOS" },
-	NOISE("iothreads"), NOISE("iothreadids"),
-	NOISE("defaultiothread"),
-	NOISE("pm"), NOISE("perf"), NOISE("resource"),
-	NOISE("seclabel"), NOISE("idmap"), NOISE("keywrap"),
+	{ "iothreads", WARN, .why = NO_IOTHREADS },
+	{ "iothreadids", WARN, .why = NO_IOTHREADS },
+	{ "defaultiothread", WARN, .why = NO_IOTHREADS },
+	{ "pm", WARN, .why = "it is ignored: a guest has no sleep states" },
+	{ "perf", WARN, .why = "it is ignored: guests have no performance counters" },
+	{ "resource", WARN, .why = "it is ignored: guests are in no control groups" },
+	{ "seclabel", WARN, .why = "it is ignored: there are no security labels" },
+	{ "idmap", WARN, .why = "it is ignored: it belongs to containers" },
+	{ "keywrap", WARN, .why = "it is ignored: it belongs to another architecture" },
 	{ "launchSecurity", REFUSE, .why = "protected guests are not supported" },
 	{ 0 }
 };
@@ -1137,7 +1170,6 @@ void guest_disk_free(struct guest_disk *d)
 	free(d->target);
 	free(d->driver);
 	free(d->cache);
-	free(d->io);
 	free(d->serial);
 	for (size_t i = 0; i < d->backing_count; i++)
 		free(d->backing[i].source);
@@ -1150,7 +1182,6 @@ void guest_nic_free(struct guest_nic *nic)
 	free(nic->xml);
 	free(nic->source);
 	free(nic->target);
-	free(nic->script);
 	for (size_t i = 0; i < nic->ip_count; i++)
 		free(nic->ips[i]);
 	free(nic->ips);

@@ -209,6 +209,15 @@ static void take_tag(struct parse *p, xmlNode *x, void *at)
 		((struct network_config *)at)->vlan = (uint16_t)v;
 }
 
+static void take_vlan(struct parse *p, xmlNode *x, void *at)
+{
+	bool trunk = false;
+
+	(void)at;
+	if (doc_attr_bool(p, x, "trunk", &trunk) && trunk)
+		doc_error(p, x, "trunk", "trunks of several VLANs are not supported; a network can be in one");
+}
+
 static const struct element vlan_children[] = {
 	{ "tag", TAKE, .attrs = "id", .take = take_tag,
 	  .children = doc_nothing },
@@ -320,11 +329,16 @@ static const struct element range_children[] = {
 	{ 0 }
 };
 
+static const struct element host_children[] = {
+	{ "lease", WARN, .why = "it is ignored: all leases are as long as the <range> says" },
+	{ 0 }
+};
+
 static const struct element dhcp_children[] = {
 	{ "range", TAKE, .attrs = "start end", .take = take_range,
 	  .children = range_children },
-	{ "host", TAKE, .many = true, .attrs = "mac name ip -id",
-	  .take = take_host, .children = range_children },
+	{ "host", TAKE, .many = true, .attrs = "mac name ip ~id",
+	  .take = take_host, .children = host_children },
 	{ "bootp", REFUSE, .why = "guests do not boot from the network" },
 	{ 0 }
 };
@@ -471,7 +485,11 @@ static void take_forwarder(struct parse *p, xmlNode *x, void *at)
 
 static void take_dns(struct parse *p, xmlNode *x, void *at)
 {
+	bool plain = false;
+
 	doc_attr_bool(p, x, "enable", &((struct network_config *)at)->dns);
+	if (doc_attr_bool(p, x, "forwardPlainNames", &plain) && plain)
+		doc_warning(p, x, "forwardPlainNames", "it is ignored: names without a dot stay here");
 }
 
 static const struct element dns_children[] = {
@@ -491,21 +509,22 @@ static const struct element network_children[] = {
 	{ "title", TAKE, .take = take_title },
 	{ "forward", TAKE, .attrs = "mode dev -managed", .take = take_forward,
 	  .children = forward_children },
-	{ "bridge", TAKE, .attrs = "name stp delay -zone -macTableManager",
+	{ "bridge", TAKE, .attrs = "name stp delay ~zone ~macTableManager",
 	  .take = take_bridge, .children = doc_nothing },
 	{ "mac", TAKE, .attrs = "address", .take = take_mac,
 	  .children = doc_nothing },
 	{ "mtu", TAKE, .attrs = "size", .take = take_mtu,
 	  .children = doc_nothing },
-	{ "vlan", TAKE, .attrs = "-trunk", .children = vlan_children },
+	{ "vlan", TAKE, .attrs = "trunk", .take = take_vlan,
+	  .children = vlan_children },
 	{ "port", TAKE, .attrs = "isolated", .take = take_port,
 	  .children = doc_nothing },
-	{ "domain", TAKE, .attrs = "name localOnly -register",
+	{ "domain", TAKE, .attrs = "name localOnly ~register",
 	  .take = take_domain, .children = doc_nothing },
-	{ "dns", TAKE, .attrs = "enable -forwardPlainNames", .take = take_dns,
+	{ "dns", TAKE, .attrs = "enable forwardPlainNames", .take = take_dns,
 	  .children = dns_children },
 	{ "ip", TAKE, .many = true,
-	  .attrs = "address netmask prefix family -localPtr",
+	  .attrs = "address netmask prefix family ~localPtr",
 	  .take = take_ip },
 	{ "bandwidth", WARN, .why = "it is ignored: give it to the guests' interfaces" },
 	{ "route", REFUSE, .why = "routes to networks behind guests are not supported" },
@@ -553,7 +572,7 @@ static void read_network(struct parse *p, xmlNode *root,
 		doc_error(p, root, NULL, "a network's document begins with <network>");
 		return;
 	}
-	doc_check_attrs(p, root, "-ipv6 -trustGuestRxFilters -connections");
+	doc_check_attrs(p, root, "-ipv6 ~trustGuestRxFilters -connections");
 	doc_walk(p, root, network_children, n);
 	finish(p, root, n);
 }

@@ -90,11 +90,10 @@ struct guest_disk {
 	bool readonly, shareable, removable;
 	bool discard;
 	char *driver;		/* "phy", "qemu", "file" ... or NULL */
-	char *cache, *io;	/* as written, from a known list, or NULL */
+	char *cache;		/* as written, from a known list, or NULL */
 	char *serial;
 	uint32_t queues;	/* 0 = the back-end decides */
 	uint32_t logical_block_size, physical_block_size;	/* 0 = source's */
-	uint32_t boot_order;	/* 0 = none */
 	struct guest_iotune iotune;
 	/* The images below this one, nearest first.  Given or not: an image
 	 * that names another one may follow it only as far as this goes. */
@@ -122,7 +121,6 @@ struct guest_nic {
 	bool mac_given;		/* else the builder makes one */
 	char *source;		/* bridge or network name; NULL = the default */
 	char *target;		/* name of the control domain's end, or NULL */
-	char *script;		/* or NULL */
 	char **ips;		/* "ADDRESS" or "ADDRESS/PREFIX" */
 	size_t ip_count;
 	uint32_t mtu;		/* 0 = the bridge's */

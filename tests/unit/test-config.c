@@ -198,6 +198,38 @@ static void everything_written_arrives(void)
 	free(xml);
 }
 
+/* As libvirt has it: a UTC clock with an adjustment is a variable one. */
+static void a_clock_is_set_as_it_says(void)
+{
+	static const struct {
+		const char *words;
+		enum guest_clock clock;
+		int64_t adjustment;
+	} clocks[] = {
+		{ "offset='utc'", GUEST_CLOCK_UTC, 0 },
+		{ "offset='utc' adjustment='reset'", GUEST_CLOCK_UTC, 0 },
+		{ "offset='utc' adjustment='-7'", GUEST_CLOCK_VARIABLE, -7 },
+		{ "offset='variable'", GUEST_CLOCK_VARIABLE, 0 },
+		{ "offset='variable' adjustment='9'", GUEST_CLOCK_VARIABLE, 9 },
+		{ "offset='localtime' adjustment='reset'",
+		  GUEST_CLOCK_LOCALTIME, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
+		struct guest_config *c;
+		char xml[256];
+
+		snprintf(xml, sizeof(xml), "<domain type='xen'><name>t</name>"
+			 "<memory>8192</memory><os><kernel>/k</kernel></os>"
+			 "<clock %s/></domain>", clocks[i].words);
+		c = parse(xml);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+		CU_ASSERT_EQUAL(c->clock, clocks[i].clock);
+		CU_ASSERT_EQUAL(c->clock_adjustment, clocks[i].adjustment);
+		guest_config_free(c);
+	}
+}
+
 static void an_amended_document_makes_the_same_guest(void)
 {
 	static const char xml[] =
@@ -379,6 +411,7 @@ CU_ErrorCode test_config_register(void)
 		T(the_shipped_sample_is_without_a_fault),
 		T(what_is_missing_gets_a_default),
 		T(everything_written_arrives),
+		T(a_clock_is_set_as_it_says),
 		T(an_amended_document_makes_the_same_guest),
 		T(an_address_that_was_given_is_there_again),
 		T(sizes_have_units),

@@ -64,5 +64,7 @@ int main(int argc, char **argv)
 	CU_cleanup_registry();
 	printf("unit: %u passed, %u failed\n",
 	       run > failed ? run - failed : 0, failed);
-	return failed ? 1 : 0;
+	if (!run)
+		fprintf(stderr, "unit: there is no suite of this name (tests/unit/test-NAME.c, '_' for '-')\n");
+	return failed || !run;
 }
