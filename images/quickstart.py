@@ -3,6 +3,7 @@
 import argparse
 import os
 import random
+import re
 import sys
 
 import debian
@@ -63,19 +64,39 @@ def ask_the_guest(m, guest):
     m.wait_end(90)
 
 
-def main():
+def number(low, high, what):
+    """A reader of whole numbers from `low` to `high` for argparse."""
+    def read(text):
+        if not re.fullmatch("[0-9]+", text):
+            raise argparse.ArgumentTypeError("%s is not a whole number" % text)
+        if not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError("%s: %s" % (text, what))
+        return int(text)
+    return read
+
+
+def arguments():
+    have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
     p = argparse.ArgumentParser(prog="quickstart")
     p.add_argument("--build", required=True, help=argparse.SUPPRESS)
+    p.add_argument("--check", action="store_true", help=argparse.SUPPRESS)      # look at the options, do nothing
     p.add_argument("--once", action="store_true", help="unattended; exit 0 only if the guest answers")
     p.add_argument("--small", action="store_true", help="a guest of one small file instead of Debian on a disk")
     p.add_argument("--uefi", action="store_true", help="boot with UEFI firmware instead of BIOS")
-    p.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (default 1)")
-    p.add_argument("--memory", type=int, default=2048, metavar="MIB", help="memory in MiB (default 2048)")
+    p.add_argument("--smp", type=number(1, 128, "it may have 1 to 128 CPUs"), default=1, metavar="N",
+                   help="number of CPUs (default 1)")
+    p.add_argument("--memory", type=number(768, have, "the control domain and a guest need 768 MiB or more, and this machine has %d" % have),
+                   default=2048, metavar="MIB", help="memory in MiB (default 2048)")
     p.add_argument("--machine", default="pc", choices=["pc", "q35"])
-    p.add_argument("--limit", type=int, default=600, metavar="S", help="time limit of --once in seconds (default 600)")
-    a = p.parse_args()
-    if a.memory < 768:
-        p.error("--memory %d: the control domain and a guest need 768 MiB or more" % a.memory)
+    p.add_argument("--limit", type=number(1, 10**6, "it must be 1 or more"), default=600, metavar="S",
+                   help="time limit of --once in seconds (default 600)")
+    return p.parse_args()
+
+
+def main():
+    a = arguments()
+    if a.check:
+        return 0
     out = os.path.join(a.build, "quickstart.iso")
     dom0 = min(768, a.memory // 2)
     guest = SMALL if a.small else DEBIAN
