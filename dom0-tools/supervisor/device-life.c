@@ -20,6 +20,7 @@
 #include "device.h"
 #include "disk-server.h"
 #include "file.h"
+#include "network.h"
 #include "journal.h"
 #include "sentence.h"
 
@@ -251,6 +252,7 @@ static int begin(struct device *d, char **why)
 		return rc;
 	/* First the record: whoever kills us now leaves nobody unknown. */
 	pthread_mutex_lock(&devices_lock);
+	d->place = d->link.place;
 	device_record_save(d);
 	pthread_mutex_unlock(&devices_lock);
 	if (d->kind == DEVICE_VIF)
@@ -317,6 +319,65 @@ static void set_name(struct device *d, const struct guest_config *config)
 	snprintf(d->guest, sizeof(d->guest), "%s", config->name);
 	d->file = strdup(config->file);
 	d->with_guest = true;
+}
+
+/* Held.  What is known of where a card will be. */
+static void plan_place(struct device *d, const struct network_port *port)
+{
+	nic_link_plan(&d->nic, port, &d->place);
+}
+
+/* Not held.  The networks of a description's interfaces, as they are now; for
+ * free(). */
+static struct network_port *look_at_networks(const struct guest_config *c)
+{
+	struct network_port *port = calloc(c->nic_count + 1, sizeof(*port));
+	const char *network;
+
+	for (size_t i = 0; port && i < c->nic_count; i++) {
+		network = nic_link_network(&c->nics[i]);
+		if (network)
+			network_look(network, &port[i]);
+	}
+	return port;
+}
+
+static bool same_network(const struct device *a, const struct device *b)
+{
+	const char *x = nic_link_network(&a->nic);
+	const char *y = nic_link_network(&b->nic);
+
+	/* A network that does not run yet has no bridge. */
+	return nic_place_same(&a->place, &b->place) ||
+	       (!a->place.bridge[0] && x && y && !strcmp(x, y));
+}
+
+/*
+ * Held.  Of two cards with one address in one network each would get a part of
+ * the other's frames, so the second one is refused, with the first one's name.
+ * One that is on its way out does not count: a guest that starts again is not
+ * in its own way.
+ */
+static int check_mac(struct device *d, char **why)
+{
+	const uint8_t *m = d->nic.mac;
+	char *cause = NULL;
+
+	for (struct device *o = device_first(); o; o = o->next) {
+		const bool same_guest = o->domid && o->domid == d->domid;
+
+		if (o == d || o->kind != DEVICE_VIF || o->ending ||
+		    !o->nic.mac_given || memcmp(o->nic.mac, m, 6) ||
+		    !(same_guest || same_network(d, o)))
+			continue;
+		say(&cause, "the address %02x:%02x:%02x:%02x:%02x:%02x is that of guest \"%s\" (%s)%s",
+		    m[0], m[1], m[2], m[3], m[4], m[5], o->guest,
+		    device_name(o), same_guest ? " already" :
+		    ", in the same network");
+		say_place(d, why, cause);
+		return -EEXIST;
+	}
+	return 0;
 }
 
 static bool mac_taken(const uint8_t *mac)
@@ -435,6 +496,7 @@ int device_set_open(struct guest_config *config, char **document,
 		    struct device_set **out, char **why)
 {
 	size_t n = config->disk_count + config->nic_count;
+	struct network_port *port;
 	struct device_set *s;
 	struct device *d;
 	char *was;
@@ -445,8 +507,12 @@ int device_set_open(struct guest_config *config, char **document,
 	if (!n)
 		return 0;
 	s = calloc(1, sizeof(*s) + n * sizeof(s->device[0]));
-	if (!s)
+	port = look_at_networks(config);
+	if (!s || !port) {
+		free(s);
+		free(port);
 		return -ENOMEM;
+	}
 	s->hooks = (struct ctrl_create_devices){ begin_all, put_all, s };
 	pthread_mutex_lock(&devices_lock);
 	for (size_t i = 0; !rc && i < n; i++) {
@@ -462,10 +528,13 @@ int device_set_open(struct guest_config *config, char **document,
 			if (document)
 				tell_document(document, was, d->xml);
 			free(was);
+			plan_place(d, &port[i - config->disk_count]);
+			rc = check_mac(d, why);
 		}
 		s->device[s->count++] = d;
 	}
 	pthread_mutex_unlock(&devices_lock);
+	free(port);
 	for (size_t i = 0; !rc && i < s->count; i++) {
 		if (s->device[i]->kind == DEVICE_VBD)
 			rc = open_disk(s->device[i], false, why);
@@ -671,6 +740,7 @@ static void *respawn_thread(void *arg)
 		d->quitting = true;
 		device_serve(d);
 	} else {
+		d->place = d->link.place;
 		running(d);
 		device_record_save(d);
 	}
@@ -695,25 +765,52 @@ void device_respawn(struct device *d)
 	journal_line("%s: no thread to start it again", device_title(d, title));
 }
 
-/* ---- A network that starts ---- */
+/* ---- A bridge that is there again ---- */
 
-void devices_rejoin(const char *network, const struct network_port *port)
+/* Held.  1: it was put there. */
+static int rejoin(struct device *d, const struct network_port *port,
+		  unsigned int index)
 {
+	char *why = NULL, title[160];
+	int rc = nic_link_rejoin(&d->nic, d->domid, d->devid, port, &d->place,
+				 &why);
+
+	if (rc < 0 && (rc != -EAGAIN || d->waits_in != index))
+		journal_line("%s: it is not in bridge \"%s\" again: %s",
+			     device_title(d, title), port->bridge,
+			     why ? why : strerror(-rc));
+	/* Once for each bridge. */
+	if (rc == -EAGAIN)
+		d->waits_in = index;
+	else if (rc < 0)
+		d->place.index = index;
+	free(why);
+	return rc;
+}
+
+unsigned int devices_rejoin(const char *network,
+			    const struct network_port *port,
+			    unsigned int index)
+{
+	unsigned int count = 0;
 	const char *its;
-	char title[160], *why;
+	struct nic_place p;
 
 	pthread_mutex_lock(&devices_lock);
 	for (struct device *d = device_first(); d; d = d->next) {
-		its = d->kind == DEVICE_VIF ? nic_link_network(&d->nic) : NULL;
-		if (!d->made || d->ending || !its || strcmp(its, network))
+		if (d->kind != DEVICE_VIF || !d->made || d->ending)
 			continue;
-		if (nic_link_rejoin(&d->nic, d->domid, d->devid, port, &why))
-			journal_line("%s: it is not in network \"%s\" again: %s",
-				     device_title(d, title), network,
-				     why ? why : "its link cannot be looked at");
-		free(why);
+		its = nic_link_network(&d->nic);
+		if (!its != !network || (its && strcmp(its, network)))
+			continue;
+		nic_link_plan(&d->nic, port, &p);
+		if (strcmp(p.bridge, port->bridge) ||
+		    (index && d->place.index == index))
+			continue;
+		count += rejoin(d, port, index) == 1;
 	}
 	pthread_mutex_unlock(&devices_lock);
+	return count;
 }
 
 /* ---- Attach ---- */
@@ -729,8 +826,10 @@ static uint32_t nic_index(uint16_t domid)
 }
 
 /* Held: the new device of a running guest, or NULL, *rc and *why. */
-static struct device *new_device(struct guest_config *config, uint16_t domid,
-				 const char *guest, int *rc, char **why)
+static struct device *new_device(struct guest_config *config,
+				 const struct network_port *port,
+				 uint16_t domid, const char *guest, int *rc,
+				 char **why)
 {
 	bool is_disk = config->disk_count;
 	struct device *d;
@@ -754,9 +853,17 @@ static struct device *new_device(struct guest_config *config, uint16_t domid,
 	if (!is_disk) {
 		give_mac(d, &was);
 		free(was);
+		plan_place(d, port);
+		*rc = check_mac(d, why);
+	} else {
+		*rc = 0;
 	}
-	*rc = 0;
-	return d;
+	if (!*rc)
+		return d;
+	take_back(d);
+	await_gone(d);
+	device_put(d);
+	return NULL;
 }
 
 /* Held. */
@@ -793,14 +900,18 @@ int device_attach(struct ctrl *ctrl, struct guest_config *config,
 		  bool (*lives)(uint16_t domid), unsigned int seconds,
 		  char **name, char **xml, char **why)
 {
+	struct network_port *port = look_at_networks(config);
 	uint64_t now = journal_boot_ns();
 	struct device *d;
 	int rc = -ESRCH;
 
 	*name = *xml = *why = NULL;
+	if (!port)
+		return -ENOMEM;
 	pthread_mutex_lock(&devices_lock);
-	d = new_device(config, domid, guest, &rc, why);
+	d = new_device(config, port, domid, guest, &rc, why);
 	pthread_mutex_unlock(&devices_lock);
+	free(port);
 	if (!d)
 		return rc;
 	/* Whose end began before the device was in the table ended without it;
@@ -1043,6 +1154,9 @@ static void know_source(struct device *d)
 		return;
 	}
 	d->link.mac_any = d->nic.mac_any;
+	/* If it is in a network, that says it (devices_rejoin()). */
+	plan_place(d, &(struct network_port){ .ours = false });
+	d->link.place = d->place;
 	d->opened = true;
 }
 
@@ -1194,4 +1308,5 @@ void devices_take_over(bool (*lives)(uint16_t domid))
 	closedir(dir);
 	if (found)
 		journal_line("took over %u devices", found);
+	networks_look_at_bridges();
 }

@@ -53,7 +53,7 @@ static json_t *nic_json(const struct device *d)
 			 d->nic.type == GUEST_NIC_NETWORK ? "network" :
 			 d->nic.type == GUEST_NIC_BRIDGE ? "bridge" :
 			 "ethernet", "source", d->nic.source ? d->nic.source :
-			 "", "bridge", d->link.bridge[0] ? d->link.bridge :
+			 "", "bridge", d->place.bridge[0] ? d->place.bridge :
 			 NULL, "mtu", (int)d->link.mtu);
 }
 

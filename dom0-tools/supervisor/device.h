@@ -72,6 +72,8 @@ struct device {
 	bool opened;			/* source or link is held */
 	struct disk_source source;
 	struct nic_link link;
+	struct nic_place place;		/* of a card: where it is, or will be */
+	unsigned int waits_in;		/* a bridge that knows no VLANs yet */
 	int journal;			/* -1 when handed over */
 
 	struct xenbus xb;
@@ -185,8 +187,14 @@ bool devices_any(uint16_t domid);
 /* Ends all devices of a guest that ends; returns when they are gone. */
 void devices_end_guest(uint16_t domid);
 void devices_rename_guest(uint16_t domid, const char *name);
-/* NETWORK has started; cards that it had before are put into it as PORT. */
-void devices_rejoin(const char *network, const struct network_port *port);
+/*
+ * PORT's bridge is there, as link INDEX (0: look in any case): cards in NETWORK,
+ * or, if that is NULL, in no network, that were in the one before are put into
+ * it.  How many were.
+ */
+unsigned int devices_rejoin(const char *network,
+			    const struct network_port *port,
+			    unsigned int index);
 /* A new supervisor: take over what lives, bury what does not.  LIVES says
  * whether a domain is a guest of ours. */
 void devices_take_over(bool (*lives)(uint16_t domid));

@@ -20,13 +20,13 @@
 #define REQUEST_ROOM	2048
 #define ANSWER_ROOM	32768
 
-int netlink_open(struct netlink *nl)
+static int open_socket(struct netlink *nl, int flags, unsigned int groups)
 {
 	*nl = (struct netlink){ .seq = 1 };
-	nl->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	nl->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | flags);
 	if (!nl->socket)
 		return -errno;
-	if (mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+	if (mnl_socket_bind(nl->socket, groups, MNL_SOCKET_AUTOPID) < 0) {
 		int rc = -errno;
 
 		netlink_close(nl);
@@ -34,6 +34,16 @@ int netlink_open(struct netlink *nl)
 	}
 	nl->port = mnl_socket_get_portid(nl->socket);
 	return 0;
+}
+
+int netlink_open(struct netlink *nl)
+{
+	return open_socket(nl, 0, 0);
+}
+
+int netlink_listen(struct netlink *nl)
+{
+	return open_socket(nl, SOCK_NONBLOCK, RTMGRP_LINK);
 }
 
 void netlink_close(struct netlink *nl)
@@ -195,6 +205,36 @@ int netlink_link_each(struct netlink *nl, unsigned int master,
 	if (master)
 		mnl_attr_put_u32(h, IFLA_MASTER, master);
 	return talk(nl, h, each_link, &e);
+}
+
+int netlink_fd(const struct netlink *nl)
+{
+	return mnl_socket_get_fd(nl->socket);
+}
+
+/* A bridge speaks of its ports as such, too: these are not links. */
+static int news_of_link(const struct nlmsghdr *h, void *ctx)
+{
+	const struct ifinfomsg *i = mnl_nlmsg_get_payload(h);
+
+	return i->ifi_family == AF_UNSPEC ? each_link(h, ctx) : MNL_CB_OK;
+}
+
+int netlink_news(struct netlink *nl,
+		 bool (*fn)(void *ctx, const struct netlink_link *l),
+		 void *ctx)
+{
+	struct each e = { 0, fn, ctx, false };
+	char news[ANSWER_ROOM];
+	ssize_t n;
+
+	for (;;) {
+		n = mnl_socket_recvfrom(nl->socket, news, sizeof(news));
+		if (n < 0)
+			return errno == EAGAIN ? 0 : -errno;
+		if (mnl_cb_run(news, (size_t)n, 0, 0, news_of_link, &e) < 0)
+			return -errno;
+	}
 }
 
 /* ---- Changing links ---- */

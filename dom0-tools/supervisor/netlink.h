@@ -40,6 +40,15 @@ int netlink_link_each(struct netlink *nl, unsigned int master,
 		      bool (*fn)(void *ctx, const struct netlink_link *l),
 		      void *ctx);
 
+/* To hear what happens to links, in NL, which is for nothing else then. */
+int netlink_listen(struct netlink *nl);
+int netlink_fd(const struct netlink *nl);
+/* Calls FN for every link of which there is news; does not wait for any.
+ * -ENOBUFS: some was lost. */
+int netlink_news(struct netlink *nl,
+		 bool (*fn)(void *ctx, const struct netlink_link *l),
+		 void *ctx);
+
 /* What shall change; a member that is zero stays as it is. */
 struct netlink_change {
 	uint32_t mtu;

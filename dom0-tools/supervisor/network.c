@@ -19,6 +19,7 @@
 #include "device.h"
 #include "file.h"
 #include "journal.h"
+#include "netlink.h"
 #include "sentence.h"
 #include "supervisor.h"
 
@@ -32,6 +33,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct network *networks;
 static unsigned int network_count;
 static int wake_fd = -1;
+static bool look_at_bridges;
 
 /* ---- The table ---- */
 
@@ -280,7 +282,7 @@ static int start(struct network *n, char **why)
 		     n->bridge);
 	/* Cards that a stop has cut off. */
 	describe(n, &port);
-	devices_rejoin(n->name, &port);
+	devices_rejoin(n->name, &port, 0);
 	wake();
 	return 0;
 }
@@ -294,7 +296,49 @@ static void stop(struct network *n)
 		forget(n);
 }
 
-/* ---- Watching dnsmasq ---- */
+/* ---- Bridges that come again ---- */
+
+/*
+ * L appeared or changed.  If it is a bridge that guests' cards were in before
+ * somebody took it away, they are put into it.  Held.
+ */
+static bool link_is(void *ctx, const struct netlink_link *l)
+{
+	struct network_port port = { .ours = false };
+	unsigned int count;
+
+	(void)ctx;
+	if (!l->bridge)
+		return true;
+	memcpy(port.bridge, l->name, sizeof(port.bridge));
+	count = devices_rejoin(NULL, &port, l->index);
+	for (struct network *n = networks; n; n = n->next) {
+		if (!n->running || strcmp(n->bridge, l->name))
+			continue;
+		describe(n, &port);
+		count += devices_rejoin(n->name, &port, l->index);
+	}
+	if (count)
+		journal_line("bridge \"%s\" is there again: %u card%s of guests put back into it",
+			     l->name, count, count == 1 ? "" : "s");
+	return true;
+}
+
+/* All that there are. */
+static void each_bridge(void)
+{
+	struct netlink nl;
+	int rc = netlink_open(&nl);
+
+	if (!rc) {
+		rc = netlink_link_each(&nl, 0, link_is, NULL);
+		netlink_close(&nl);
+	}
+	if (rc)
+		journal_line("bridges cannot be looked at: %s", strerror(-rc));
+}
+
+/* ---- Watching dnsmasq, and links ---- */
 
 static bool has_ended(int pidfd)
 {
@@ -307,15 +351,27 @@ static bool has_ended(int pidfd)
  * is only a reason to look. */
 static void *watch(void *arg)
 {
-	struct pollfd p[NETWORKS_MAX + 1];
+	struct pollfd p[NETWORKS_MAX + 2];
+	struct netlink news;
 	uint64_t count;
 	nfds_t n;
+	int rc;
 
 	(void)arg;
+	rc = netlink_listen(&news);
+	if (rc)
+		journal_line("nobody watches over bridges: %s", strerror(-rc));
+	p[1] = (struct pollfd){ .fd = rc ? -1 : netlink_fd(&news),
+				.events = POLLIN };
 	for (;;) {
 		p[0] = (struct pollfd){ .fd = wake_fd, .events = POLLIN };
-		n = 1;
+		n = 2;
 		pthread_mutex_lock(&lock);
+		if (p[1].fd >= 0 && netlink_news(&news, link_is, NULL))
+			look_at_bridges = true;
+		if (look_at_bridges)
+			each_bridge();
+		look_at_bridges = false;
 		for (struct network *w = networks; w; w = w->next) {
 			if (w->dnsmasq >= 0 && has_ended(w->dnsmasq))
 				network_run_revive(w);
@@ -394,6 +450,30 @@ void networks_load(void)
 	}
 	pthread_mutex_unlock(&lock);
 	start_watching();
+}
+
+void networks_look_at_bridges(void)
+{
+	pthread_mutex_lock(&lock);
+	look_at_bridges = true;
+	pthread_mutex_unlock(&lock);
+	wake();
+}
+
+void network_look(const char *name, struct network_port *out)
+{
+	const struct network *n;
+
+	*out = (struct network_port){ .ours = false };
+	pthread_mutex_lock(&lock);
+	n = find(name);
+	if (n && n->running) {
+		describe(n, out);
+	} else if (n && n->defined->forward == NETWORK_BRIDGE) {
+		out->vlan = n->defined->vlan;
+		memcpy(out->bridge, n->defined->bridge, sizeof(out->bridge));
+	}
+	pthread_mutex_unlock(&lock);
 }
 
 int network_join(const char *name, const uint8_t mac[6],

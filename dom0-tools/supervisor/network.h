@@ -60,6 +60,12 @@ struct network_port {
 int network_join(const char *name, const uint8_t mac[6],
 		 struct network_port *out, char **why);
 
+/* What is known of network NAME without starting it; all zero: nothing. */
+void network_look(const char *name, struct network_port *out);
+/* Guests' cards have come to the supervisor: bridges that are there may be
+ * theirs. */
+void networks_look_at_bridges(void);
+
 /* The jobs net-define, net-undefine, net-start, net-stop, net-autostart,
  * net-list, net-info and net-dump-xml. */
 void network_request(struct worker *w, struct job *j);

@@ -71,6 +71,22 @@ const char *nic_link_network(const struct guest_nic *nic)
 	return nic->source ? nic->source : "default";
 }
 
+void nic_link_plan(const struct guest_nic *nic,
+		   const struct network_port *port, struct nic_place *out)
+{
+	const char *bridge = nic_link_network(nic) ? port->bridge :
+			     nic->type == GUEST_NIC_BRIDGE ? nic->source : "";
+
+	*out = (struct nic_place){ .vlan = nic->vlan ? nic->vlan : port->vlan };
+	snprintf(out->bridge, sizeof(out->bridge), "%s", bridge);
+}
+
+bool nic_place_same(const struct nic_place *a, const struct nic_place *b)
+{
+	return a->bridge[0] && !strcmp(a->bridge, b->bridge) &&
+	       a->vlan == b->vlan;
+}
+
 /* ---- The device ---- */
 
 /*
@@ -138,7 +154,7 @@ static int open_queues(struct opening *o)
 
 static int find_bridge(struct opening *o, struct netlink_link *bridge)
 {
-	const char *name = o->link->bridge;
+	const char *name = o->link->place.bridge;
 	int rc;
 
 	if (!name[0])
@@ -161,16 +177,14 @@ static int find_place(struct opening *o, struct netlink_link *bridge)
 	struct nic_link *l = o->link;
 	int rc;
 
-	if (nic->type == GUEST_NIC_BRIDGE && nic->source) {
-		snprintf(l->bridge, sizeof(l->bridge), "%s", nic->source);
-	} else if (network) {
-		snprintf(l->network, sizeof(l->network), "%s", network);
-		rc = network_join(l->network, nic->mac, &o->port, o->why);
+	if (network) {
+		rc = network_join(network, nic->mac, &o->port, o->why);
 		if (rc)
 			return rc;
-		snprintf(l->bridge, sizeof(l->bridge), "%s", o->port.bridge);
 	}
+	nic_link_plan(nic, &o->port, &l->place);
 	rc = find_bridge(o, bridge);
+	l->place.index = bridge->index;
 	l->mtu = nic->mtu ? nic->mtu : o->port.mtu ? o->port.mtu :
 		 bridge->mtu ? bridge->mtu : MTU_DEFAULT;
 	return rc;
@@ -179,7 +193,7 @@ static int find_place(struct opening *o, struct netlink_link *bridge)
 static int set_vlan(struct opening *o, const struct netlink_link *bridge,
 		    const struct netlink_link *link)
 {
-	const uint16_t vid = o->nic->vlan ? o->nic->vlan : o->port.vlan;
+	const uint16_t vid = o->link->place.vlan;
 	int rc = 0;
 
 	if (!vid)
@@ -361,9 +375,35 @@ int nic_link_open(const struct guest_nic *nic, uint16_t domid,
 	return rc;
 }
 
+/*
+ * Into a bridge while the guest may send: what a VLAN is to keep apart does not
+ * pass before it does.
+ */
+static int join(struct opening *o, const struct netlink_link *bridge,
+		const struct netlink_link *link)
+{
+	static const struct netlink_change down = { .down = true };
+	static const struct netlink_change up = { .up = true };
+	const bool wall = o->link->place.vlan;
+	int rc = 0;
+
+	if (wall && !bridge->vlan_filtering && !o->port.ours)
+		return refuse(o->why, -EAGAIN, "bridge \"%s\" does not tell VLANs apart: set its vlan_filtering first",
+			      bridge->name);
+	if (wall)
+		rc = netlink_link_set(&o->nl, link->index, &down);
+	if (!rc)
+		rc = place(o, bridge, link);
+	if (!rc)
+		rc = set_vlan(o, bridge, link);
+	if (!rc && wall)
+		rc = netlink_link_set(&o->nl, link->index, &up);
+	return rc;
+}
+
 int nic_link_rejoin(const struct guest_nic *nic, uint16_t domid,
 		    unsigned int devid, const struct network_port *port,
-		    char **why)
+		    struct nic_place *where, char **why)
 {
 	struct nic_link l = { 0 };
 	struct opening o = { .nic = nic, .link = &l, .port = *port,
@@ -375,18 +415,21 @@ int nic_link_rejoin(const struct guest_nic *nic, uint16_t domid,
 	if (rc)
 		return rc;
 	nic_link_name(nic, domid, devid, l.name);
-	memcpy(l.bridge, port->bridge, sizeof(l.bridge));
-	rc = find_bridge(&o, &bridge);
+	nic_link_plan(nic, port, &l.place);
+	rc = netlink_link_find(&o.nl, l.place.bridge, &bridge);
 	if (!rc)
 		rc = netlink_link_find(&o.nl, l.name, &link);
 	l.mtu = link.mtu;
-	if (!rc && link.master != bridge.index) {
-		rc = place(&o, &bridge, &link);
-		if (!rc)
-			rc = set_vlan(&o, &bridge, &link);
+	l.place.index = bridge.index;
+	if (!rc && !link.master) {
+		rc = join(&o, &bridge, &link);
+		rc = rc ? rc : 1;
 	}
 	netlink_close(&o.nl);
-	return rc;
+	if (rc >= 0)
+		*where = l.place;
+	/* Whoever took one of them away does with it what he likes. */
+	return rc == -ENODEV ? 0 : rc;
 }
 
 void nic_link_keep(const struct nic_link *l)

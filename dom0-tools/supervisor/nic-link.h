@@ -28,10 +28,16 @@
 #define NIC_QUEUES_MAX	16
 #define NIC_VNET_HDR	10	/* struct virtio_net_hdr, no num_buffers */
 
+/* Where frames of a card go. */
+struct nic_place {
+	char bridge[NIC_NAME_MAX];	/* "": in none, or it is not known */
+	unsigned int index;		/* the bridge's; 0: not known */
+	uint16_t vlan;			/* 0: none */
+};
+
 struct nic_link {
 	char name[NIC_NAME_MAX];	/* vifD.N, or what <target dev> says */
-	char bridge[NIC_NAME_MAX];	/* "" when it is in none */
-	char network[64];		/* "" when it is in none */
+	struct nic_place place;
 	unsigned int ifindex;
 	uint8_t mac[6];			/* the guest's */
 	bool mac_any;			/* the guest may use others too */
@@ -53,11 +59,22 @@ int nic_link_open(const struct guest_nic *nic, uint16_t domid,
 struct network_port;
 /* The network that an interface is in, or NULL. */
 const char *nic_link_network(const struct guest_nic *nic);
-/* Puts the link of an interface whose network is there again, as PORT, where
- * it was.  0, or a negative errno, with *why if there is a sentence for it. */
+/* Where it is to be, as far as that is known before it has a link; PORT is what
+ * is known of its network, if it is in one. */
+void nic_link_plan(const struct guest_nic *nic,
+		   const struct network_port *port, struct nic_place *out);
+/* Could a card in one of these places get a frame that was meant for one in
+ * the other? */
+bool nic_place_same(const struct nic_place *a, const struct nic_place *b);
+/*
+ * Puts the link of an interface whose bridge is there again, as PORT, where it
+ * was; *where is set then.  1; or 0 when there is nothing to do: it is in a
+ * bridge, or one of the two is gone; or a negative errno, with *why if there is
+ * a sentence for it.  -EAGAIN: the bridge does not tell VLANs apart yet.
+ */
 int nic_link_rejoin(const struct guest_nic *nic, uint16_t domid,
 		    unsigned int devid, const struct network_port *port,
-		    char **why);
+		    struct nic_place *where, char **why);
 /* From now on it is there until nic_link_close(): whoever comes after us knows
  * of it.  One that was opened again is kept already. */
 void nic_link_keep(const struct nic_link *link);

@@ -373,6 +373,77 @@ static void a_link_that_was_taken_away_is_made_again(void)
 	nic_link_close(&lb);
 }
 
+/* Somebody takes a bridge away and makes it anew. */
+static void a_link_goes_back_into_its_bridge(void)
+{
+	static const struct netlink_bridge br1 = { .name = "br1" };
+	static const struct netlink_change up = { .up = true };
+	const struct network_port port = { .bridge = "br1" };
+	struct guest_nic a = card(mac_a), b = card(mac_b);
+	struct nic_place where = { .index = 0 };
+	struct netlink_link found = { 0 };
+	struct frame f = frame_to(mac_b, mac_a, 0x88b5, 1);
+	struct nic_link la, lb;
+	char *why;
+
+	a.source = b.source = (char *)"br1";
+	CHECK(!netlink_bridge_add(&nl, &br1));
+	CHECK(!netlink_link_set(&nl, if_nametoindex("br1"), &up));
+	la = open_ok(&a, 1);
+	lb = open_ok(&b, 2);
+	CHECK(la.place.index == if_nametoindex("br1"));
+	/* It is in there, or there is no bridge. */
+	CHECK(!nic_link_rejoin(&a, 1, 0, &port, &where, &why) && !why);
+	CHECK(!netlink_link_del(&nl, if_nametoindex("br1")));
+	where.index = 0;
+	CHECK(!nic_link_rejoin(&a, 1, 0, &port, &where, &why) && !why);
+	CHECK(!where.index);
+	CHECK(!netlink_bridge_add(&nl, &br1));
+	CHECK(!netlink_link_set(&nl, if_nametoindex("br1"), &up));
+	/* Not past a wall that is not there yet. */
+	a.vlan = 5;
+	CHECK(nic_link_rejoin(&a, 1, 0, &port, &where, &why) == -EAGAIN && why);
+	free(why);
+	CHECK(!netlink_link_find(&nl, "vif1.0", &found) && !found.master);
+	a.vlan = 0;
+	CHECK(nic_link_rejoin(&a, 1, 0, &port, &where, &why) == 1 && !why);
+	CHECK(nic_link_rejoin(&b, 2, 0, &port, &where, &why) == 1 && !why);
+	CHECK(where.index == if_nametoindex("br1"));
+	send_frame(&la, &f);
+	CHECK(next_mark(&lb, PATIENCE_MS) == 1);
+	/* Whoever put it elsewhere meant it. */
+	CHECK(!netlink_link_set(&nl, la.ifindex, &(struct netlink_change){
+			.master = if_nametoindex("br0") }));
+	CHECK(!nic_link_rejoin(&a, 1, 0, &port, &where, &why) && !why);
+	CHECK(!netlink_link_find(&nl, "vif1.0", &found));
+	CHECK(found.master == if_nametoindex("br0"));
+	nic_link_close(&la);
+	nic_link_close(&lb);
+	CHECK(!netlink_link_del(&nl, if_nametoindex("br1")));
+}
+
+static bool is_br2(void *ctx, const struct netlink_link *l)
+{
+	*(unsigned int *)ctx += l->bridge && !strcmp(l->name, "br2");
+	return true;
+}
+
+static void a_bridge_that_appears_is_heard(void)
+{
+	static const struct netlink_bridge br2 = { .name = "br2" };
+	struct netlink news;
+	unsigned int heard = 0;
+
+	CHECK(!netlink_listen(&news));
+	CHECK(!netlink_news(&news, is_br2, &heard) && !heard);
+	CHECK(!netlink_bridge_add(&nl, &br2));
+	CHECK(!netlink_news(&news, is_br2, &heard) && heard);
+	heard = 0;
+	CHECK(!netlink_news(&news, is_br2, &heard) && !heard);
+	CHECK(!netlink_link_del(&nl, if_nametoindex("br2")));
+	netlink_close(&news);
+}
+
 static void wrong_places_are_refused(void)
 {
 	struct guest_nic a = card(mac_a);
@@ -505,6 +576,8 @@ int main(void)
 	a_name_is_one_guests();
 	a_link_that_is_not_kept_goes();
 	a_link_that_was_taken_away_is_made_again();
+	a_link_goes_back_into_its_bridge();
+	a_bridge_that_appears_is_heard();
 	wrong_places_are_refused();
 	a_rate_is_kept();
 	a_vlan_is_a_wall();
