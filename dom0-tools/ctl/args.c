@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the words behind a command have in common. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,15 +25,22 @@ bool name_ok(const char *name, const char *what)
 	return false;
 }
 
-bool seconds_read(const char *text, unsigned long *out)
+bool number_read(const char *text, unsigned long max, unsigned long *out)
 {
 	char *end;
 
+	errno = 0;
 	*out = strtoul(text, &end, 10);
-	if (!*end && text[0] >= '0' && text[0] <= '9' && *out &&
-	    *out <= SECONDS_MAX)
+	return !errno && !*end && text[0] >= '0' && text[0] <= '9' && *out &&
+	       *out <= max;
+}
+
+bool seconds_read(const char *text, unsigned long *out)
+{
+	if (number_read(text, SECONDS_MAX, out))
 		return true;
-	complain("--timeout %s: it must be a number of seconds", text);
+	complain("--timeout %s: it must be a number of seconds from 1 to %d",
+		 text, SECONDS_MAX);
 	return false;
 }
 

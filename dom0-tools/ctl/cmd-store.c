@@ -317,7 +317,11 @@ static int store_watch(int argc, char **argv)
 	while ((c = getopt(argc, argv, "n:")) != -1) {
 		if (c != 'n')
 			return usage_error();
-		left = strtoul(optarg, NULL, 10);
+		if (!number_read(optarg, UINT32_MAX, &left)) {
+			complain("store: watch -n %s: it must be a number from 1",
+				 optarg);
+			return usage_error();
+		}
 		counted = true;
 	}
 	if (optind == argc)

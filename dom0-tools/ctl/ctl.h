@@ -51,6 +51,8 @@ int print_bytes(const char *bytes, size_t len);
 void request_begin(struct jline_out *o, const char *word, const char *name);
 /* Can JSON carry it?  Else it has been complained: it cannot be WHAT. */
 bool name_ok(const char *name, const char *what);
+/* A whole number from 1 to MAX; says nothing. */
+bool number_read(const char *text, unsigned long max, unsigned long *out);
 /* The value of --timeout; false, and it has been complained about. */
 bool seconds_read(const char *text, unsigned long *out);
 /* The options of a command that has only --json, and ARGS arguments; false:

@@ -38,7 +38,8 @@ static const struct command commands[] = {
 	{ "console", cmd_console, "NAME",
 	  "show a guest's console; Ctrl-] leaves it", NULL },
 	{ "pause", cmd_name_only, "NAME", "stop a guest's processors", NULL },
-	{ "unpause", cmd_name_only, "NAME", "let them run again", NULL },
+	{ "unpause", cmd_name_only, "NAME",
+	  "let a guest's processors run again", NULL },
 	{ "shutdown", cmd_request, "[--wait] [--timeout SECONDS] NAME",
 	  "ask a guest to switch itself off",
 	  "  -w, --wait           return when it has ended\n"
@@ -86,7 +87,7 @@ static const struct command commands[] = {
 	  "print the document that a guest was made from", NULL },
 	{ "dmesg", cmd_dmesg, "[--clear]", "print the hypervisor's log",
 	  "  -c, --clear      and empty it\n" },
-	{ "store", cmd_store, "ls|read|write|rm|watch ...",
+	{ "store", cmd_store, "ls|read|write|rm|watch [ARGUMENT]...",
 	  "look into the store and change it",
 	  "  ls [-r] [-p] [PATH]     children, all below (-r), permissions (-p)\n"
 	  "  read PATH...            values\n"

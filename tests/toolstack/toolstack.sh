@@ -107,6 +107,7 @@ echo "shutdown --wait returns when the guest is gone, and it is known why"
 
 guest d "deaf"; code 0 create d.xml
 code 4 shutdown --timeout 1 d; says 'has not ended'
+code 2 shutdown --timeout 0 d; says 'a number of seconds from 1 to 1000000'
 code 0 destroy d
 echo "a guest that does not listen costs no more than the time given"
 
@@ -407,6 +408,10 @@ code 0 store ls -r -p /; says '^/many/777 = "x"   (n0)'
 "$here/ctl" store read /many/1 > /dev/full 2> out && die "it could not be written"
 says 'No space left'
 code 3 store ls /none
+for n in 0 abc 1x '' 99999999999999999999; do
+	code 2 store watch -n "$n" /many; says 'it must be a number from 1'
+done
+code 0 store watch -n 1 /many; says '^/many$'
 kill $xs; wait $xs 2> /dev/null
 echo "long directories of the store are listed"
 
