@@ -165,6 +165,17 @@ static int open_disk(struct device *d, bool again, char **why)
 	return rc;
 }
 
+/* What would be in open_nic()'s way, before there is a domain. */
+static int check_nic(struct device *d, char **why)
+{
+	char *cause = NULL;
+	int rc = nic_link_check(&d->nic, &cause);
+
+	if (rc)
+		say_place(d, why, cause);
+	return rc;
+}
+
 static int open_nic(struct device *d, bool again, char **why)
 {
 	char *cause = NULL;
@@ -536,8 +547,9 @@ int device_set_open(struct guest_config *config, char **document,
 	pthread_mutex_unlock(&devices_lock);
 	free(port);
 	for (size_t i = 0; !rc && i < s->count; i++) {
-		if (s->device[i]->kind == DEVICE_VBD)
-			rc = open_disk(s->device[i], false, why);
+		rc = s->device[i]->kind == DEVICE_VBD ?
+			open_disk(s->device[i], false, why) :
+			check_nic(s->device[i], why);
 	}
 	if (!rc) {
 		*out = s;

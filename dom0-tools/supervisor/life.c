@@ -128,41 +128,54 @@ static void tell_step(void *ctx, const struct ctrl_progress *p)
 
 /* Takes the name and the UUID; the new guest is STARTING.  NULL when the
  * request has been answered. */
-static struct guest *reserve(const struct guest_config *config,
-			     struct conn *c)
+static void pick_uuid(const struct guest_config *config, uint8_t uuid[16])
 {
-	struct guest *g, *other;
-	uint8_t uuid[16];
-	char text[UUID_TEXT];
-
 	if (config->uuid_given)
 		memcpy(uuid, config->uuid, 16);
 	else
 		make_uuid(uuid);
-	pthread_mutex_lock(&guests_lock);
-	other = guest_by_name(config->name);
-	if (other || !strcmp(config->name, "Domain-0")) {
-		uint16_t domid = other ? other->domid : 0;
-		bool starting = other && other->life == GUEST_STARTING;
+}
 
-		pthread_mutex_unlock(&guests_lock);
-		if (starting)
-			conn_fail(c, CODE_BUSY, "guest \"%s\": a guest of this name is being started",
-				  config->name);
-		else
-			conn_fail(c, CODE_BUSY, "guest \"%s\": a guest of this name exists already, with id %u",
-				  config->name, domid);
-		return NULL;
+/* Held.  Has another guest this name or this UUID?  Then *why says so. */
+static bool taken(const struct guest_config *config, const uint8_t uuid[16],
+		  char **why)
+{
+	const struct guest *other = guest_by_name(config->name);
+	char text[UUID_TEXT];
+
+	*why = NULL;
+	if (other && other->life == GUEST_STARTING) {
+		say(why, "guest \"%s\": a guest of this name is being started",
+		    config->name);
+		return true;
+	}
+	if (other || !strcmp(config->name, "Domain-0")) {
+		say(why, "guest \"%s\": a guest of this name exists already, with id %u",
+		    config->name, other ? other->domid : 0);
+		return true;
 	}
 	other = guest_by_uuid(uuid);
-	if (other) {
-		char name[GUEST_NAME_MAX + 1];
+	if (!other)
+		return false;
+	uuid_format(uuid, text);
+	say(why, "guest \"%s\": its UUID %s is that of guest \"%s\"",
+	    config->name, text, other->name);
+	return true;
+}
 
-		snprintf(name, sizeof(name), "%s", other->name);
+static struct guest *reserve(const struct guest_config *config,
+			     struct conn *c)
+{
+	struct guest *g;
+	uint8_t uuid[16];
+	char *why;
+
+	pick_uuid(config, uuid);
+	pthread_mutex_lock(&guests_lock);
+	if (taken(config, uuid, &why)) {
 		pthread_mutex_unlock(&guests_lock);
-		uuid_format(uuid, text);
-		conn_fail(c, CODE_BUSY, "guest \"%s\": its UUID %s is that of guest \"%s\"",
-			  config->name, text, name);
+		conn_fail(c, CODE_BUSY, "%s", why ? why : "out of memory");
+		free(why);
 		return NULL;
 	}
 	g = guest_add(config->name, uuid);
@@ -267,14 +280,14 @@ static void check_only(struct worker *w, struct job *j,
 {
 	const char *why;
 	struct ctrl *ctrl = worker_ctrl(w, &why);
-	struct guest *other;
 	char *text = NULL;
-	uint16_t domid;
+	uint8_t uuid[16];
+	bool other;
 	int rc;
 
+	pick_uuid(config, uuid);
 	pthread_mutex_lock(&guests_lock);
-	other = guest_by_name(config->name);
-	domid = other ? other->domid : 0;
+	other = taken(config, uuid, &text);
 	pthread_mutex_unlock(&guests_lock);
 	rc = ctrl ? ctrl_guest_check(ctrl, config) : -ENODEV;
 	if (rc < 0) {
@@ -282,16 +295,16 @@ static void check_only(struct worker *w, struct job *j,
 			  ctrl ? ctrl_error(ctrl) : why);
 		worker_drop_ctrl(w);
 	} else if (other) {
-		conn_fail(j->conn, CODE_BUSY, "guest \"%s\": a guest of this name exists already, with id %u",
-			  config->name, domid);
+		conn_fail(j->conn, CODE_BUSY, "%s", text ? text :
+			  "out of memory");
 	} else if ((rc = check_devices(config, &text)) < 0) {
 		conn_fail(j->conn, code_of(rc), "%s", text ? text :
 			  strerror(-rc));
-		free(text);
 	} else {
 		conn_ok(j->conn, json_pack("{s:s, s:b}", "name", config->name,
 					   "dry_run", 1));
 	}
+	free(text);
 }
 
 void life_create(struct worker *w, struct job *j)

@@ -460,6 +460,24 @@ void networks_look_at_bridges(void)
 	wake();
 }
 
+static int no_network(const char *name, char **why)
+{
+	say(why, "there is no network \"%.60s\"; ctl net-list shows those there are",
+	    name);
+	return -ENOENT;
+}
+
+int network_check(const char *name, char **why)
+{
+	bool there;
+
+	*why = NULL;
+	pthread_mutex_lock(&lock);
+	there = find(name);
+	pthread_mutex_unlock(&lock);
+	return there ? 0 : no_network(name, why);
+}
+
 void network_look(const char *name, struct network_port *out)
 {
 	const struct network *n;
@@ -495,8 +513,7 @@ int network_join(const char *name, const uint8_t mac[6],
 			say(why, "network \"%s\": %s", name, reason ? reason :
 			    "out of memory");
 		else
-			say(why, "there is no network \"%.60s\"; ctl net-list shows those there are",
-			    name);
+			rc = no_network(name, why);
 		free(reason);
 		goto out;
 	}

@@ -60,6 +60,9 @@ struct network_port {
 int network_join(const char *name, const uint8_t mac[6],
 		 struct network_port *out, char **why);
 
+/* Is there network NAME?  -ENOENT with *why, as network_join() says it. */
+int network_check(const char *name, char **why);
+
 /* What is known of network NAME without starting it; all zero: nothing. */
 void network_look(const char *name, struct network_port *out);
 /* Guests' cards have come to the supervisor: bridges that are there may be

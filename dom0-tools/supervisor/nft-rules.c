@@ -285,8 +285,8 @@ static void refuse_many(struct nft_rules *out, unsigned int refused)
 	}
 }
 
-static int read_filter(const struct guest_nic *nic, unsigned int *refused,
-		       const char **why)
+int nft_filter_read(const struct guest_nic *nic, unsigned int *refused,
+		    const char **why)
 {
 	*refused = 0;
 	if (nic->filter && !nft_filter_find(nic->filter, refused)) {
@@ -307,7 +307,7 @@ int nft_link_rules(const struct guest_nic *nic, uint32_t leased,
 	struct addresses a;
 
 	out->count = 0;
-	if (read_filter(nic, &refused, why) ||
+	if (nft_filter_read(nic, &refused, why) ||
 	    read_addresses(nic, leased, &a, why))
 		return -EINVAL;
 	if (refused & NO_FOREIGN_IP && !a.count4 && !a.count6) {

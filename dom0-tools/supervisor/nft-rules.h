@@ -67,6 +67,10 @@ enum {
 
 /* What the filter of this name, one of libvirt's, refuses; false: unknown. */
 bool nft_filter_find(const char *name, unsigned int *refused);
+/* The same of all that an interface says; -EINVAL and *why, a static sentence,
+ * when its filter is unknown. */
+int nft_filter_read(const struct guest_nic *nic, unsigned int *refused,
+		    const char **why);
 
 /*
  * The rules for this interface, whose MAC address is set: no other address

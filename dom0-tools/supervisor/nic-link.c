@@ -349,6 +349,36 @@ static int open_link(struct opening *o)
 	return 0;
 }
 
+/* A bridge of the operator's own. */
+static int check_bridge(const struct guest_nic *nic, char **why)
+{
+	struct nic_link link = { .mtu = 0 };
+	struct opening o = { .nic = nic, .link = &link, .why = why };
+	struct netlink_link bridge;
+	int rc = netlink_open(&o.nl);
+
+	if (rc)
+		return 0;	/* nic_link_open() will say it */
+	snprintf(link.place.bridge, sizeof(link.place.bridge), "%s",
+		 nic->source);
+	rc = find_bridge(&o, &bridge);
+	netlink_close(&o.nl);
+	return rc;
+}
+
+int nic_link_check(const struct guest_nic *nic, char **why)
+{
+	const char *network = nic_link_network(nic), *sentence;
+	unsigned int refused;
+
+	*why = NULL;
+	if (nft_filter_read(nic, &refused, &sentence))
+		return refuse(why, -EINVAL, "%s", sentence);
+	if (network)
+		return network_check(network, why);
+	return nic->type == GUEST_NIC_BRIDGE ? check_bridge(nic, why) : 0;
+}
+
 int nic_link_open(const struct guest_nic *nic, uint16_t domid,
 		  unsigned int devid, bool again, struct nic_link *out,
 		  char **why)

@@ -56,6 +56,11 @@ struct nic_link {
 int nic_link_open(const struct guest_nic *nic, uint16_t domid,
 		  unsigned int devid, bool again, struct nic_link *out,
 		  char **why);
+/*
+ * Could it be made, as far as can be told without making anything: are its
+ * network, its bridge and its filter there?  0, or as nic_link_open().
+ */
+int nic_link_check(const struct guest_nic *nic, char **why);
 struct network_port;
 /* The network that an interface is in, or NULL. */
 const char *nic_link_network(const struct guest_nic *nic);

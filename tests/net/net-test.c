@@ -50,6 +50,15 @@ int network_join(const char *name, const uint8_t mac[6],
 	return 0;
 }
 
+int network_check(const char *name, char **why)
+{
+	struct network_port port;
+	static const uint8_t any[6];
+
+	*why = NULL;
+	return network_join(name, any, &port, why);
+}
+
 /* ---- Frames ---- */
 
 struct frame {

@@ -303,6 +303,19 @@ code 0 create --dry-run e2.xml; nothing_of_devices || die "it made nothing"
 code 0 create e2.xml; code 0 destroy e2
 guest e3 "" "$(disks "$(disk no.img xvda)")"
 code 3 create --dry-run e3.xml; says 'e3.xml:2: <disk>: .*no.img: No such file'
+# Nor is a dry run content with what a real one would refuse.
+nic() { guest e4 "" "<devices><interface type='$1'>$2</interface></devices>"; }
+nic network "<source network='none'/>"
+code 3 create --dry-run e4.xml; says 'e4.xml:2: <interface>: there is no network "none"'
+nic bridge "<source bridge='none'/>"
+code 1 create --dry-run e4.xml; says 'e4.xml:2: <interface>: there is no bridge "none"'
+nic ethernet "<filterref filter='none'/>"
+code 1 create --dry-run e4.xml; says 'e4.xml:2: <interface>: there is no filter of this name'
+guest Domain-0 ""; code 6 create --dry-run Domain-0.xml; says 'exists already, with id 0'
+u='<uuid>11111111-2222-3333-4444-555555555555</uuid>'
+guest e5 "" "$u"; code 0 create e5.xml; guest e6 "" "$u"
+code 6 create --dry-run e6.xml; says '555555555555 is that of guest "e5"'
+code 6 create e6.xml; says '555555555555 is that of guest "e5"'; code 0 destroy e5
 echo "a guest's disks come, survive their back-ends, and go"
 
 for odd in refuse die; do
