@@ -142,6 +142,7 @@ static void take_source_host(struct parse *p, xmlNode *n, void *at)
 {
 	struct guest_disk *d = at;
 	const char *transport = doc_attr(n, "transport");
+	uint32_t port;
 
 	if (transport && !strcmp(transport, "unix")) {
 		if (doc_attr(n, "socket"))
@@ -153,8 +154,11 @@ static void take_source_host(struct parse *p, xmlNode *n, void *at)
 	}
 	if (transport && strcmp(transport, "tcp"))
 		doc_error(p, n, "transport", "the transport may be tcp or unix");
+	if (!doc_attr(n, "name"))
+		doc_error(p, n, NULL, "it needs the attribute name");
 	doc_set(p, &d->host, doc_attr(n, "name"));
-	doc_set(p, &d->port, doc_attr(n, "port"));
+	if (doc_attr_u32(p, n, "port", 1, 65535, &port))
+		doc_set(p, &d->port, doc_attr(n, "port"));
 }
 
 #define NO_LABELS "it is ignored: there are no security labels"
@@ -165,6 +169,8 @@ static const struct element disk_source_children[] = {
 	NOISE("address"),
 	{ "seclabel", WARN, .why = NO_LABELS },
 	{ "reservations", WARN, .why = "it is ignored" },
+	{ "reconnect", WARN, .why = "it is ignored: a lost connection is always made again" },
+	{ "snapshot", REFUSE, .why = "a snapshot in an image cannot be a disk" },
 	{ "slices", REFUSE, .why = "a part of an image cannot be a disk" },
 	{ "encryption", REFUSE, .why = "encrypted images are not supported" },
 	{ "auth", REFUSE, .why = "disks that need a secret are not supported" },
@@ -187,6 +193,8 @@ static void take_disk_source(struct parse *p, xmlNode *n, void *at)
 		doc_set(p, &d->source, v ? v : "");
 		if (tls && strcmp(tls, "no"))
 			doc_error(p, n, "tls", "encrypted connections are not supported");
+		if (!doc_has_child(n, "host"))
+			doc_error(p, n, NULL, "it needs a <host>, the server");
 	} else if (!v) {
 		doc_error(p, n, NULL, "a disk of type %s needs the attribute %s",
 			  disk_types[d->type], wanted[d->type]);
