@@ -170,10 +170,12 @@ static void show(u64 *window, struct page *const *page, unsigned n, u64 empty)
 void desc_load_windows(const struct vcpu *v)
 {
 	struct arch_cpu *c = &this_cpu()->arch;
+	const u32 pages = DIV_UP(v->arch.gdt_entries, 512);
 
 	/* What the windows show now is in them: the vCPU that they were made
 	 * for may have changed its tables on another CPU since. */
-	show(c->window, v->arch.gdt_page, GDT_PAGES, gdt_empty);
+	show(c->window, v->arch.gdt_page, MAX(pages, c->gdt_shown), gdt_empty);
+	c->gdt_shown = pages;
 	if (v->arch.ldt_entries || c->ldt_shown)
 		show(c->window + LDT_WINDOW, v->arch.ldt_page, LDT_PAGES, 0);
 	c->ldt_shown = v->arch.ldt_entries;

@@ -6,6 +6,7 @@
 
 struct arch_cpu {
 	u64 *window;		/* I: desc.c: L1 entries of GDT and LDT */
+	u32 gdt_shown;		/* o: pages of the GDT's that may not be empty */
 	bool ldt_shown;		/* o: some of those of the LDT are not 0 */
 	u32 apic_id, acpi_id;
 	u32 flush_pending;	/* a: someone waits for this CPU to flush */
