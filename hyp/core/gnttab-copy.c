@@ -5,51 +5,34 @@
  */
 #include <hyp/gnttab-entry.h>
 
-#include <hyp/core.h>
-
-/* One end of a copy, held until it is released. */
+/* One end of a copy.  Of a frame named by number, use has the page alone. */
 struct end {
 	struct domain *d;
-	struct page *pg;	/* when named by frame number */
-	mfn_t mfn;
-	u32 ref;
+	struct gnttab_taken use;
 	bool granted, write;
 };
 
 static int hold(struct end *e, const struct gnttab_copy_ptr *p,
 		const struct domain *user)
 {
-	if (!e->d)
-		return GNTST_bad_domain;
-	e->mfn = p->u.gmfn;
-	if (e->granted && e->d == user) {
-		e->granted = false;
-		e->mfn = gnttab_own(e->d, p->u.ref, e->write);
-		if (e->mfn == MFN_NONE)
-			return GNTST_bad_gntref;
-	}
-	if (e->granted) {
-		e->ref = p->u.ref;
-		return gnttab_use(e->d, e->ref, user, e->write, &e->mfn);
-	}
+	if (e->granted)
+		return gnttab_take(e->d, p->u.ref, user, e->write, &e->use);
 	/* Whole frames are for one's own memory and one's controller's. */
 	if (!priv_control(user, e->d))
 		return GNTST_permission_denied;
-	e->pg = e->write ? page_get_writable(e->mfn, e->d)
-			 : page_get(e->mfn, e->d);
-	if (!e->pg)
-		return GNTST_bad_page;
-	return GNTST_okay;
+	e->use.pg = e->write ? page_get_writable(p->u.gmfn, e->d)
+			     : page_get(p->u.gmfn, e->d);
+	return e->use.pg ? GNTST_okay : GNTST_bad_page;
 }
 
 static void release(struct end *e)
 {
 	if (e->granted)
-		gnttab_unuse(e->d, e->ref, e->write);
+		gnttab_drop(&e->use, e->write);
 	else if (e->write)
-		page_put_writable(e->pg);
+		page_put_writable(e->use.pg);
 	else
-		page_put(e->pg);
+		page_put(e->use.pg);
 }
 
 /* Neither end leaves its frame. */
@@ -72,15 +55,22 @@ void gnttab_copy(struct gnttab_copy *op, struct gnttab_batch *b)
 		.granted = op->flags & GNTCOPY_dest_gref, .write = true,
 	};
 
-	op->status = args_ok(op) ? hold(&from, &op->source, b->d) :
-				   GNTST_bad_copy_arg;
+	op->status = !args_ok(op) ? GNTST_bad_copy_arg :
+		     !from.d || !to.d ? GNTST_bad_domain : GNTST_okay;
 	if (op->status)
 		return;
-	op->status = hold(&to, &op->dest, b->d);
+	lock_pair(&from.d->gnttab.lock, &to.d->gnttab.lock);
+	op->status = hold(&from, &op->source, b->d);
 	if (!op->status) {
-		memmove(frame_to_virt(to.mfn) + op->dest.offset,
-			frame_to_virt(from.mfn) + op->source.offset, op->len);
-		release(&to);
+		op->status = hold(&to, &op->dest, b->d);
+		if (!op->status) {
+			memmove(frame_to_virt(page_mfn(to.use.pg)) +
+				op->dest.offset,
+				frame_to_virt(page_mfn(from.use.pg)) +
+				op->source.offset, op->len);
+			release(&to);
+		}
+		release(&from);
 	}
-	release(&from);
+	unlock_pair(&from.d->gnttab.lock, &to.d->gnttab.lock);
 }

@@ -18,8 +18,6 @@
  */
 #include <hyp/gnttab-entry.h>
 
-#include <hyp/core.h>
-
 #include <asm/pte.h>
 
 #define MAPS		(GNTMAP_device_map | GNTMAP_host_map)

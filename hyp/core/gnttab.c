@@ -13,8 +13,6 @@
  */
 #include <hyp/gnttab-entry.h>
 
-#include <hyp/core.h>
-
 static struct grant_entry_v1 *shared_entry(const struct domain *d, u32 ref)
 {
 	struct grant_entry_v1 *t;
@@ -72,17 +70,15 @@ static void unmark_entry(struct grant_entry_v1 *e,
 		atomic_fetch_and(&e->flags, (u16)~clear);
 }
 
-int gnttab_use(struct domain *granter, u32 ref, const struct domain *user,
-	       bool write, mfn_t *m)
+int gnttab_take(struct domain *granter, u32 ref, const struct domain *user,
+		bool write, struct gnttab_taken *t)
 {
-	struct gnttab_active *a;
+	struct gnttab_active *a = active_entry(granter, ref);
 	struct grant_entry_v1 *e;
 	struct page *pg;
 	bool fresh;
 	int rc;
-	HOLD(&granter->gnttab.lock);
 
-	a = active_entry(granter, ref);
 	if (granter->life != DOMAIN_ALIVE)
 		return GNTST_bad_domain;
 	if (!a)
@@ -103,54 +99,53 @@ int gnttab_use(struct domain *granter, u32 ref, const struct domain *user,
 		rc = GNTST_bad_page;
 	else if (write && !a->writers && !page_writable_get(pg))
 		rc = GNTST_general_error;
+	*t = (struct gnttab_taken){ e, a, pg };
 	if (rc) {
 		if (fresh && pg)
 			page_put(pg);
 		unmark_entry(e, a);
-		return rc;
 	}
-	*m = a->mfn = page_mfn(pg);
-	a->domid = user->id;
-	a->writers += write;
-	a->readers += !write;
+	return rc;
+}
+
+/* The guest sees the marks until nothing holds its frame. */
+void gnttab_drop(const struct gnttab_taken *t, bool write)
+{
+	if (write && !t->a->writers)
+		page_writable_put(t->pg, true);
+	if (!t->a->writers && !t->a->readers)
+		page_put(t->pg);
+	unmark_entry(t->e, t->a);
+}
+
+int gnttab_use(struct domain *granter, u32 ref, const struct domain *user,
+	       bool write, mfn_t *m)
+{
+	struct gnttab_taken t;
+	int rc;
+	HOLD(&granter->gnttab.lock);
+
+	rc = gnttab_take(granter, ref, user, write, &t);
+	if (rc)
+		return rc;
+	*m = t.a->mfn = page_mfn(t.pg);
+	t.a->domid = user->id;
+	t.a->writers += write;
+	t.a->readers += !write;
 	return GNTST_okay;
 }
 
 void gnttab_unuse(struct domain *granter, u32 ref, bool write)
 {
-	struct gnttab_active *a;
-	struct page *pg;
-	bool drop_type, drop_page;
+	struct gnttab_taken t;
+	HOLD(&granter->gnttab.lock);
 
-	lock(&granter->gnttab.lock);
-	a = active_entry(granter, ref);
-	pg = page_of(a->mfn);
-	a->writers -= write;
-	a->readers -= !write;
-	drop_type = write && !a->writers;
-	drop_page = !a->writers && !a->readers;
-	if (drop_type || drop_page)
-		unmark_entry(shared_entry(granter, ref), a);
-	unlock(&granter->gnttab.lock);
-
-	if (drop_type)
-		page_writable_put(pg, true);
-	if (drop_page)
-		page_put(pg);
-}
-
-mfn_t gnttab_own(struct domain *d, u32 ref, bool write)
-{
-	struct grant_entry_v1 e;
-	HOLD(&d->gnttab.lock);
-
-	if (!active_entry(d, ref))
-		return MFN_NONE;
-	e = *shared_entry(d, ref);
-	if ((e.flags & GTF_type_mask) != GTF_permit_access ||
-	    e.domid != d->id || (write && (e.flags & GTF_readonly)))
-		return MFN_NONE;
-	return e.frame;
+	t.a = active_entry(granter, ref);
+	t.e = shared_entry(granter, ref);
+	t.pg = page_of(t.a->mfn);
+	t.a->writers -= write;
+	t.a->readers -= !write;
+	gnttab_drop(&t, write);
 }
 
 /* ---- The table's size ---- */
@@ -266,13 +261,11 @@ static const struct guest_op ops[] = {
 
 /* ---- Batches ---- */
 
-struct domain *gnttab_batch_domain(struct gnttab_batch *b, u32 i, domid_t id)
+struct domain *gnttab_batch_find(struct gnttab_batch *b, u32 i, domid_t id)
 {
-	if (!b->known[i] || b->known[i]->id != id) {
-		if (b->known[i])
-			domain_put(b->known[i]);
-		b->known[i] = domain_find(id);
-	}
+	if (b->known[i])
+		domain_put(b->known[i]);
+	b->known[i] = domain_find(id);
 	return b->known[i];
 }
 

@@ -215,7 +215,7 @@ static void a_copy_moves_bytes_between_frames(void)
 	CU_ASSERT_EQUAL(refs(theirs), 1);
 }
 
-static void ones_own_grant_is_only_a_name(void)
+static void ones_own_grant_is_copied_like_any(void)
 {
 	struct grant_entry_v1 *own;
 	mfn_t a, b, m;
@@ -565,7 +565,7 @@ CU_ErrorCode test_gnttab_register(void)
 	ADD(a_page_table_is_granted_for_reading_only);
 	ADD(an_entry_in_use_keeps_its_frame);
 	ADD(a_copy_moves_bytes_between_frames);
-	ADD(ones_own_grant_is_only_a_name);
+	ADD(ones_own_grant_is_copied_like_any);
 	ADD(a_guest_cannot_copy_whole_frames_of_others);
 	ADD(only_version_one_is_spoken);
 	ADD(a_dying_user_lets_go_of_everything);

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include <hyp/gnttab.h>
+#include <hyp/core.h>
 
 #define ENTRIES_PER_FRAME	(PAGE_SIZE / sizeof(struct grant_entry_v1))
 #define TRACKS_PER_CHUNK	128	/* a power of two, within a page */
@@ -31,17 +31,25 @@ struct gnttab_track {
 	paddr_t at;		/* g: of its page-table entry, with host_map */
 };
 
+/* One use of an entry. */
+struct gnttab_taken {
+	struct grant_entry_v1 *e;
+	struct gnttab_active *a;
+	struct page *pg;		/* the frame it names */
+};
+
 /*
- * Uses entry ref of granter for user: checks the guest's entry, marks it
- * and takes the references.  GNTST_*.  Takes g of granter.
+ * Checks entry ref of granter for user, marks it and takes the references, for
+ * a use that ends before the lock is given up.  GNTST_*.  Lock: g of granter.
  */
+int gnttab_take(struct domain *granter, u32 ref, const struct domain *user,
+		bool write, struct gnttab_taken *t);
+void gnttab_drop(const struct gnttab_taken *t, bool write);
+
+/* The same for a use that lasts, which is recorded.  Take g of granter. */
 int gnttab_use(struct domain *granter, u32 ref, const struct domain *user,
 	       bool write, mfn_t *m);
 void gnttab_unuse(struct domain *granter, u32 ref, bool write);
-
-/* The frame that entry ref of d names, if d grants it to itself, which is
- * nothing to hold or to mark; else MFN_NONE.  Takes g of d. */
-mfn_t gnttab_own(struct domain *d, u32 ref, bool write);
 
 /* A mapping whose page-table entry is gone and whose use is not yet. */
 struct gnttab_unmapped {
@@ -60,8 +68,16 @@ struct gnttab_batch {
 	u32 nr_unmapped;
 };
 
+struct domain *gnttab_batch_find(struct gnttab_batch *b, u32 i, domid_t id);
+
 /* The domain of this id, remembered in slot i; NULL: there is none. */
-struct domain *gnttab_batch_domain(struct gnttab_batch *b, u32 i, domid_t id);
+static inline struct domain *gnttab_batch_domain(struct gnttab_batch *b, u32 i,
+						 domid_t id)
+{
+	if (likely(b->known[i] && b->known[i]->id == id))
+		return b->known[i];
+	return gnttab_batch_find(b, i, id);
+}
 
 /* One operation of a batch each; they say in it how they fared. */
 void gnttab_map(struct gnttab_map_grant_ref *op, struct gnttab_batch *b);
