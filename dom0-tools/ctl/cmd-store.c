@@ -364,12 +364,7 @@ int cmd_store(int argc, char **argv)
 		code = store_connect();
 		if (code)
 			return code;
-		code = verbs[i].run(argc - 1, argv + 1);
-		if (fflush(stdout) || ferror(stdout)) {
-			complain("standard output: %s", strerror(errno));
-			code = code ? code : CODE_FAILURE;
-		}
-		return code;
+		return verbs[i].run(argc - 1, argv + 1);
 	}
 	complain("store: there is no \"%s\"", argv[1]);
 	return usage_error();

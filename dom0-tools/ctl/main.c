@@ -5,6 +5,7 @@
  * A command is a row of the table below.  Each has its own options, which it
  * reads with getopt; --help is the same for all and is answered here.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,6 +174,16 @@ static const struct command *command_find(const char *name)
 	return NULL;
 }
 
+/* What was printed is out, or the exit code says that it is not. */
+static int said(int code)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	if (code == CODE_OK)
+		complain("standard output: %s", strerror(errno));
+	return code == CODE_OK ? CODE_FAILURE : code;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -182,7 +193,7 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
 	    (!strcmp(argv[1], "help") && argc == 2)) {
 		overview(stdout);
-		return CODE_OK;
+		return said(CODE_OK);
 	}
 	if (!strcmp(argv[1], "--version"))
 		argv[1] = "version";
@@ -197,7 +208,7 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "help") || wants_help(argc - 1, argv + 1)) {
 		command_help(running, stdout);
-		return CODE_OK;
+		return said(CODE_OK);
 	}
-	return running->run(argc - 1, argv + 1);
+	return said(running->run(argc - 1, argv + 1));
 }

@@ -83,6 +83,10 @@ code 0 info --host --json; says '"free_kib":123456'
 code 3 info nobody
 code 3 destroy nobody
 code 5 destroy 0
+for i in version "version --json" list "info a" "dump-xml a" help "pause --help"; do
+	"$here/ctl" $i > /dev/full 2> out && die "ctl $i: it could not be written"
+	says '^ctl: standard output: No space left'
+done
 echo "a guest is started once, and can be seen"
 
 code 0 pause a; code 0 list; says '^a .* paused '
