@@ -264,6 +264,10 @@ static const struct { const char *name; size_t offset; } iotune_fields[] = {
 	IOTUNE(total_bytes_sec_max), IOTUNE(read_bytes_sec_max),
 	IOTUNE(write_bytes_sec_max), IOTUNE(total_iops_sec_max),
 	IOTUNE(read_iops_sec_max), IOTUNE(write_iops_sec_max),
+	IOTUNE(total_bytes_sec_max_length), IOTUNE(read_bytes_sec_max_length),
+	IOTUNE(write_bytes_sec_max_length), IOTUNE(total_iops_sec_max_length),
+	IOTUNE(read_iops_sec_max_length), IOTUNE(write_iops_sec_max_length),
+	IOTUNE(size_iops_sec),
 };
 
 static void take_iotune_field(struct parse *p, xmlNode *n, void *at)
@@ -288,7 +292,12 @@ static const struct element iotune_children[] = {
 	IOTUNE_ROW("total_bytes_sec_max"), IOTUNE_ROW("read_bytes_sec_max"),
 	IOTUNE_ROW("write_bytes_sec_max"), IOTUNE_ROW("total_iops_sec_max"),
 	IOTUNE_ROW("read_iops_sec_max"), IOTUNE_ROW("write_iops_sec_max"),
-	{ "size_iops_sec", WARN, .why = "it is ignored" },
+	IOTUNE_ROW("total_bytes_sec_max_length"),
+	IOTUNE_ROW("read_bytes_sec_max_length"),
+	IOTUNE_ROW("write_bytes_sec_max_length"),
+	IOTUNE_ROW("total_iops_sec_max_length"),
+	IOTUNE_ROW("read_iops_sec_max_length"),
+	IOTUNE_ROW("write_iops_sec_max_length"), IOTUNE_ROW("size_iops_sec"),
 	{ "group_name", WARN, .why = "it is ignored: every disk has limits of its own" },
 	{ 0 }
 };

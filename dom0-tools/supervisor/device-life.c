@@ -63,6 +63,15 @@ static json_t *iotune_json(const struct guest_iotune *t)
 	put_limit(o, "total_iops_sec_max", t->total_iops_sec_max);
 	put_limit(o, "read_iops_sec_max", t->read_iops_sec_max);
 	put_limit(o, "write_iops_sec_max", t->write_iops_sec_max);
+	put_limit(o, "total_bytes_sec_max_length",
+		  t->total_bytes_sec_max_length);
+	put_limit(o, "read_bytes_sec_max_length", t->read_bytes_sec_max_length);
+	put_limit(o, "write_bytes_sec_max_length",
+		  t->write_bytes_sec_max_length);
+	put_limit(o, "total_iops_sec_max_length", t->total_iops_sec_max_length);
+	put_limit(o, "read_iops_sec_max_length", t->read_iops_sec_max_length);
+	put_limit(o, "write_iops_sec_max_length", t->write_iops_sec_max_length);
+	put_limit(o, "size_iops_sec", t->size_iops_sec);
 	return o;
 }
 

@@ -68,6 +68,11 @@ struct guest_iotune {		/* 0 = no limit */
 	uint64_t total_iops_sec, read_iops_sec, write_iops_sec;
 	uint64_t total_bytes_sec_max, read_bytes_sec_max, write_bytes_sec_max;
 	uint64_t total_iops_sec_max, read_iops_sec_max, write_iops_sec_max;
+	/* Seconds that a burst may last; 0 is one. */
+	uint64_t total_bytes_sec_max_length, read_bytes_sec_max_length;
+	uint64_t write_bytes_sec_max_length, total_iops_sec_max_length;
+	uint64_t read_iops_sec_max_length, write_iops_sec_max_length;
+	uint64_t size_iops_sec;	/* bytes that count as one request; 0 = all */
 };
 
 /* One more image below an image, as <backingStore> names it. */

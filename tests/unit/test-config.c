@@ -230,6 +230,38 @@ static void a_clock_is_set_as_it_says(void)
 	}
 }
 
+/* Each of <iotune>'s fields goes where it belongs. */
+static void every_limit_of_a_disk_arrives(void)
+{
+	static const char *const rates[] = {
+		"total_bytes_sec", "read_bytes_sec", "write_bytes_sec",
+		"total_iops_sec", "read_iops_sec", "write_iops_sec",
+	}, *const kinds[] = { "", "_max", "_max_length" };
+	char xml[4096] = "<disk><source file='/a'/><target dev='xvda'/><iotune>";
+	struct guest_config_report report;
+	struct guest_config *c;
+	const uint64_t *field;
+	uint64_t n = 0;
+
+	for (size_t k = 0; k < 3; k++)
+		for (size_t r = 0; r < 6; r++)
+			sprintf(strchr(xml, 0), "<%s%s>%llu</%s%s>", rates[r],
+				kinds[k], (unsigned long long)++n, rates[r],
+				kinds[k]);
+	sprintf(strchr(xml, 0), "<size_iops_sec>%llu</size_iops_sec></iotune></disk>",
+		(unsigned long long)++n);
+	CU_ASSERT_EQUAL_FATAL(guest_device_parse(xml, strlen(xml), "t", &c,
+						 &report), 0);
+	CU_ASSERT_EQUAL(report.count, 0);
+	/* They stand in the struct in this order. */
+	CU_ASSERT_EQUAL(sizeof(c->disks[0].iotune), n * sizeof(*field));
+	field = (const void *)&c->disks[0].iotune;
+	for (uint64_t i = 0; i < n; i++)
+		CU_ASSERT_EQUAL(field[i], i + 1);
+	guest_config_report_free(&report);
+	guest_config_free(c);
+}
+
 static void an_amended_document_makes_the_same_guest(void)
 {
 	static const char xml[] =
@@ -412,6 +444,7 @@ CU_ErrorCode test_config_register(void)
 		T(what_is_missing_gets_a_default),
 		T(everything_written_arrives),
 		T(a_clock_is_set_as_it_says),
+		T(every_limit_of_a_disk_arrives),
 		T(an_amended_document_makes_the_same_guest),
 		T(an_address_that_was_given_is_there_again),
 		T(sizes_have_units),
