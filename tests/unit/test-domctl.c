@@ -11,6 +11,7 @@
 
 #include <hyp/hypercall.h>
 #include <hyp/memory.h>
+#include <hyp/vtime.h>
 
 #include "machine.h"
 
@@ -292,6 +293,112 @@ static void the_list_is_ordered_and_bounded(void)
 	CU_ASSERT_EQUAL(info[0].domain, b->id);
 }
 
+static void a_vcpu_is_told_of(void)
+{
+	struct xen_domctl op = { 0 };
+	struct xen_domctl_getvcpuinfo *i = &op.u.getvcpuinfo;
+
+	setup();
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_getvcpuinfo, ctl->id), 0);
+	CU_ASSERT_EQUAL(i->vcpu, 0);
+	CU_ASSERT_EQUAL(i->online, !ctl->vcpu[0]->down);
+	CU_ASSERT_EQUAL(i->cpu, ctl->vcpu[0]->sched.cpu->id);
+	i->vcpu = ctl->max_vcpus;
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_getvcpuinfo, ctl->id),
+			-XEN_ESRCH);
+}
+
+static void the_clocks_settings_are_kept(void)
+{
+	struct xen_domctl op = { 0 };
+	struct xen_domctl_tsc_info *t = &op.u.tsc_info;
+	u32 before;
+
+	setup();
+	vtime_set_wallclock(1700000000ULL * 1000000000);
+	before = b->shared->wc_sec;
+	op.u.settimeoffset.time_offset_seconds = -3600;
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_settimeoffset, b->id), 0);
+	CU_ASSERT_EQUAL(b->shared->wc_sec, before - 3600);
+
+	memset(&op, 0, sizeof(op));
+	t->tsc_mode = 1;
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_settscinfo, b->id),
+			-XEN_EOPNOTSUPP);
+	t->tsc_mode = 2;
+	t->incarnation = 3;
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_settscinfo, b->id), 0);
+	memset(&op, 0, sizeof(op));
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_gettscinfo, b->id), 0);
+	CU_ASSERT_EQUAL(t->tsc_mode, 2);
+	CU_ASSERT_EQUAL(t->incarnation, 3);
+	CU_ASSERT_EQUAL(t->gtsc_khz, tsc_khz);
+}
+
+static void small_settings_are_checked(void)
+{
+	xen_domain_handle_t handle = { 1, 2, 3 };
+	struct xen_domctl op = { 0 };
+	u8 map[2] = { 1, 0 };
+
+	setup();
+	memcpy(op.u.setdomainhandle.handle, handle, sizeof(handle));
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_setdomainhandle, b->id), 0);
+	CU_ASSERT_EQUAL(memcmp(b->handle, handle, sizeof(handle)), 0);
+
+	op.u.address_size.size = 32;
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_set_address_size, b->id),
+			-XEN_EINVAL);
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_get_address_size, b->id), 0);
+	CU_ASSERT_EQUAL(op.u.address_size.size, 64);
+
+	memset(&op, 0, sizeof(op));
+	set_xen_guest_handle(op.u.nodeaffinity.nodemap.bitmap, map);
+	op.u.nodeaffinity.nodemap.nr_bits = 16;
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_setnodeaffinity, b->id), 0);
+	map[0] = 0xfe;
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_setnodeaffinity, b->id),
+			-XEN_EINVAL);
+	map[1] = 0xff;
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_getnodeaffinity, b->id), 0);
+	CU_ASSERT_EQUAL(map[0], 1);
+	CU_ASSERT_EQUAL(map[1], 0);
+
+	memset(&op, 0, sizeof(op));
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_set_cpu_policy, b->id), 0);
+	CU_ASSERT_EQUAL(op.u.cpu_policy.err_leaf, ~0u);
+	op.u.cpu_policy.nr_leaves = 1025;
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_set_cpu_policy, b->id),
+			-XEN_E2BIG);
+	memset(&op, 0, sizeof(op));
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_get_cpu_policy, b->id), 0);
+	CU_ASSERT(op.u.cpu_policy.nr_leaves > 0);
+}
+
+static void what_frames_are_for_is_told(void)
+{
+	struct xen_domctl op = { 0 };
+	xen_pfn_t frame[3];
+
+	setup();
+	frame[0] = memory_alloc(b, 0, 0);
+	frame[1] = memory_alloc(b, 0, 0);
+	frame[2] = memory_alloc(ctl, 0, 0);
+	lock(&b->mmu.lock);
+	CU_ASSERT_EQUAL(mmu_pin(b, frame[1], PGT_L2), 0);
+	unlock(&b->mmu.lock);
+	set_xen_guest_handle(op.u.getpageframeinfo3.array, frame);
+	op.u.getpageframeinfo3.num = 3;
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_getpageframeinfo3, b->id), 0);
+	CU_ASSERT_EQUAL(frame[0], XEN_DOMCTL_PFINFO_NOTAB);
+	CU_ASSERT_EQUAL(frame[1], XEN_DOMCTL_PFINFO_L2TAB |
+				  XEN_DOMCTL_PFINFO_LPINTAB);
+	CU_ASSERT_EQUAL(frame[2], XEN_DOMCTL_PFINFO_XTAB);
+	op.u.getpageframeinfo3.num = 1025;
+	CU_ASSERT_EQUAL(call(&op, XEN_DOMCTL_getpageframeinfo3, b->id),
+			-XEN_E2BIG);
+}
+
 CU_ErrorCode test_domctl_register(void)
 {
 	CU_pSuite s = CU_add_suite("domctl", NULL, NULL);
@@ -310,5 +417,9 @@ CU_ErrorCode test_domctl_register(void)
 	ADD(affinity_is_read_and_written_in_its_bits);
 	ADD(weights_are_kept_and_caps_refused);
 	ADD(the_list_is_ordered_and_bounded);
+	ADD(a_vcpu_is_told_of);
+	ADD(the_clocks_settings_are_kept);
+	ADD(small_settings_are_checked);
+	ADD(what_frames_are_for_is_told);
 	return s ? CU_get_error() : CUE_NOSUITE;
 }
