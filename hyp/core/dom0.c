@@ -322,12 +322,10 @@ void dom0_build(void)
 	pin_tables(&plan, d);
 	set_context(&plan, d->vcpu[0]);
 	heap_free(plan.p2m);
-	dom0 = d;
 	log_info("control domain: %luM, %u vCPUs, kernel at 0x%lx, entry 0x%lx",
 		 plan.layout.nr_pages >> 8, d->max_vcpus,
 		 pv_va(&plan.layout, plan.layout.kernel.pfn),
 		 plan.elf.notes.entry);
 	d->vcpu[0]->down = false;
-	d->control_pauses = 0;
 	domain_unpause(d);
 }

@@ -363,7 +363,6 @@ static int drop_tables(struct domain *d)
 {
 	int rc;
 
-	frame_claim(d, 0);
 	for_each_vcpu(d, v) {
 		rc = mmu_vcpu_drop_bases(v);
 		if (rc)

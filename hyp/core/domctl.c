@@ -27,8 +27,6 @@ static int check_create(const struct xen_domctl_createdomain *c)
 	if (c->arch.emulation_flags ||
 	    c->arch.misc_flags & ~XEN_X86_MSR_RELAXED)
 		return -XEN_EINVAL;
-	if (!c->max_vcpus || c->max_vcpus > MAX_VCPUS)
-		return -XEN_EINVAL;
 	if (c->grant_opts & ~XEN_DOMCTL_GRANT_version_mask ||
 	    XEN_DOMCTL_GRANT_version(c->grant_opts) < 1 ||
 	    XEN_DOMCTL_GRANT_version(c->grant_opts) > 2)
@@ -117,7 +115,6 @@ static int load_context(struct vcpu *v, const struct vcpu_guest_context *c)
 
 	if (rc)
 		return rc;
-	vtime_refresh(v);
 	atomic_store(&v->down, !(c->flags & VGCF_online));
 	return 0;
 }
@@ -127,8 +124,6 @@ static int save_context(struct vcpu *v, struct vcpu_guest_context *c)
 	if (!v->initialised)
 		return -XEN_ENODATA;
 	arch_vcpu_get_context(v, c);
-	c->flags &= ~VGCF_online;
-	c->flags |= v->down ? 0 : VGCF_online;
 	return 0;
 }
 

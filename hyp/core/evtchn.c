@@ -479,7 +479,6 @@ void evtchn_domain_exit(struct domain *d)
 {
 	u32 i;
 
-	fifo_domain_exit(d);
 	for (i = 0; d->evtchn.bucket && i < d->evtchn.ports / EVTCHN_BUCKET; i++)
 		heap_free(d->evtchn.bucket[i]);
 	heap_free(d->evtchn.bucket);

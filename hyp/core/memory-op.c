@@ -46,7 +46,7 @@ static bool take_extent(struct domain *d, unsigned order, xen_pfn_t frame)
 	for (u64 i = 0; i < 1ULL << order; i++) {
 		if (!memory_steal(d, frame + i))
 			return false;
-		memory_free_stolen(d, frame + i);
+		page_free(page_of(frame + i));
 	}
 	return true;
 }
@@ -227,7 +227,7 @@ static long exchange(struct xen_memory_exchange *x, struct domain *d)
 	} else {
 		rc = exchange_commit(d, &x->out, given, n);
 		while (nr_taken)
-			memory_free_stolen(d, taken[--nr_taken]);
+			page_free(page_of(taken[--nr_taken]));
 	}
 	x->nr_exchanged = x->in.nr_extents;
 	heap_free(given);

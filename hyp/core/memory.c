@@ -152,12 +152,6 @@ bool memory_steal(struct domain *d, mfn_t m)
 	return false;
 }
 
-void memory_free_stolen(struct domain *d, mfn_t m)
-{
-	memory_forget(d, page_of(m));
-	frame_free(m, 0);
-}
-
 void memory_unsteal(struct domain *d, mfn_t m)
 {
 	bool alive;
@@ -169,7 +163,7 @@ void memory_unsteal(struct domain *d, mfn_t m)
 		atomic_store(&page_of(m)->refs, PGC_ALLOCATED | 1);
 	unlock(&d->lock);
 	if (!alive)
-		memory_free_stolen(d, m);
+		page_free(page_of(m));
 }
 
 bool memory_replace(struct domain *d, mfn_t m)

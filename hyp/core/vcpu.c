@@ -120,8 +120,6 @@ int vcpu_create(struct domain *d, u32 id)
 	struct vcpu *v;
 	int rc;
 
-	if (id >= d->max_vcpus || d->vcpu[id])
-		return -XEN_EINVAL;
 	v = heap_alloc(sizeof(*v));
 	if (!v)
 		return -XEN_ENOMEM;

@@ -131,7 +131,7 @@ static void give_up(const struct action *a)
 
 	if (!memory_steal(d, frame[n]))
 		return;
-	memory_free_stolen(d, frame[n]);
+	page_free(page_of(frame[n]));
 	frame[n] = memory_alloc(d, 0, 0);
 }
 

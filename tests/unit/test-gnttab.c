@@ -431,7 +431,7 @@ static void a_map_whose_table_is_gone_can_be_unmapped(void)
 		CU_ASSERT_EQUAL(refs(m), 2);
 		if (i) {
 			CU_ASSERT(memory_steal(user, l1));
-			memory_free_stolen(user, l1);
+			page_free(page_of(l1));
 		}
 		CU_ASSERT_EQUAL(unmap_at(pte_at, h), GNTST_okay);
 		CU_ASSERT_EQUAL(pte(), was);

@@ -40,7 +40,7 @@ static long call(u32 cmd)
 static void the_log_is_read_from_where_the_reader_was(void)
 {
 	struct xen_sysctl_readconsole *r = &op.u.readconsole;
-	char text[300] = "", first[300];
+	char text[300] = "", first[300] = "";
 
 	setup();
 	CU_ASSERT_EQUAL(call(XEN_SYSCTL_readconsole), 0);

@@ -139,7 +139,6 @@ void desc_cpu_init(struct cpu *c)
 		fill_idt();
 	make_gdt(c, area);
 	load_tables(area);
-	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
 	wrmsr(MSR_STAR, (u64)SEL_USER_CS32 << 48 | (u64)SEL_HYP_CS << 32);
 	wrmsr(MSR_LSTAR, (u64)syscall_stubs + (u64)c->id * STUB_SIZE);
 	wrmsr(MSR_CSTAR, (u64)syscall32);

@@ -28,7 +28,6 @@ static bool pointers_stay;
 
 void fpu_cpu_init(void)
 {
-	write_cr0((read_cr0() | CR0_MP) & ~(u64)(CR0_EM | CR0_TS));
 	if (fpu_xcr0_mask)
 		xsetbv(fpu_xcr0_mask);
 }
@@ -51,7 +50,6 @@ void fpu_init(void)
 	static struct fpu_area image;
 	u32 a, b, c, d;
 
-	fpu_cpu_init();
 	__asm__ volatile("fxsave64 %0" : "=m"(image));
 	mxcsr_mask = image.mxcsr_mask ? image.mxcsr_mask : 0xffbf;
 	/* XSaveErPtr */

@@ -32,8 +32,6 @@ static mfn_t frames_end;	/* behind the last frame of RAM */
 
 void boot_mem_add(paddr_t start, paddr_t end)
 {
-	start = ALIGN_UP(start, PAGE_SIZE);
-	end = ALIGN_DOWN(MIN(end, MAX_PADDR), PAGE_SIZE);
 	if (start >= end || piece_count == PIECES_MAX)
 		return;
 	piece[piece_count].first = start >> PAGE_SHIFT;

@@ -108,25 +108,13 @@ static long set_callback(struct vcpu *v, unsigned type, u64 entry, bool mask)
 long do_callback_op(u64 cmd, u64 arg)
 {
 	struct callback_register reg;
-	struct callback_unregister unreg;
 
-	switch ((int)cmd) {
-	case CALLBACKOP_register:
-		if (copy_from_guest(&reg, arg, sizeof(reg)))
-			return -XEN_EFAULT;
-		return set_callback(current_vcpu(), reg.type, reg.address,
-				    reg.flags & CALLBACKF_mask_events);
-	case CALLBACKOP_unregister:
-		if (copy_from_guest(&unreg, arg, sizeof(unreg)))
-			return -XEN_EFAULT;
-		/* These two every kernel needs. */
-		if (unreg.type == CALLBACKTYPE_event ||
-		    unreg.type == CALLBACKTYPE_failsafe)
-			return -XEN_EINVAL;
-		return set_callback(current_vcpu(), unreg.type, 0, false);
-	default:
+	if ((int)cmd != CALLBACKOP_register)
 		return -XEN_ENOSYS;
-	}
+	if (copy_from_guest(&reg, arg, sizeof(reg)))
+		return -XEN_EFAULT;
+	return set_callback(current_vcpu(), reg.type, reg.address,
+			    reg.flags & CALLBACKF_mask_events);
 }
 
 long do_set_callbacks(u64 event, u64 failsafe, u64 syscall)

@@ -125,8 +125,6 @@ void setup_bsp(paddr_t mbi, paddr_t image)
 	stack_top()->cpu = cpu_get(0);
 	image_paddr = image;
 	wrong = multiboot2_parse(paddr_to_virt(mbi), MBI_MAX, &boot_info);
-	if (wrong && !boot_info.cmdline)
-		boot_info.cmdline = "";
 	param_parse(boot_info.cmdline);
 	uart_init();
 	log_replay();

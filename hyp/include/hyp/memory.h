@@ -34,11 +34,10 @@ mfn_t memory_alloc_dirty(struct domain *d, unsigned order);
 
 /*
  * Exchange: takes frame m from d when nobody but d itself refers to it, so
- * that it can be freed or given back; false: it may not be taken.
+ * that page_free() can free it, or it is given back; false: it may not be taken.
  */
 bool memory_steal(struct domain *d, mfn_t m);
 void memory_unsteal(struct domain *d, mfn_t m);
-void memory_free_stolen(struct domain *d, mfn_t m);
 /* A zeroed frame becomes d's, whatever its limit; false: d is dying. */
 bool memory_replace(struct domain *d, mfn_t m);
 

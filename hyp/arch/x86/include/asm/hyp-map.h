@@ -21,7 +21,8 @@
 extern mfn_t hyp_l4_mfn;
 extern u64 *hyp_l4;
 
-/* RAM from start to end is free, but for what boot_mem_reserve() takes out. */
+/* RAM from start to end, whole frames, is free, but for what boot_mem_reserve()
+ * takes out. */
 void boot_mem_add(paddr_t start, paddr_t end);
 void boot_mem_reserve(paddr_t start, paddr_t end);
 /* Gives what is left to the frame allocator; boot_alloc() ends. */

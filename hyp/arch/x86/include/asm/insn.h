@@ -4,8 +4,6 @@
 
 #include <asm/cpu.h>
 
-#define CR0_EM			0x00000004
-
 #define RFLAGS_FIXED		0x00000002
 #define RFLAGS_TF		0x00000100
 #define RFLAGS_IF		0x00000200
