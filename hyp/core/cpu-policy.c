@@ -14,6 +14,7 @@
 #define EXTENDED	0x80000000U
 #define EXTENDED_MAX	0x80000021U
 #define POLICY_LEAVES	64
+#define POLICY_MSRS	2	/* we tell of none; tools want room for theirs */
 
 enum { A, B, C, D };		/* of the registers that CPUID fills */
 
@@ -96,7 +97,8 @@ static int put_range(u64 to, u32 capacity, u32 *n, u32 base)
 
 int cpu_policy_read(u64 leaves, u32 *nr_leaves, u64 msrs, u32 *nr_msrs)
 {
-	u32 n = leaves || msrs ? 0 : POLICY_LEAVES;
+	const bool ask = !leaves && !msrs;
+	u32 n = ask ? POLICY_LEAVES : 0;
 	int rc = 0;
 
 	if (leaves)
@@ -105,7 +107,7 @@ int cpu_policy_read(u64 leaves, u32 *nr_leaves, u64 msrs, u32 *nr_msrs)
 		rc = put_range(leaves, *nr_leaves, &n, EXTENDED);
 	if (!rc) {
 		*nr_leaves = n;
-		*nr_msrs = 0;
+		*nr_msrs = ask ? POLICY_MSRS : 0;
 	}
 	return rc;
 }

@@ -32,21 +32,6 @@ int copy_to_guest(u64 gva, const void *from, size_t n)
 	return arch_copy_to_guest(gva, from, n);
 }
 
-static int clear_guest(u64 gva, size_t n)
-{
-	static const u8 zeros[64];
-
-	while (n) {
-		const size_t part = MIN(n, sizeof(zeros));
-
-		if (copy_to_guest(gva, zeros, part))
-			return -XEN_EFAULT;
-		gva += part;
-		n -= part;
-	}
-	return 0;
-}
-
 /* ---- Bitmaps ---- */
 
 #define BITMAP_MAX 256		/* bits we ever hold */
@@ -66,6 +51,7 @@ int bitmap_read(const struct xenctl_bitmap *from, u64 *to, u32 bits)
 
 int bitmap_write(const struct xenctl_bitmap *to, const u64 *from, u32 bits)
 {
+	static const u8 zeros[512];	/* no tool has room for so many CPUs */
 	u64 words[BITMAP_MAX / 64] = { 0 }, at = (u64)to->bitmap.p;
 	u32 n = MIN(MIN(to->nr_bits, bits), BITMAP_MAX);
 	u32 ours = DIV_UP(n, 8), all = to->nr_bits / 8 + !!(to->nr_bits % 8);
@@ -73,9 +59,9 @@ int bitmap_write(const struct xenctl_bitmap *to, const u64 *from, u32 bits)
 	memcpy(words, from, ours);
 	if (n % 8)
 		((u8 *)words)[n / 8] &= (u8)(BIT(n % 8) - 1);
-	if (copy_to_guest(at, words, ours))
-		return -XEN_EFAULT;
-	if (all > ours && clear_guest(at + ours, MIN(all - ours, 4096U)))
+	if (copy_to_guest(at, words, ours) ||
+	    copy_to_guest(at + ours, zeros,
+			  MIN(all - ours, (u32)sizeof(zeros))))
 		return -XEN_EFAULT;
 	return 0;
 }

@@ -51,7 +51,7 @@ static long firmware_info(struct xenpf_firmware_info *f)
 	/* The BIOS was left behind in GRUB: there is no such list. */
 	case XEN_FW_DISK_INFO:
 	case XEN_FW_DISK_MBR_SIGNATURE:
-		return -XEN_ENOENT;
+		return -XEN_ESRCH;
 	default:
 		return -XEN_EOPNOTSUPP;
 	}
