@@ -8,7 +8,7 @@
 #include <hyp/param.h>
 
 #define LINE_MAX	512
-#define GUEST_BURST	50	/* lines about guests at once ... */
+#define GUEST_BURST	50	/* lines about a guest at once ... */
 #define GUEST_PERIOD	100000000ULL	/* ... and one more each 0.1 s */
 
 static void log_line(enum log_level level, const char *about, const char *fmt,
@@ -39,35 +39,32 @@ void log_printf(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Guests may provoke lines: a burst, then a trickle. */
-static bool guest_line_allowed(u32 *missed)
+/* A guest may provoke lines: a burst, then a trickle. */
+static bool guest_line_allowed(struct domain *d, u32 *missed)
 {
 	static struct lock guest_lock = LOCK_INIT(RANK_CONSOLE);
-	static u64 paid_until;	/* each line costs a period */
-	static u32 lost;
 	const u64 now = arch_now();
 	bool ok;
 	HOLD(&guest_lock);
 
-	ok = paid_until < now + GUEST_BURST * GUEST_PERIOD;
+	ok = d->lines_paid_until < now + GUEST_BURST * GUEST_PERIOD;
 	if (ok)
-		paid_until = MAX(paid_until, now) + GUEST_PERIOD;
-	*missed = ok ? lost : 0;
-	lost = ok ? 0 : lost + 1;
+		d->lines_paid_until = MAX(d->lines_paid_until, now) + GUEST_PERIOD;
+	*missed = ok ? d->lines_lost : 0;
+	d->lines_lost = ok ? 0 : d->lines_lost + 1;
 	return ok;
 }
 
-void log_guest(enum log_level level, const struct domain *d,
-	       const char *fmt, ...)
+void log_guest(enum log_level level, struct domain *d, const char *fmt, ...)
 {
 	char about[16];
 	u32 missed;
 	va_list ap;
 
-	if (level > params.guest_loglvl || !guest_line_allowed(&missed))
+	if (level > params.guest_loglvl || !guest_line_allowed(d, &missed))
 		return;
 	if (missed)
-		log_printf(LOG_WARN, "%u lines about guests left out", missed);
+		log_printf(LOG_WARN, "d%u: %u lines left out", d->id, missed);
 	hyp_snprintf(about, sizeof(about), "d%u: ", d->id);
 	va_start(ap, fmt);
 	log_line(level, about, fmt, ap);

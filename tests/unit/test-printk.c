@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The log ring and the console that the control domain shares. */
+#include <stdio.h>
 #include <string.h>
 
 #include <CUnit/CUnit.h>
@@ -99,6 +100,38 @@ static void input_waits_and_its_excess_is_lost(void)
 	CU_ASSERT_EQUAL(console_read(buf, sizeof(buf)), 0);
 }
 
+static void a_guest_that_floods_silences_only_itself(void)
+{
+	struct domain *a, *b;
+	char left_out[128];
+	u32 index = 0;
+	unsigned i;
+
+	machine_boot();
+	a = machine_domain(false);
+	b = machine_domain(false);
+	for (i = 0; i < 200; i++)
+		log_guest(LOG_WARN, a, "flood %u", i);
+	log_guest(LOG_WARN, b, "heard");
+	read_from(&index);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "flood 49\n"));
+	CU_ASSERT_PTR_NULL(strstr(text, "flood 60\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "heard\n"));
+	/* Later it is heard again, and how much was not is said once. */
+	machine_now_ns += 1000000000;
+	log_guest(LOG_WARN, b, "b again");
+	log_guest(LOG_WARN, a, "a again");
+	log_guest(LOG_WARN, a, "and again");
+	read_from(&index);
+	snprintf(left_out, sizeof(left_out),
+		 "(hyp) warning: d%u: b again\n", b->id);
+	CU_ASSERT_PTR_EQUAL(strstr(text, left_out), text);
+	snprintf(left_out, sizeof(left_out),
+		 "d%u: 150 lines left out\n(hyp) warning: d%u: a again\n"
+		 "(hyp) warning: d%u: and again\n", a->id, a->id, a->id);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, left_out));
+}
+
 CU_ErrorCode test_printk_register(void)
 {
 	CU_pSuite s = CU_add_suite("printk", boot, NULL);
@@ -108,5 +141,6 @@ CU_ErrorCode test_printk_register(void)
 	CU_ADD_TEST(s, a_cleared_log_is_empty);
 	CU_ADD_TEST(s, returns_are_added_once);
 	CU_ADD_TEST(s, input_waits_and_its_excess_is_lost);
+	CU_ADD_TEST(s, a_guest_that_floods_silences_only_itself);
 	return CU_get_error();
 }

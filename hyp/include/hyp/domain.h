@@ -58,6 +58,8 @@ struct domain {
 	u32 suspend_port;		/* d: domctl subscribe; 0 none */
 	u32 weight;			/* DOMCTL: scheduler_op */
 	struct timer watchdog[WATCHDOGS];	/* d: SCHEDOP_watchdog */
+	u64 lines_paid_until;		/* printk.c: each costs a period */
+	u32 lines_lost;
 	u32 teardown;			/* DOMCTL: steps of destroy that are done */
 	struct timer reaper;		/* frees it when nobody holds it */
 };

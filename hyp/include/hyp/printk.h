@@ -14,8 +14,8 @@ enum log_level { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 /* Writes one line (a newline is added) if level passes loglvl=.  Any CPU. */
 void log_printf(enum log_level level, const char *fmt, ...) __printf(2, 3);
 /* The same about a guest: "d5: ...", passes guest_loglvl=, rate-limited. */
-void log_guest(enum log_level level, const struct domain *d,
-	       const char *fmt, ...) __printf(3, 4);
+void log_guest(enum log_level level, struct domain *d, const char *fmt, ...)
+	__printf(3, 4);
 
 #define log_err(...)	log_printf(LOG_ERR, __VA_ARGS__)
 #define log_warn(...)	log_printf(LOG_WARN, __VA_ARGS__)
