@@ -205,6 +205,29 @@ static void a_crash_is_told_with_its_code(void)
 	CU_ASSERT_EQUAL(b->shut_down, false);
 }
 
+static void a_tool_shuts_a_guest_down(void)
+{
+	struct sched_remote_shutdown r = { .reason = SHUTDOWN_crash };
+
+	setup();
+	r.domain_id = ctl->id;
+	CU_ASSERT_EQUAL(do_sched_op(SCHEDOP_remote_shutdown, (u64)&r),
+			-XEN_EINVAL);
+	machine_as(0, b->vcpu[0]);
+	CU_ASSERT_EQUAL(do_sched_op(SCHEDOP_remote_shutdown, (u64)&r),
+			-XEN_EPERM);
+	machine_as(0, ctl->vcpu[0]);
+	r.domain_id = b->id;
+	r.reason = SHUTDOWN_soft_reset;
+	CU_ASSERT_EQUAL(do_sched_op(SCHEDOP_remote_shutdown, (u64)&r),
+			-XEN_EINVAL);
+	CU_ASSERT(!b->shutting_down);
+	r.reason = SHUTDOWN_crash;
+	CU_ASSERT_EQUAL(do_sched_op(SCHEDOP_remote_shutdown, (u64)&r), 0);
+	CU_ASSERT(b->shutting_down);
+	CU_ASSERT_EQUAL(b->shutdown_code, SHUTDOWN_crash);
+}
+
 static void a_mapped_frame_keeps_a_dead_domain(void)
 {
 	struct xen_domctl op = { 0 };
@@ -413,6 +436,7 @@ CU_ErrorCode test_domctl_register(void)
 	ADD(pauses_count);
 	ADD(the_control_domain_does_not_end_itself);
 	ADD(a_crash_is_told_with_its_code);
+	ADD(a_tool_shuts_a_guest_down);
 	ADD(a_mapped_frame_keeps_a_dead_domain);
 	ADD(affinity_is_read_and_written_in_its_bits);
 	ADD(weights_are_kept_and_caps_refused);
