@@ -5,7 +5,7 @@
 # reached the ceiling only comes down.
 srcdir=${srcdir:-.}
 aim=12000
-ceiling=13674
+ceiling=13668
 count() {
 	cat "$@" | awk '
 		{

@@ -180,7 +180,6 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
 {
 	const struct arch_vcpu *a = &v->arch;
-	const struct regs *r = &a->regs;
 	struct cpu_user_regs *u = &c->user_regs;
 
 	memset(c, 0, sizeof(*c));
@@ -195,13 +194,9 @@ void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
 	if (a->callback_masks & BIT(CALLBACKTYPE_syscall))
 		c->flags |= VGCF_syscall_disables_events;
 
-	memcpy(u, r, sizeof(*r));
-	/* As in a bounce frame: RPL 0 tells the kernel from user space. */
-	if (a->kernel_mode)
-		u->cs &= ~3;
-	u->saved_upcall_mask = v->info->evtchn_upcall_mask;
-	u->rflags = (r->rflags & ~(u64)RFLAGS_IF) | (u64)a->iopl << 12 |
-		    (u->saved_upcall_mask ? 0 : RFLAGS_IF);
+	/* As the processor has them, but for the virtual IOPL. */
+	memcpy(u, &a->regs, sizeof(a->regs));
+	u->rflags |= (u64)a->iopl << 12;
 	u->ds = a->ds;
 	u->es = a->es;
 	u->fs = a->fs;
