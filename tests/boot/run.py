@@ -14,6 +14,7 @@ A folder of tests/boot is one question.  In it:
            iops=N (its disks make at most N transfers a second, so that there is
            always something under way)
            tools=PROGRAM,... (of this host, for the control domain)
+           cpu=MODEL (QEMU's, in place of the usual one, which has no XSAVE, SMEP ...)
            icount=yes (an instruction is a nanosecond, so that a share of the
            time does not depend on the machine that runs the test)
            insns=NAME:FIRST-LAST:FROM-TO:MOST (one more verdict: from marker
@@ -61,7 +62,7 @@ def shapes(question):
             lines = [l for l in lines if l]
     for line in lines:
         d = {"smp": "1", "machine": "pc", "memory": "2048", "uefi": "no", "limit": "300", "kernel": "linux-image-amd64",
-             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "disk": "", "scratch": "", "iops": "0", "tools": "", "icount": "no", "insns": "", "name": ""}
+             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "disk": "", "scratch": "", "iops": "0", "tools": "", "icount": "no", "insns": "", "cpu": "", "name": ""}
         for word in shlex.split(line):
             key, _, value = word.partition("=")
             if key not in d:
@@ -184,7 +185,7 @@ def one_boot(question, d, build, score, images, echo, logs):
     planned, ok, bad = [], set(), {}
     why = None
     with machine.Machine(os.path.join(work, "boot.iso"), limit=float(d["limit"]), echo=echo, log=log, smp=d["smp"], memory=d["memory"] + "M",
-                         machine=d["machine"], uefi=d["uefi"] == "yes", **more) as m:
+                         machine=d["machine"], cpu=d["cpu"], uefi=d["uefi"] == "yes", **more) as m:
         try:
             m.expect(r"^PAYLOAD-EXIT (\d+)$", what="end of the test in the control domain")
             m.wait_end(60)

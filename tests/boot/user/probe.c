@@ -236,15 +236,24 @@ static bool all_children_succeed(int n, bool (*f)(int))
 static bool fpu_child(int n)
 {
 	uint64_t x[2], want = 0x0101010101010101ULL * (unsigned)(n + 1);
+	const uint64_t wide[4] = { want, ~want, want + 1, want + 2 };
+	const bool avx = __builtin_cpu_supports("avx");
+	uint64_t y[4];
 	double sum = n;
 	int i;
 
 	__asm__ volatile("movq %0, %%xmm5; movq %0, %%xmm15" :: "r"(want) : "xmm5", "xmm15");
+	if (avx)
+		__asm__ volatile("vmovupd %0, %%ymm7" :: "m"(wide) : "xmm7");
 	for (i = 0; i < 3000; i++) {
 		/* By hand, so that the compiler keeps nothing there. */
 		__asm__ volatile("syscall" :: "a"(SYS_sched_yield) : "rcx", "r11", "memory");
 		__asm__ volatile("movq %%xmm5, %0; movq %%xmm15, %1" : "=r"(x[0]), "=r"(x[1]));
 		if (x[0] != want || x[1] != want)
+			return false;
+		if (avx)
+			__asm__ volatile("vmovupd %%ymm7, %0" : "=m"(y));
+		if (avx && memcmp(y, wide, sizeof(y)))
 			return false;
 	}
 	for (i = 0; i < 1000; i++)
