@@ -4,6 +4,7 @@
   image.py OUT.iso --build DIR [--kargs ...] [--hyp FILE] ...
 """
 import argparse
+import functools
 import os
 import re
 import shutil
@@ -20,8 +21,9 @@ HYP_ARGS = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all"
 KARGS = "console=hvc0 net.ifnames=0 rdinit=/init"
 
 
+@functools.cache
 def stage(build):
-    """`make install` into BUILD/stage; the folder."""
+    """`make install` into BUILD/stage, once; the folder."""
     out = os.path.join(os.path.abspath(build), "stage")
     # Programs of an earlier --prefix would be found before the new ones.
     with open(os.path.join(build, "Makefile")) as f:
@@ -51,12 +53,15 @@ def hypervisor(build):
 def build_image(out, build, hyp_extra="", kargs_extra="", payload=None, kernel="linux-image-amd64",
                 guest_kernels=("linux-image-amd64",), hyp=None, shell_tools=(), files=None):
     """Write the boot image `out`.  `payload` is a folder that becomes /payload;
-    guest kernel number n is /boot/vmlinuz (n = 0) or /boot/vmlinuz-n; `files`
+    guest kernel number n is /boot/vmlinuz (n = 0) or /boot/vmlinuz-n, as its
+    package has it, or with ":elf" behind the package's name unpacked; `files`
     are more files by name, bytes or path."""
     k = debian.Kernel(kernel)
     guests = []
     for n, g in enumerate(guest_kernels):
-        guests.append(("vmlinuz" if n == 0 else "vmlinuz-%d" % n, debian.Kernel(g).vmlinuz))
+        package, _, form = g.partition(":")
+        g = debian.Kernel(package)
+        guests.append(("vmlinuz" if n == 0 else "vmlinuz-%d" % n, g.vmlinux if form == "elf" else g.vmlinuz))
     with tempfile.TemporaryDirectory(prefix="bulkhead-img.") as work:
         ird = initramfs.dom0(k, stage(build), work, guests, shell_tools)
         if payload:

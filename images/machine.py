@@ -38,7 +38,18 @@ def disk_options(disks, iops=0):
     return out
 
 
-def command(iso, smp=1, memory="2G", machine="pc", uefi=False, cpu=None, extra=(), workdir=None, disks=(), iops=0, uplink=False):
+def cdrom(iso, machine, ide):
+    """The drive we start from.  The firmware reads a machine's own IDE drive
+    word by word; from a SATA one, which pc does not have by itself, memory is
+    filled."""
+    bus, more = "ide.2", []
+    if "q35" not in machine:
+        bus, more = ("ide.1", []) if ide else ("sata.0", ["-device", "ich9-ahci,id=sata"])
+    return more + ["-drive", "id=cd,if=none,media=cdrom,format=raw,readonly=on,file=" + iso,
+                   "-device", "ide-cd,drive=cd,bus=%s,bootindex=0" % bus]
+
+
+def command(iso, smp=1, memory="2G", machine="pc", uefi=False, cpu=None, extra=(), workdir=None, disks=(), iops=0, uplink=False, ide=False):
     accel = os.environ.get("BULKHEAD_ACCEL", "tcg")
     cmd = ["qemu-system-x86_64", "-machine", machine, "-accel", accel, "-cpu", cpu or CPU, "-smp", str(smp),
            "-m", str(memory), "-nodefaults", "-display", "none", "-no-reboot", "-boot", "d"]
@@ -49,8 +60,7 @@ def command(iso, smp=1, memory="2G", machine="pc", uefi=False, cpu=None, extra=(
         shutil.copyfile(variables, workdir + "/vars.fd")
         cmd += ["-drive", "if=pflash,format=raw,readonly=on,file=" + code,
                 "-drive", "if=pflash,format=raw,file=%s/vars.fd" % workdir]
-    cmd += ["-drive", "id=cd,if=none,media=cdrom,format=raw,readonly=on,file=" + iso,
-            "-device", "ide-cd,drive=cd,bus=ide.%d,bootindex=0" % (2 if "q35" in machine else 1)]
+    cmd += cdrom(iso, machine, ide)
     cmd += disk_options(disks, iops)
     if uplink:
         cmd += ["-netdev", "user,id=uplink", "-device", "virtio-net-pci,netdev=uplink,romfile="]
@@ -65,6 +75,7 @@ class Machine:
         self.text, self.rest = "", ""
         self.mark = 0           # everything before it has been waited for
         self.echo, self.log = echo, open(log, "w", errors="replace") if log else None
+        self.fresh = True       # the log's next character begins a line
         cmd = list(prefix) + command(iso, workdir=self.work, **options) + ["-serial", "stdio"]
         self.command = cmd
         self.proc = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -97,11 +108,30 @@ class Machine:
         cut = text.rfind("\x1b")
         self.rest, text = (text[cut:], text[:cut]) if 0 <= cut > len(text) - 8 else ("", text)
         self.text += text
-        for f in (self.echo, self.log):
+        for f, what in (self.echo, text), (self.log, self._timed(text)):
             if f:
-                f.write(text)
+                f.write(what)
                 f.flush()
         return True
+
+    def processor_seconds(self):
+        """What the machine has taken of this one's processors so far."""
+        try:
+            with open("/proc/%d/stat" % self.proc.pid) as f:
+                spent = f.read().rpartition(")")[2].split()[11:13]
+        except OSError:
+            return 0.0
+        return sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
+
+    def _timed(self, text):
+        """The same, and in front of each line when it came, in seconds of the
+        clock and of processor time."""
+        stamp = "%6.1f %6.1f  " % (self.seconds(), self.processor_seconds())
+        lines = text.splitlines(True)
+        out = "".join((stamp if n or self.fresh else "") + line for n, line in enumerate(lines))
+        if lines:
+            self.fresh = lines[-1].endswith("\n")
+        return out
 
     def expect(self, pattern, timeout=None, what=None):
         """Wait until the output since the last match matches `pattern`."""

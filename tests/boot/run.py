@@ -8,13 +8,17 @@ A folder of tests/boot is one question.  In it:
            "TEST plan NAME..." first, and for each name "TEST ok NAME" or
            "TEST FAIL NAME: what is wrong".
   shapes   one line per boot: smp=N machine=pc|q35 memory=MIB uefi=yes|no
-           limit=SECONDS kernel=PACKAGE guests=PACKAGE,... hyp=ARGS kargs=ARGS
+           limit=SECONDS kernel=PACKAGE guests=PACKAGE,... (with ":elf" behind
+           it, a kernel is not packed, which saves the emulated machine what
+           takes a real one a second) hyp=ARGS kargs=ARGS
            disk=debian (the Debian guest's disk is /dev/vda, and the machine has
            a network) scratch=MIB (an empty disk for the control domain, /dev/vda)
            iops=N (its disks make at most N transfers a second, so that there is
            always something under way)
            tools=PROGRAM,... (of this host, for the control domain)
            cpu=MODEL (QEMU's, in place of the usual one, which has no XSAVE, SMEP ...)
+           ide=yes (it starts from an IDE drive, as old as the chipset, which
+           takes its time)
            icount=yes (an instruction is a nanosecond, so that a share of the
            time does not depend on the machine that runs the test)
            insns=NAME:FIRST-LAST:FROM-TO:MOST (one more verdict: from marker
@@ -62,7 +66,7 @@ def shapes(question):
             lines = [l for l in lines if l]
     for line in lines:
         d = {"smp": "1", "machine": "pc", "memory": "2048", "uefi": "no", "limit": "300", "kernel": "linux-image-amd64",
-             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "disk": "", "scratch": "", "iops": "0", "tools": "", "icount": "no", "insns": "", "cpu": "", "name": ""}
+             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "disk": "", "scratch": "", "iops": "0", "tools": "", "ide": "no", "icount": "no", "insns": "", "cpu": "", "name": ""}
         for word in shlex.split(line):
             key, _, value = word.partition("=")
             if key not in d:
@@ -185,7 +189,7 @@ def one_boot(question, d, build, score, images, echo, logs):
     planned, ok, bad = [], set(), {}
     why = None
     with machine.Machine(os.path.join(work, "boot.iso"), limit=float(d["limit"]), echo=echo, log=log, smp=d["smp"], memory=d["memory"] + "M",
-                         machine=d["machine"], cpu=d["cpu"], uefi=d["uefi"] == "yes", **more) as m:
+                         machine=d["machine"], cpu=d["cpu"], uefi=d["uefi"] == "yes", ide=d["ide"] == "yes", **more) as m:
         try:
             m.expect(r"^PAYLOAD-EXIT (\d+)$", what="end of the test in the control domain")
             m.wait_end(60)
