@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 noinst_LIBRARIES += libcommon.a
 libcommon_a_SOURCES = \
+	dom0-tools/common/brake.c dom0-tools/common/brake.h \
 	dom0-tools/common/buf.c dom0-tools/common/buf.h \
 	dom0-tools/common/list.h \
 	dom0-tools/common/loop.c dom0-tools/common/loop.h \
@@ -15,5 +16,5 @@ libbackend_a_SOURCES = \
 libbackend_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SECCOMP_CFLAGS) \
 	-D_GNU_SOURCE
 libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
-UNIT_TOOL_SRC += dom0-tools/common/daemon.c dom0-tools/common/buf.c dom0-tools/common/log.c \
+UNIT_TOOL_SRC += dom0-tools/common/brake.c dom0-tools/common/daemon.c dom0-tools/common/buf.c dom0-tools/common/log.c \
 	dom0-tools/common/loop.c

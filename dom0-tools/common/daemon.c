@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +15,11 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "brake.h"
 #include "log.h"
-
-#define DEATHS_MAX	5	/* in a row, before it was ready */
 
 static int ready_fd = -1;	/* the daemon's word to its keeper */
 
@@ -172,8 +173,7 @@ static pid_t kept;		/* the daemon, for the signal's handler */
 
 static void pass_on(int sig)
 {
-	if (kept > 0)
-		kill(kept, sig);
+	kill(kept, sig);
 }
 
 static int end_of(pid_t pid)
@@ -191,54 +191,168 @@ static bool is_wanted_end(int status)
 	       (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
+static uint64_t boot_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* SIGTERM is passed on while there is a daemon, else it waits for rest(). */
+static void hear_end(int how)
+{
+	sigset_t term;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(how, &term, NULL);
+}
+
+/* Waits, with SIGTERM blocked; it ends the wait and us. */
+static void rest(uint64_t ns)
+{
+	const uint64_t until = boot_ns() + ns;
+	sigset_t term;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	do {
+		const uint64_t now = boot_ns();
+		const uint64_t left = now < until ? until - now : 0;
+		const struct timespec t = { (time_t)(left / 1000000000u),
+					    (long)(left % 1000000000u) };
+
+		if (sigtimedwait(&term, NULL, &t) == SIGTERM)
+			_exit(0);
+	} while (boot_ns() < until);
+}
+
+/* For `ctl info --host`: beside the pid file, until a keeper starts anew. */
+static void tell_deaths(const struct daemon_options *o, const char *text)
+{
+	const size_t len = o->pid_file ? strlen(o->pid_file) : 0;
+	char path[PATH_MAX];
+	FILE *f;
+
+	if (len < 4 || len >= sizeof(path) - 8 ||
+	    strcmp(o->pid_file + len - 4, ".pid"))
+		return;
+	snprintf(path, sizeof(path), "%.*s.deaths", (int)(len - 4),
+		 o->pid_file);
+	unlink(path);
+	f = text ? fopen(path, "we") : NULL;
+	if (!f)
+		return;
+	fprintf(f, "%s\n", text);
+	fclose(f);
+}
+
+/* How it died is said, and then we wait as long as the brake says. */
+static void mourn(const struct daemon_options *o, struct brake *b, int status,
+		  uint64_t lived_ns, bool ready)
+{
+	/* A signal before it was ready may well be the same each time. */
+	const bool by_itself = !ready || !WIFSIGNALED(status) ||
+			       WTERMSIG(status) != SIGKILL;
+	const uint64_t pause = brake_pause(b, lived_ns, by_itself);
+	const time_t now = time(NULL);
+	char how[48], text[200], date[32];
+	struct tm tm;
+
+	snprintf(how, sizeof(how), WIFSIGNALED(status) ?
+		 "was killed by signal %d" : "ended with code %d",
+		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	if (!pause || !by_itself) {
+		log_msg("it %s; another one goes on", how);
+	} else {
+		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ",
+			 gmtime_r(&now, &tm));
+		snprintf(text, sizeof(text), "it %s, and did so %u times lately; another one starts %u.%u s after this, %s",
+			 how, b->deaths, (unsigned int)(pause / 1000000000u),
+			 (unsigned int)(pause / 100000000u % 10), date);
+		log_msg("%s", text);
+		tell_deaths(o, text);
+	}
+	rest(pause);
+}
+
+/* Is the daemon ready, or dead?  The first one's readiness is passed on. */
+static bool await_ready(const struct daemon_options *o, int fd, int *starter)
+{
+	const bool ready = says(fd);
+
+	close(fd);
+	if (!ready || *starter < 0)
+		return ready;
+	let_go(o->log);
+	if (write(*starter, "", 1) < 0)
+		log_msg("nobody waits for the start any more");
+	close(*starter);
+	*starter = -1;
+	return true;
+}
+
+/* The daemon's way out of keep(). */
+static void be_kept(const int fds[2], int starter)
+{
+	close(fds[0]);
+	if (starter >= 0)
+		close(starter);
+	signal(SIGTERM, SIG_DFL);
+	hear_end(SIG_UNBLOCK);
+	ready_fd = fds[1];
+}
+
+/* Memory may be short for a moment; the first time somebody waits. */
+static void no_fork(int starter)
+{
+	if (starter >= 0)
+		log_die("cannot fork: %s", strerror(errno));
+	log_msg("cannot fork: %s; it is tried again", strerror(errno));
+	rest(BRAKE_MOST_NS);
+}
+
 /*
  * Returns in each daemon; the keeper itself never does.  STARTER is the pipe
  * on which the first daemon's readiness is passed on.
  */
 static void keep(const struct daemon_options *o, int starter)
 {
-	unsigned int deaths = 0;
+	struct brake brake = { 0 };
 	int fds[2], status;
+	uint64_t born;
 	bool ready;
 
+	hear_end(SIG_BLOCK);
 	signal(SIGTERM, pass_on);
 	signal(SIGHUP, SIG_IGN);
+	tell_deaths(o, NULL);
 	for (;;) {
 		make_pipe(fds);
+		born = boot_ns();
 		kept = fork();
-		if (kept < 0)
-			log_die("cannot fork: %s", strerror(errno));
 		if (!kept) {
-			close(fds[0]);
-			if (starter >= 0)
-				close(starter);
-			signal(SIGTERM, SIG_DFL);
-			ready_fd = fds[1];
+			be_kept(fds, starter);
 			return;
 		}
-		close(fds[1]);
-		ready = says(fds[0]);
-		close(fds[0]);
-		if (ready && starter >= 0) {
-			let_go(o->log);
-			if (write(starter, "", 1) < 0)
-				log_msg("nobody waits for the start any more");
-			close(starter);
-			starter = -1;
+		if (kept < 0) {
+			no_fork(starter);
+			close(fds[0]);
+			close(fds[1]);
+			continue;
 		}
+		close(fds[1]);
+		hear_end(SIG_UNBLOCK);
+		ready = await_ready(o, fds[0], &starter);
 		status = end_of(kept);
+		hear_end(SIG_BLOCK);
 		if (is_wanted_end(status))
 			_exit(0);
 		/* It has said why. */
 		if (starter >= 0)
 			_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
-		deaths = ready ? 0 : deaths + 1;
-		if (deaths >= DEATHS_MAX)
-			log_die("it dies again and again, and is given up");
-		log_msg(WIFSIGNALED(status) ? "it was killed by signal %d; another one goes on" :
-			"it ended with code %d; another one goes on",
-			WIFSIGNALED(status) ? WTERMSIG(status) :
-			WEXITSTATUS(status));
+		mourn(o, &brake, status, boot_ns() - born, ready);
 	}
 }
 

@@ -10,8 +10,9 @@
  * for the daemon's death, and then to start another one, which goes on with
  * what the last one left.  It holds the listening socket meanwhile, so that
  * clients who connect just then wait instead of being refused.  A daemon that
- * ends by itself (exit code 0) or by SIGTERM ends its keeper too; one that dies
- * again and again before it is ready is given up.
+ * ends by itself (exit code 0) or by SIGTERM ends its keeper too.  One that dies
+ * again and again is never given up, but started after longer and longer pauses
+ * (brake.h); a file beside the pid file, NAME.deaths, then says so.
  *
  * In the foreground there is no keeper: then systemd is one.  The supervisor
  * has none either: bulkhead-start, or systemd, starts it again.

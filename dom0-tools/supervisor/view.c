@@ -5,12 +5,14 @@
  * The table of list is for people, and for awk by its columns.  JSON objects carry "version": 1; members may be added, none
  * changes its meaning or goes.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "device.h"
+#include "file.h"
 #include "journal.h"
 #include "policy.h"
 #include "sentence.h"
@@ -414,6 +416,22 @@ void view_guest(struct conn *c, struct ctrl *ctrl, const char *name, bool json)
 
 /* ---- The machine, and a guest's document ---- */
 
+/* What a daemon's keeper says of its deaths, if there is something to say. */
+static void put_deaths(json_t *o, const char *daemon)
+{
+	char path[80], *text;
+	size_t len = 0;
+
+	snprintf(path, sizeof(path), RUN_DIR "/%s.deaths", daemon);
+	text = file_read(AT_FDCWD, path, 400, &len);
+	if (!text)
+		return;
+	text[strcspn(text, "\n")] = '\0';
+	if (text[0])
+		json_object_set_new(o, daemon, json_string(text));
+	free(text);
+}
+
 void view_host(struct conn *c, struct ctrl *ctrl, bool json)
 {
 	struct ctrl_version v;
@@ -447,6 +465,8 @@ void view_host(struct conn *c, struct ctrl *ctrl, bool json)
 	json_object_update_new(o, json_pack("{s:s, s:s, s:s}",
 		"compiler", v.compiler, "changeset", v.changeset,
 		"command_line", v.command_line));
+	put_deaths(o, "xenstored");
+	put_deaths(o, "consoled");
 	answer_object(c, o, "host", json);
 }
 

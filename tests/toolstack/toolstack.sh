@@ -80,6 +80,10 @@ code 0 list --json; says '"name":"a"'
 code 0 info a; says '^state  *idle'
 code 0 info 1; says '^name  *a'
 code 0 info --host --json; says '"free_kib":123456'
+grep -q consoled out && die "a daemon that lives is not spoken of"
+echo "it ended with code 3, and did so 6 times lately" > run/consoled.deaths
+code 0 info --host; says '^consoled  *it ended with code 3, and did so 6 times'
+rm run/consoled.deaths
 code 3 info nobody
 code 3 destroy nobody
 code 5 destroy 0
