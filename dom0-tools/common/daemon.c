@@ -134,19 +134,18 @@ int daemon_listen(const char *path, int backlog)
 
 static void let_go(const char *log)
 {
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC), rc;
 
 	if (fd >= 0) {
 		dup2(fd, STDIN_FILENO);
 		dup2(fd, STDOUT_FILENO);
 		close(fd);
 	}
-	fd = log ? open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640)
-		 : -1;
-	if (fd >= 0) {
-		dup2(fd, STDERR_FILENO);
-		close(fd);
-	}
+	rc = log ? log_to(log) : 0;
+	if (rc)
+		log_msg("%s: %s", log, strerror(-rc));
+	else
+		log_take_stderr();
 }
 
 /* ---- The keeper ---- */

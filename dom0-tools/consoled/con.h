@@ -13,9 +13,9 @@
 #include "../common/buf.h"
 #include "../common/list.h"
 #include "../common/loop.h"
+#include "../common/outlog.h"
 #include "../common/xendev.h"
 #include "consoled.h"
-#include "outlog.h"
 #include "ring.h"
 #include "storec.h"
 

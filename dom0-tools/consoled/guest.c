@@ -76,7 +76,11 @@ void con_replay(const struct guest *g, const uint8_t *piece[2],
 static void guest_output(struct con *c, struct guest *g, const uint8_t *data,
 			 size_t n)
 {
-	outlog_write(&g->log, data, n);
+	const int rc = outlog_write(&g->log, data, n);
+
+	if (rc)
+		log_msg("%s: %s: this console is not logged", g->log.path,
+			strerror(-rc));
 	replay_add(g, data, n);
 	pty_output(g, data, n);
 	viewers_output(c, g, data, n);

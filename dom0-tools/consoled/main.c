@@ -28,12 +28,15 @@ static struct con con;
 static void hyp_log_read(struct con *c)
 {
 	const char *text;
-	int n;
+	int n, rc = 0;
 
 	do {
 		n = xen_ctl_console(&c->ctl, &c->hyp_index, &text);
 		if (n > 0)
-			outlog_write(&c->hyp_log, text, n);
+			rc = outlog_write(&c->hyp_log, text, n);
+		if (rc)
+			log_msg("%s: %s: the hypervisor's log is not kept",
+				c->hyp_log.path, strerror(-rc));
 	} while (n > 0);
 }
 

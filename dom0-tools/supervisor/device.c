@@ -563,6 +563,32 @@ static void on_changed(struct device *d, const json_t *m, const json_t *nodes)
 		device_record_save(d);
 }
 
+/* That of the guest's oldest device counts for all of them. */
+static struct lograte *its_lograte(struct device *d)
+{
+	for (struct device *o = table; o; o = o->next) {
+		if (o->domid == d->domid)
+			d = o;
+	}
+	return &d->said;
+}
+
+/* What a back-end says, a guest may well have made it say. */
+static void on_log(struct device *d, const char *text)
+{
+	unsigned int left_out;
+	char title[160];
+
+	if (!text || !lograte_allows(its_lograte(d), journal_boot_ns(),
+				     &left_out))
+		return;
+	device_title(d, title);
+	if (left_out)
+		journal_line("%s: %u lines of this guest's devices are left out here",
+			     title, left_out);
+	journal_line("%s: %.400s", title, text);
+}
+
 static void on_message(struct device *d, json_t *m)
 {
 	const char *word = json_string_value(json_object_get(m, "event"));
@@ -572,11 +598,7 @@ static void on_message(struct device *d, json_t *m)
 	if (!word)
 		word = "";
 	if (!strcmp(word, "log")) {
-		const char *text = json_string_value(json_object_get(m,
-								     "text"));
-		if (text)
-			journal_line("%s: %.400s", device_title(d, title),
-				     text);
+		on_log(d, json_string_value(json_object_get(m, "text")));
 		return;
 	}
 	if (!json_is_object(nodes))

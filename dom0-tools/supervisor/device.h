@@ -29,6 +29,7 @@
 #include <jansson.h>
 
 #include "backend-proc.h"
+#include "common/lograte.h"
 #include "ctrl.h"
 #include "ctrl-config.h"
 #include "disk-source.h"
@@ -79,6 +80,7 @@ struct device {
 	struct xenbus xb;
 	struct xenbus_brake brake;
 	struct xenbus_storm storm;
+	struct lograte said;		/* of its guest: see its_lograte() */
 	struct backend_proc proc;
 	uint8_t asked[ASKED_MAX];	/* enum back_question, oldest first */
 	unsigned int asked_count;

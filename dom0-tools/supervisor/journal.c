@@ -1,43 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* One write per line, so lines of several threads do not mix. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "common/log.h"
 #include "journal.h"
-
-static const char *log_path;
-static int log_fd = STDERR_FILENO;
 
 int journal_open(const char *path)
 {
-	int fd;
-
-	if (!path)
-		return 0;
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	log_path = path;
-	log_fd = fd;
-	return 0;
-}
-
-void journal_reopen(void)
-{
-	int fd;
-
-	if (!log_path)
-		return;
-	fd = open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return;
-	dup3(fd, log_fd, O_CLOEXEC);
-	close(fd);
+	return path ? log_to(path) : 0;
 }
 
 int64_t journal_now(void)
@@ -73,6 +46,5 @@ void journal_line(const char *fmt, ...)
 			line[i] = ' ';
 	}
 	line[n++] = '\n';
-	if (write(log_fd, line, n) < 0)
-		return;		/* nowhere left to say it */
+	log_raw(line, n);
 }

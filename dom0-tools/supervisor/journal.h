@@ -5,10 +5,9 @@
 
 #include <stdint.h>
 
-/* Opens PATH for appending (NULL: standard error).  0 or -errno. */
+/* Opens PATH for appending (NULL: standard error).  0 or -errno.  It is bounded,
+ * and opened again when it was moved away (common/log.h). */
 int journal_open(const char *path);
-/* Opens the same file again, after it was moved away. */
-void journal_reopen(void);
 void journal_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 int64_t journal_now(void);		/* seconds since 1970 */

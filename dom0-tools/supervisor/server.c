@@ -537,7 +537,6 @@ static bool signals_read(int fd)
 	while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo != SIGHUP)
 			return true;
-		journal_reopen();
 	}
 	return false;
 }

@@ -14,7 +14,7 @@ TOOLSTACK_NETWORKS = -DNETWORK_DIR='"networks.d"' \
 	-DNETWORK_RUN='"run/networks"' -DNETWORK_STATE='"networks.state"'
 TOOLSTACK_SUPERVISOR = $(filter %.c,$(supervisor_SOURCES)) \
 	$(filter %.c,$(libguestconfig_la_SOURCES)) dom0-tools/common/brake.c dom0-tools/common/daemon.c \
-	dom0-tools/common/log.c tests/toolstack/fake-ctrl.c \
+	dom0-tools/common/log.c dom0-tools/common/outlog.c tests/toolstack/fake-ctrl.c \
 	tests/toolstack/fake-store.c
 TOOLSTACK_CTL = $(filter %.c,$(ctl_SOURCES))
 

@@ -2,7 +2,8 @@
 /*
  * A back-end for tests of the supervisor: it speaks as one and serves nothing.
  * <serial> makes it odd: "refuse", "die" (before it is ready), "mute", "stop"
- * (the guest is at fault once connected), "crash" (whenever it is connected).
+ * (the guest is at fault once connected), "crash" (whenever it is connected),
+ * "loud" (1,000 lines for the log once connected).
  * What it is told goes to back.log as it came.
  */
 #include <stdbool.h>
@@ -79,6 +80,9 @@ static void obey(const json_t *m)
 			abort();
 		strcpy(state, "connected");
 		say(json_pack("{s:s, s:{}}", "event", "connected", "nodes"));
+		for (int i = 0; !strcmp(odd, "loud") && i < 1000; i++)
+			say(json_pack("{s:s, s:s}", "event", "log", "text",
+				      "its guest makes it say this"));
 		if (!strcmp(odd, "stop"))
 			say(json_pack("{s:s, s:s}", "event", "stopped",
 				      "reason", "it asked for sector 99"));

@@ -272,6 +272,17 @@ guest e1 "" "$(disks "$(disk a.img xvda)" "$(disk b.img xvdb)")"
 code 0 create e1.xml; id=$(sed 's/.*id //' out)
 until_true state $id/51712 4; until_true state $id/51728 4
 grep -q "51728/sectors 4096" store || die "its size stands in the store"
+truncate -s 1M c.img d.img e.img
+guest loud "" "$(disks "$(disk c.img xvda '<serial>loud</serial>')" "$(disk d.img xvdb '<serial>loud</serial>')")"
+code 0 create loud.xml
+guest shy "" "$(disks "$(disk e.img xvda '<serial>stop</serial>')")"
+code 0 create shy.xml
+until_true sh -c "[ \$(grep -c 'loud\": .*makes it say this' log) -ge 32 ]"
+until_true grep -q 'shy": disk xvda: stopped: it asked for sector 99' log
+until_true ctl destroy loud; until_true ctl destroy shy
+n=$(grep -c 'its guest makes it say this' log)
+[ "$n" -gt 0 ] && [ "$n" -le 40 ] || die "a guest has the log for itself ($n lines)"
+echo "a guest's devices do not fill the log"
 guest e2 "" "$(disks "$(disk a.img xvda)")"
 code 6 create e2.xml; says 'e2.xml:2: <disk>: .*a.img.*e1'
 code 3 info e2

@@ -11,7 +11,7 @@
 #include <CUnit/CUnit.h>
 
 #include "consoled/attach.h"
-#include "consoled/outlog.h"
+#include "common/outlog.h"
 #include "consoled/ring.h"
 
 CU_ErrorCode test_console_ring_register(void);
