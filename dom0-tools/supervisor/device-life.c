@@ -23,6 +23,7 @@
 #include "network.h"
 #include "journal.h"
 #include "sentence.h"
+#include "supervisor.h"
 
 #define MAKE_NS		15000000000ull	/* a back-end is ready by then */
 #define END_NS		45000000000ull	/* a device is gone by then */
@@ -162,9 +163,12 @@ static void hand_over(struct device *d)
 static int open_disk(struct device *d, bool again, char **why)
 {
 	char *cause = NULL;
-	int rc = disk_source_open(&d->disk, d->guest, d->slot, again,
-				  &d->source, &cause);
+	int rc;
 
+	job_waits(true);
+	rc = disk_source_open(&d->disk, d->guest, d->slot, again, &d->source,
+			      &cause);
+	job_waits(false);
 	if (rc && again)
 		*why = cause;
 	else if (rc)

@@ -14,6 +14,7 @@
 #include "device.h"
 #include "journal.h"
 #include "sentence.h"
+#include "supervisor.h"
 
 #define EVENTS_AT_ONCE		32
 #define WATCHES_AT_ONCE		256
@@ -170,6 +171,7 @@ bool devices_wait(uint64_t until)
 {
 	uint64_t now = journal_boot_ns(), ns;
 	struct timespec t;
+	int rc;
 
 	if (now >= until)
 		return false;
@@ -178,7 +180,10 @@ bool devices_wait(uint64_t until)
 	ns = (uint64_t)t.tv_nsec + (until - now);
 	t.tv_sec += (time_t)(ns / 1000000000u);
 	t.tv_nsec = (long)(ns % 1000000000u);
-	return !pthread_cond_timedwait(&devices_change, &devices_lock, &t);
+	job_waits(true);
+	rc = pthread_cond_timedwait(&devices_change, &devices_lock, &t);
+	job_waits(false);
+	return !rc;
 }
 
 void device_asked(struct device *d, enum back_question q)

@@ -11,7 +11,8 @@
  *
  * devices_lock protects the table and everything in it, and the connections to
  * the store and to the back-ends.  It is held over store requests, so nobody
- * takes it who must not wait for the store; no other lock is taken under it.
+ * takes it who must not wait for the store; no other lock but that of the jobs'
+ * queue is taken under it.
  * devices_change is signalled whenever something happened that somebody may
  * wait for.
  *

@@ -6,6 +6,10 @@
  * Of the workers that have nothing to do, the one that worked last is woken:
  * its handle is open and its memory is there, and in a control domain a page
  * that has to be brought in costs more than most jobs.
+ *
+ * A job that waits for somebody else, a disk's server or a guest, says so, and
+ * as long as it waits it does not count: another worker is started for the next
+ * job, up to a bound, and ends when there is nothing left for it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -15,20 +19,23 @@
 #include "journal.h"
 #include "supervisor.h"
 
-#define THREADS_MAX 16
+#define THREADS_MAX 64
 
 /* queue_lock protects all of this. */
 static pthread_mutex_t queue_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct job *queue_head, **queue_tail = &queue_head;
 static bool stopping;
+static unsigned int queued;
+static unsigned int wanted;	/* workers that are not waiting */
+static unsigned int threads, running, waiting;
+static pthread_cond_t last_gone = PTHREAD_COND_INITIALIZER;
 static struct idler {
 	struct idler *next;
 	pthread_cond_t wake;
 	bool woken;
 } *idlers;			/* the last to fall idle comes first */
 
-static pthread_t threads[THREADS_MAX];
-static unsigned int thread_count;
+static __thread bool is_worker;
 
 static void wake_one_locked(void)
 {
@@ -41,13 +48,14 @@ static void wake_one_locked(void)
 	pthread_cond_signal(&i->wake);
 }
 
-/* The next job, or NULL when there is none left and we stop. */
+/* The next job, or NULL when there is none left and we stop, or when there are
+ * enough without this worker. */
 static struct job *job_take(struct idler *me)
 {
 	struct job *j;
 
 	pthread_mutex_lock(&queue_lock);
-	while (!queue_head && !stopping) {
+	while (!queue_head && !stopping && threads - running <= wanted) {
 		me->woken = false;
 		me->next = idlers;
 		idlers = me;
@@ -59,17 +67,24 @@ static struct job *job_take(struct idler *me)
 		queue_head = j->next;
 		if (!queue_head)
 			queue_tail = &queue_head;
+		queued--;
+		running++;
+	} else if (!--threads) {
+		pthread_cond_signal(&last_gone);
 	}
 	pthread_mutex_unlock(&queue_lock);
 	return j;
 }
 
-static void job_free(struct job *j)
+static void job_done(struct job *j)
 {
 	if (j->conn)
 		conn_put(j->conn);
 	json_decref(j->request);
 	free(j);
+	pthread_mutex_lock(&queue_lock);
+	running--;
+	pthread_mutex_unlock(&queue_lock);
 }
 
 static void *worker_main(void *arg)
@@ -79,34 +94,63 @@ static void *worker_main(void *arg)
 	const char *why;
 	struct job *j;
 
+	is_worker = true;
 	/* The one that falls idle last is the first to be woken. */
 	if (arg && worker_ctrl(&w, &why))
 		ctrl_store(w.ctrl);
 	while ((j = job_take(&me))) {
 		j->run(&w, j);
-		job_free(j);
+		job_done(j);
 	}
 	worker_drop_ctrl(&w);
 	return NULL;
 }
 
-int jobs_start(unsigned int count)
+static int start_worker_locked(bool prepared)
 {
 	pthread_attr_t attr;
-	int rc = 0;
+	pthread_t t;
+	int rc;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 512 << 10);
-	while (thread_count < count && thread_count < THREADS_MAX) {
-		rc = -pthread_create(&threads[thread_count], &attr,
-				     worker_main,
-				     thread_count + 1 == count ?
-				     &threads[thread_count] : NULL);
-		if (rc)
-			break;
-		thread_count++;
-	}
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	rc = -pthread_create(&t, &attr, worker_main, prepared ? &threads :
+			     NULL);
 	pthread_attr_destroy(&attr);
+	threads += !rc;
+	return rc;
+}
+
+/* A job for which there is no worker goes to a new one, where it may; if that
+ * cannot be started, the job waits for the others. */
+static void relieve_locked(void)
+{
+	if (queued > threads - running && running - waiting < wanted &&
+	    threads < THREADS_MAX)
+		start_worker_locked(false);
+}
+
+void job_waits(bool begins)
+{
+	if (!is_worker)
+		return;
+	pthread_mutex_lock(&queue_lock);
+	waiting += begins ? 1 : -1;
+	if (begins)
+		relieve_locked();
+	pthread_mutex_unlock(&queue_lock);
+}
+
+int jobs_start(unsigned int count)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&queue_lock);
+	wanted = count;
+	while (!rc && threads < count)
+		rc = start_worker_locked(threads + 1 == count);
+	pthread_mutex_unlock(&queue_lock);
 	return rc;
 }
 
@@ -116,10 +160,9 @@ void jobs_stop(void)
 	stopping = true;
 	while (idlers)
 		wake_one_locked();
+	while (threads)
+		pthread_cond_wait(&last_gone, &queue_lock);
 	pthread_mutex_unlock(&queue_lock);
-	for (unsigned int i = 0; i < thread_count; i++)
-		pthread_join(threads[i], NULL);
-	thread_count = 0;
 }
 
 int job_submit(const struct job *job)
@@ -139,7 +182,9 @@ int job_submit(const struct job *job)
 	pthread_mutex_lock(&queue_lock);
 	*queue_tail = j;
 	queue_tail = &j->next;
+	queued++;
 	wake_one_locked();
+	relieve_locked();
 	pthread_mutex_unlock(&queue_lock);
 	return 0;
 }

@@ -1178,8 +1178,11 @@ static void await_console(struct ctrl *ctrl, uint16_t domid)
 		if (!is_empty(s, path))
 			break;
 		now = journal_boot_ns();
-		if (now < end && !ctrl_store_pending(s))
-			poll(&fd, 1, (int)((end - now) / 1000000) + 1);
+		if (now >= end || ctrl_store_pending(s))
+			continue;
+		job_waits(true);
+		poll(&fd, 1, (int)((end - now) / 1000000) + 1);
+		job_waits(false);
 	} while (now < end);
 	ctrl_store_unwatch(s, path, "tty");
 	while (ctrl_store_event(s, &where, &token) > 0)

@@ -13,7 +13,8 @@
  * Threads.  The main thread owns the sockets, the watch on @releaseDomain and
  * a control handle for quick questions.  Workers own a handle each.  Between
  * them stand guests_lock (guest.h), the queue's lock (job.c) and one lock per
- * connection (server.c), taken in this order, each for a few lines.
+ * connection (server.c), taken in this order, each for a few lines.  Under the
+ * queue's lock no other is taken.
  */
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H
@@ -79,6 +80,9 @@ int jobs_start(unsigned int threads);
 void jobs_stop(void);
 /* A copy of J is queued, the references move with it. */
 int job_submit(const struct job *j);
+/* Around what a job waits for and nobody here works on: others may have a worker
+ * meanwhile.  Any thread may call, and under any lock; it is for workers. */
+void job_waits(bool begins);
 /* The worker's handle, opened if need be; NULL: *why says why. */
 struct ctrl *worker_ctrl(struct worker *w, const char **why);
 /* After a failure that may have been the handle's: open a new one next. */

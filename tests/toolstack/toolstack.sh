@@ -283,6 +283,31 @@ until_true ctl destroy loud; until_true ctl destroy shy
 n=$(grep -c 'its guest makes it say this' log)
 [ "$n" -gt 0 ] && [ "$n" -le 40 ] || die "a guest has the log for itself ($n lines)"
 echo "a guest's devices do not fill the log"
+# Servers of disks that accept and never say anything.
+cp blkback blkback-nbd
+mkfifo nbd.end
+python3 -c 'import socket, sys
+s = socket.create_server(("127.0.0.1", 0), backlog=64)
+print(s.getsockname()[1], flush=True)
+sys.stdin.read()' < nbd.end > nbd.port & nbd=$!
+exec 8> nbd.end
+until_true test -s nbd.port
+jobs=
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	guest "nbd$i" "" "$(disks "<disk type='network'><source protocol='nbd' name='$i'><host name='127.0.0.1' port='$(cat nbd.port)'/></source><target dev='xvda'/><serial>mute</serial></disk>")"
+	timeout 60 "$here/ctl" create "nbd$i.xml" > "nbd$i.out" 2>&1 & jobs="$jobs $!"
+done
+until_true sh -c '[ $(grep -c "blkback-nbd .*mute" back.log) -ge 4 ]'
+guest other "" "$(disks "$(disk e.img xvda)")"
+timeout 5 "$here/ctl" create other.xml > out 2>&1 || die "a guest waits for another one's disk"
+timeout 5 "$here/ctl" list-disks other > out 2>&1 || die "people wait for another one's disk"
+timeout 5 "$here/ctl" destroy other > out 2>&1 || die "an end waits for another one's disk"
+until_true sh -c '[ $(grep -c "blkback-nbd .*mute" back.log) -ge 12 ]'
+for p in $(grep "blkback-nbd .*mute" back.log | cut -d ' ' -f 3); do kill -KILL "$p"; done
+wait $jobs
+grep -q 'its back-end was ended by signal 9' nbd12.out || { cp nbd12.out out; die "its disk's back-end was ended"; }
+exec 8>&-; wait $nbd; rm blkback-nbd
+echo "who waits for a disk's server does not hold up others"
 guest e2 "" "$(disks "$(disk a.img xvda)")"
 code 6 create e2.xml; says 'e2.xml:2: <disk>: .*a.img.*e1'
 code 3 info e2
