@@ -28,6 +28,7 @@
 
 #include "config-doc.h"
 #include "config-value.h"
+#include "xml-bounds.h"
 
 #ifndef GUEST_SCHEMA
 #define GUEST_SCHEMA "guest.rng"
@@ -857,9 +858,16 @@ static void reader_doctype(void *ctx, const xmlChar *name,
 xmlDoc *doc_read(struct parse *p, const char *xml, size_t len)
 {
 	struct reader r = { .what = p->what ? p->what : "a guest's document" };
-	xmlParserCtxt *c = xmlNewParserCtxt();
+	unsigned int line;
+	const char *much = xml_bounds(xml, len, &line);
+	xmlParserCtxt *c;
 	xmlDoc *doc;
 
+	if (much) {
+		doc_error_at(p, line, "%s", much);
+		return NULL;
+	}
+	c = xmlNewParserCtxt();
 	if (!c) {
 		p->oom = true;
 		return NULL;
@@ -867,7 +875,8 @@ xmlDoc *doc_read(struct parse *p, const char *xml, size_t len)
 	c->_private = &r;
 	c->sax->serror = reader_error;
 	c->sax->internalSubset = reader_doctype;
-	doc = xmlCtxtReadMemory(c, xml, (int)len, NULL, NULL,
+	/* It is UTF-8, whatever it says: that is what was counted. */
+	doc = xmlCtxtReadMemory(c, xml, (int)len, NULL, "UTF-8",
 				XML_PARSE_NONET | XML_PARSE_NODICT |
 				XML_PARSE_NOCDATA | XML_PARSE_BIG_LINES |
 				XML_PARSE_COMPACT);

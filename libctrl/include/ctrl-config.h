@@ -27,7 +27,7 @@
 #define GUEST_DISKS_MAX		256
 #define GUEST_NICS_MAX		64
 #define GUEST_BACKING_MAX	16	/* images below a disk's image */
-#define GUEST_XML_MAX		(1u << 20)	/* bytes of a document */
+#define GUEST_XML_MAX		(1u << 20)	/* bytes of a document; see xml-bounds.h */
 #define GUEST_MEMORY_MAX_KIB	(1ull << 34)	/* 16 TiB */
 #define GUEST_NOTES_MAX		64
 
