@@ -26,7 +26,7 @@ libctrl_la_LDFLAGS = -version-info 0:0:0 -no-undefined \
 	-Wl,--version-script=$(srcdir)/libctrl/libctrl.map
 EXTRA_libctrl_la_DEPENDENCIES = libctrl/libctrl.map
 include_HEADERS = libctrl/include/ctrl.h libctrl/include/ctrl-config.h
-UNIT_TOOL_SRC += $(LIBCTRL_PURE) libctrl/cache.c
+UNIT_TOOL_SRC += $(LIBCTRL_PURE) libctrl/cache.c libctrl/sandbox.c
 
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = libctrl/libctrl.pc

@@ -48,6 +48,7 @@ const char *unpack_sentence(enum unpack_verdict v)
 		"cannot be unpacked: the cache of unpacked kernels is full or refuses it",
 		"is packed in a way that this build cannot unpack",
 		"cannot be unpacked: no sandbox can be made for that",
+		"cannot be unpacked: that takes too long",
 		"cannot be unpacked: its decoder crashed or did what it may not do",
 	};
 
@@ -184,6 +185,7 @@ static enum unpack_verdict zstd_loop(struct stream *s, ZSTD_DCtx *d)
 		ZSTD_outBuffer out = { .dst = s->out, .size = OUT_BYTES };
 		enum unpack_verdict bad;
 
+		/* It keeps a byte of its input until all output is out. */
 		if (in.pos == in.size) {
 			ssize_t n = source_read(s, s->in, IN_BYTES);
 

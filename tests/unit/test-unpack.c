@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CUnit/CUnit.h>
@@ -111,6 +112,74 @@ static void what_was_packed_comes_out_again(void)
 	}
 }
 
+static enum unpack_verdict run_sandboxed(size_t n, unsigned int ms)
+{
+	int in = memfd_create("in", 0), out = memfd_create("out", 0);
+	struct unpack u = {
+		.in = in, .length = n, .packing = PACKING_GZIP, .out = out,
+		.max = UNPACK_MAX_BYTES, .patience_ms = ms,
+	};
+	enum unpack_verdict v = UNPACK_UNREADABLE;
+
+	if (write(in, packed, n) == (ssize_t)n)
+		v = unpack_sandboxed(&u);
+	memset(back, 0, sizeof(back));
+	CU_ASSERT(pread(out, back, sizeof(back), 0) >= 0);
+	close(in);
+	close(out);
+	return v;
+}
+
+static void a_child_unpacks(void)
+{
+	pack(PACKING_GZIP);
+	CU_ASSERT_EQUAL(run_sandboxed(packed_n, 0), UNPACK_FINE);
+	CU_ASSERT_EQUAL(memcmp(plain, back, N), 0);
+	CU_ASSERT_EQUAL(run_sandboxed(packed_n / 2, 0), UNPACK_DAMAGED);
+}
+
+/* 1 GiB of nothing. */
+static void a_child_has_so_much_time(void)
+{
+	static uint8_t zeroes[1 << 16];
+	z_stream z = { .next_out = packed, .avail_out = sizeof(packed) };
+	int r = Z_OK;
+
+	deflateInit2(&z, 1, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY);
+	while (r == Z_OK && z.avail_out > 1000) {
+		z.next_in = zeroes;
+		z.avail_in = sizeof(zeroes);
+		r = deflate(&z, Z_NO_FLUSH);
+	}
+	CU_ASSERT_EQUAL(r, Z_OK);
+	deflateEnd(&z);
+	CU_ASSERT_EQUAL(run_sandboxed(sizeof(packed) - z.avail_out, 1),
+			UNPACK_TOO_SLOW);
+}
+
+static bool can_have(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p != MAP_FAILED)
+		munmap(p, n);
+	return p != MAP_FAILED;
+}
+
+static void a_child_has_so_much_memory(void)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(!sandbox_limit_memory() ||
+		      !can_have(SANDBOX_MEMORY * 3 / 4) ||
+		      can_have(SANDBOX_MEMORY * 5 / 4));
+	waitpid(pid, &status, 0);
+	CU_ASSERT_EQUAL(status, 0);
+}
+
 static void nothing_grows_beyond_its_bound(void)
 {
 	size_t i;
@@ -181,6 +250,9 @@ CU_ErrorCode test_unpack_register(void)
 	CU_TestInfo tests[] = {
 #define T(name) { #name, name }
 		T(what_was_packed_comes_out_again),
+		T(a_child_unpacks),
+		T(a_child_has_so_much_time),
+		T(a_child_has_so_much_memory),
 		T(nothing_grows_beyond_its_bound),
 		T(cut_and_changed_input_is_noticed),
 		T(every_verdict_has_a_sentence),
