@@ -245,11 +245,36 @@ static void uring_event(void *arg, uint32_t events)
 		uring_user->im.ready(uring_user->im.arg);
 }
 
+/*
+ * What is asked through the ring passes by the filter of system calls, so the
+ * ring has a list of its own, which only a new ring can be given.
+ */
+static int confine_ring(void)
+{
+	static const uint8_t allowed[] = {
+		IORING_OP_READ, IORING_OP_READV, IORING_OP_WRITE,
+		IORING_OP_WRITEV, IORING_OP_FSYNC, IORING_OP_FALLOCATE,
+	};
+	struct io_uring_restriction r[sizeof(allowed)] = { 0 };
+	int rc;
+
+	for (size_t i = 0; i < sizeof(allowed); i++) {
+		r[i].opcode = IORING_RESTRICTION_SQE_OP;
+		r[i].sqe_op = allowed[i];
+	}
+	rc = io_uring_register((unsigned int)uring.ring_fd,
+			       IORING_REGISTER_RESTRICTIONS, r,
+			       sizeof(allowed));
+	return rc ? rc : io_uring_register((unsigned int)uring.ring_fd,
+					   IORING_REGISTER_ENABLE_RINGS, NULL,
+					   0);
+}
+
 int image_file_prepare(struct loop *loop)
 {
 	struct io_uring_params p = {
 		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_COOP_TASKRUN |
-			 IORING_SETUP_SINGLE_ISSUER,
+			 IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_R_DISABLED,
 		.cq_entries = CQ_ENTRIES,
 	};
 	int rc = io_uring_queue_init_params(SQ_ENTRIES, &uring, &p);
@@ -257,12 +282,17 @@ int image_file_prepare(struct loop *loop)
 	if (rc == -EINVAL) {
 		/* An older kernel: without the hints. */
 		memset(&p, 0, sizeof(p));
-		p.flags = IORING_SETUP_CQSIZE;
+		p.flags = IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED;
 		p.cq_entries = CQ_ENTRIES;
 		rc = io_uring_queue_init_params(SQ_ENTRIES, &uring, &p);
 	}
 	if (rc)
 		return rc;
+	rc = confine_ring();
+	if (rc) {
+		io_uring_queue_exit(&uring);
+		return rc;
+	}
 	return loop_add(loop, &uring_src, uring.ring_fd, EPOLLIN, uring_event,
 			NULL);
 }

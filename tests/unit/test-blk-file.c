@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <CUnit/CUnit.h>
+#include <liburing.h>
 
 #include "blkback/image.h"
 #include "common/loop.h"
@@ -76,6 +79,57 @@ static void data_comes_and_goes(void)
 	end();
 }
 
+/* The ring's descriptor, which image-file.c keeps to itself. */
+static int ring_fd(void)
+{
+	char path[40], to[40];
+	ssize_t n;
+
+	for (int fd = 3; fd < 100; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, to, sizeof(to) - 1);
+		if (n > 0 && (to[n] = '\0', strstr(to, "[io_uring]")))
+			return fd;
+	}
+	return -1;
+}
+
+/* What is asked through a ring passes by the filter of system calls. */
+static void a_ring_does_only_what_a_disk_needs(void)
+{
+	struct {
+		struct io_uring_probe probe;
+		struct io_uring_probe_op ops[8];
+	} probe = { 0 };
+	int r;
+
+	if (!begin(65536))
+		return;
+	r = (int)syscall(SYS_io_uring_register, ring_fd(),
+			 IORING_REGISTER_PROBE, &probe, 8);
+	CU_ASSERT_EQUAL(r, -1);
+	CU_ASSERT_EQUAL(errno, EACCES);
+	end();
+}
+
+static void discards_and_flushes_are_among_it(void)
+{
+	struct image_io f = { .what = IMAGE_FLUSH };
+	struct image_io d = { .what = IMAGE_DISCARD, .length = 4096 };
+	struct image_io *both[] = { &f, &d };
+
+	if (!begin(65536))
+		return;
+	for (int i = 0; i < 2; i++) {
+		image->ops->submit(image, both[i]);
+		image->ops->kick(image);
+		CU_ASSERT_PTR_EQUAL(wait_for_one(), both[i]);
+		CU_ASSERT(both[i]->result == 0 ||
+			  both[i]->result == -EOPNOTSUPP);
+	}
+	end();
+}
+
 /* The rest is asked for at once: nobody may come by for a long time. */
 static void a_part_is_followed_by_the_rest(void)
 {
@@ -125,6 +179,8 @@ CU_ErrorCode test_blk_file_register(void)
 	if (!s)
 		return CU_get_error();
 	CU_ADD_TEST(s, data_comes_and_goes);
+	CU_ADD_TEST(s, a_ring_does_only_what_a_disk_needs);
+	CU_ADD_TEST(s, discards_and_flushes_are_among_it);
 	CU_ADD_TEST(s, a_part_is_followed_by_the_rest);
 	CU_ADD_TEST(s, a_direct_file_takes_only_our_memory);
 	return CU_get_error();
