@@ -103,6 +103,8 @@ void outlog_follow(struct outlog *l)
 {
 	struct stat is, was;
 
+	if (l->fd < 0 && l->path)
+		log_open(l);
 	if (l->fd < 0 || !l->bounded || fstat(l->fd, &was))
 		return;
 	if (stat(l->path, &is) || is.st_dev != was.st_dev ||

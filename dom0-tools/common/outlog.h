@@ -33,7 +33,8 @@ int outlog_open(struct outlog *l, const char *path, uint64_t limit);
  */
 int outlog_write(struct outlog *l, const void *data, size_t n);
 /* Goes on at the path if what was opened there has been moved away, by another
- * process that made a new one or by somebody else. */
+ * process that made a new one or by somebody else; and if it could not be opened
+ * before, but can now. */
 void outlog_follow(struct outlog *l);
 void outlog_close(struct outlog *l);
 /* A file name for a guest's name: only letters that are safe in one. */

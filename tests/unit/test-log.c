@@ -16,7 +16,7 @@
 
 CU_ErrorCode test_log_register(void);
 
-static char dir[64], path[80], old[96];
+static char dir[64], path[80], old[96], away[80];
 
 static int suite_init(void)
 {
@@ -25,6 +25,7 @@ static int suite_init(void)
 		return 1;
 	snprintf(path, sizeof(path), "%s/d.log", dir);
 	snprintf(old, sizeof(old), "%s.1", path);
+	snprintf(away, sizeof(away), "%s.away", dir);
 	log_init("test");
 	return 0;
 }
@@ -90,6 +91,13 @@ static void who_moves_a_log_away_finds_a_new_one(void)
 	CU_ASSERT_EQUAL(unlink(path), 0);
 	log_msg("line 3");
 	CU_ASSERT_EQUAL(count_on(path, 3), 4);
+	/* With its folder, and for a while. */
+	CU_ASSERT_EQUAL(rename(dir, away), 0);
+	log_msg("line 4");
+	CU_ASSERT_EQUAL(rename(away, dir), 0);
+	CU_ASSERT_EQUAL(unlink(path), 0);
+	log_msg("line 5");
+	CU_ASSERT_EQUAL(count_on(path, 5), 6);
 }
 
 static void what_is_no_file_is_not_moved(void)
