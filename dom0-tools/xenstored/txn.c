@@ -107,6 +107,12 @@ static int tnode_touch(struct txn *t, const struct path *p, unsigned int l,
 	return 0;
 }
 
+/* The tree's node that is set aside is the transaction's until the commit. */
+static int64_t spare_bytes(const struct node *spare)
+{
+	return sizeof(*spare) + spare->name_len + 1;
+}
+
 static void tnode_set_value(struct txn *t, struct tnode *n, uint8_t *v,
 			    uint32_t len)
 {
@@ -387,6 +393,7 @@ static void tnode_gone(struct txn *t, struct tnode *n)
 	n->child_bytes = 0;
 	if (!n->spare)
 		return;
+	txn_mem(t, -spare_bytes(n->spare));
 	free(n->spare);
 	n->spare = NULL;
 	t->created--;
@@ -449,6 +456,7 @@ int txn_create(struct xs *xs, struct txn *t, const struct path *p,
 	v.t->fires = l == p->depth;
 	v.t->perms = perms_get(perms);
 	v.t->spare = spare;
+	txn_mem(t, spare_bytes(spare));
 	t->created++;
 	parent_bytes(t, p, l, p->end[l] - p->end[l - 1]);
 	return 0;
@@ -503,6 +511,7 @@ static void apply_one(struct xs *xs, struct txn *t, struct tnode *n)
 			return;
 		node = n->spare;
 		n->spare = NULL;
+		txn_mem(t, -spare_bytes(node));
 		store_link(xs, node, parent, perms_get(n->perms));
 	} else if (n->perms_set) {
 		why.before = perms_get(node->perms);

@@ -706,6 +706,32 @@ static void a_guest_cannot_hold_too_much_memory(void)
 	CU_ASSERT(g->dom->mem <= xs.quota.mem_hard + 8192);
 }
 
+/* What a transaction holds counts as much as what it will become. */
+static void a_transaction_s_nodes_are_memory(void)
+{
+	struct conn *g = introduce(1);
+	const int64_t node = sizeof(struct node), change = sizeof(struct tnode);
+	int64_t before = g->dom->mem, held;
+	uint32_t tx = begin(g);
+
+	for (int n = 0; n < 500; n++)
+		OK(g, tx, XS_WRITE, "t/%d|", n);
+	held = g->dom->mem;
+	CU_ASSERT(held - before >= 500 * (node + change));
+	OK(g, tx, XS_RM, "t|");
+	CU_ASSERT(held - g->dom->mem >= 500 * node);
+	OK(g, tx, XS_TRANSACTION_END, "F|");
+	CU_ASSERT(held - g->dom->mem >= 500 * (node + change));
+	/* The same, kept: then they are nodes, and no more. */
+	before = g->dom->mem;
+	tx = begin(g);
+	for (int n = 0; n < 500; n++)
+		OK(g, tx, XS_WRITE, "t/%d|", n);
+	OK(g, tx, XS_TRANSACTION_END, "T|");
+	held = g->dom->mem - before;
+	CU_ASSERT(held >= 500 * node && held < 500 * (node + 16) + 8192);
+}
+
 static void writes_are_paid_for(void)
 {
 	struct conn *g = introduce(1);
@@ -839,6 +865,7 @@ static CU_TestInfo tests[] = {
 	T(permissions_change_with_the_commit),
 	T(a_guest_meets_its_limits),
 	T(a_guest_cannot_hold_too_much_memory),
+	T(a_transaction_s_nodes_are_memory),
 	T(writes_are_paid_for),
 	T(unread_events_hold_their_cause),
 	T(a_guest_that_does_not_read_loses_events),
