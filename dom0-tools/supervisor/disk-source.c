@@ -72,6 +72,11 @@ struct disk_holder {
 static pthread_mutex_t holders_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct disk_holder *holders;
 
+static const char *layer_path(const struct guest_disk *d, size_t i)
+{
+	return i ? d->backing[i - 1].source : d->source;
+}
+
 static bool held_alike(const struct held *a, const struct held *b)
 {
 	return a->at >= 0 && b->at >= 0 && a->dev == b->dev &&
@@ -84,8 +89,11 @@ static bool go_together(const struct held *a, const struct held *b)
 	return (!a->write && !b->write) || (a->shareable && b->shareable);
 }
 
-static bool at_odds(const struct disk_holder *a, const struct disk_holder *b)
+/* Which file of B, in *file, A does not let it have. */
+static bool at_odds(const struct disk_holder *a, const struct disk_holder *b,
+		    size_t *file)
 {
+	*file = 0;
 	if (a->server && b->server)
 		return !strcmp(a->server, b->server) &&
 		       !go_together(&a->held[0], &b->held[0]);
@@ -93,6 +101,7 @@ static bool at_odds(const struct disk_holder *a, const struct disk_holder *b)
 		return false;
 	for (size_t i = 0; i < a->count; i++) {
 		for (size_t j = 0; j < b->count; j++) {
+			*file = j;
 			if (held_alike(&a->held[i], &b->held[j]) &&
 			    !go_together(&a->held[i], &b->held[j]))
 				return true;
@@ -101,19 +110,22 @@ static bool at_odds(const struct disk_holder *a, const struct disk_holder *b)
 	return false;
 }
 
-/* Puts H into the table, unless another one is there that it cannot stand
- * beside: then says who. */
-static int holder_add(struct disk_holder *h, const char *name, char **why)
+/* Puts H, which holds D's files, into the table, unless another one is there
+ * that it cannot stand beside: then says who has what. */
+static int holder_add(struct disk_holder *h, const struct guest_disk *d,
+		      char **why)
 {
 	struct disk_holder *o;
+	size_t file = 0;
 	int rc = 0;
 
 	pthread_mutex_lock(&holders_lock);
-	for (o = holders; o && !at_odds(o, h); o = o->next)
+	for (o = holders; o && !at_odds(o, h, &file); o = o->next)
 		;
 	if (o && why)
 		rc = refuse(why, -EBUSY, "%s: it is in use by guest \"%s\" (%s)%s",
-			    name, o->guest, o->target,
+			    h->server ? h->server : layer_path(d, file),
+			    o->guest, o->target,
 			    o->held[0].shareable || h->held[0].shareable ?
 			    ", and not both say <shareable/>" : "");
 	if (!rc) {
@@ -365,11 +377,6 @@ static int check_image(int fd, const char *path, enum guest_disk_format format,
 static enum guest_disk_format layer_format(const struct guest_disk *d, size_t i)
 {
 	return i ? d->backing[i - 1].format : d->format;
-}
-
-static const char *layer_path(const struct guest_disk *d, size_t i)
-{
-	return i ? d->backing[i - 1].source : d->source;
 }
 
 static int open_layer(const struct guest_disk *d, size_t i,
@@ -667,7 +674,7 @@ int disk_source_open(const struct guest_disk *d, const char *guest,
 	/* Who is in the table is named; whom only the lock knows is not. */
 	rc = identify(d, h, why);
 	if (!rc)
-		rc = holder_add(h, h->server ? h->server : d->source, why);
+		rc = holder_add(h, d, why);
 	if (!rc) {
 		out->fd = open_by_kind(d, h, false, why);
 		rc = out->fd < 0 ? out->fd : 0;
@@ -697,7 +704,7 @@ int disk_source_adopt(const struct guest_disk *d, const char *guest,
 	if (rc != -ENOMEM)
 		rc = name_export(d, out);
 	if (!rc)
-		return holder_add(out->holder, d->source, NULL);
+		return holder_add(out->holder, d, NULL);
 	disk_source_close(out);
 	return rc;
 }

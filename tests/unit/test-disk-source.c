@@ -457,6 +457,8 @@ static void a_backing_image_is_followed_only_if_named(void)
 	uint8_t head[IMAGE_HEAD_SIZE];
 	char top[96];
 	struct guest_disk d = disk(top);
+	struct guest_disk e = disk(other);
+	struct disk_source s;
 	struct guest_backing below = { .format = GUEST_DISK_RAW,
 				       .source = other };
 
@@ -470,6 +472,10 @@ static void a_backing_image_is_followed_only_if_named(void)
 	d.backing = &below;
 	d.backing_count = 1;
 	refused(&d, top, "it is not based on another image, but <backingStore> names one");
+	/* Who has it is said of the file that somebody has. */
+	opened(&e, "web", &s);
+	refused(&d, other, "it is in use by guest \"web\" (xvda)");
+	disk_source_close(&s);
 	CU_ASSERT(write_file(top, "raw bytes", 9, 4096));
 	refused(&d, top, "it is not a qcow2 image");
 }
