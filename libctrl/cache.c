@@ -25,16 +25,20 @@ static bool trusted(const struct stat *st)
 	       !(st->st_mode & 022);
 }
 
-/* The directory and its parent; whether that worked shows soon. */
+/* The directory and all above it; whether that worked shows soon. */
 static void make_dir(const char *dir)
 {
-	const char *slash = strrchr(dir, '/');
-	char parent[256];
+	char above[256];
 
-	if (slash && slash > dir && (size_t)(slash - dir) < sizeof(parent)) {
-		memcpy(parent, dir, (size_t)(slash - dir));
-		parent[slash - dir] = '\0';
-		mkdir(parent, 0755);
+	for (const char *slash = strchr(dir + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
+		const size_t len = (size_t)(slash - dir);
+
+		if (len >= sizeof(above))
+			return;
+		memcpy(above, dir, len);
+		above[len] = '\0';
+		mkdir(above, 0755);
 	}
 	mkdir(dir, 0700);
 }

@@ -15,14 +15,15 @@
 
 CU_ErrorCode test_cache_register(void);
 
-static char dir[64], cache[80];
+static char dir[64], cache[96];
 
 static int suite_init(void)
 {
 	strcpy(dir, "/tmp/test-cache-XXXXXX");
 	if (!mkdtemp(dir))
 		return 1;
-	snprintf(cache, sizeof(cache), "%s/kernels", dir);
+	/* Nothing of it is there: /var/cache itself may be missing. */
+	snprintf(cache, sizeof(cache), "%s/cache/bulkhead/kernels", dir);
 	return 0;
 }
 
