@@ -49,8 +49,15 @@ def cdrom(iso, machine, ide):
                    "-device", "ide-cd,drive=cd,bus=%s,bootindex=0" % bus]
 
 
-def command(iso, smp=1, memory="2G", machine="pc", uefi=False, cpu=None, extra=(), workdir=None, disks=(), iops=0, uplink=False, ide=False):
-    accel = os.environ.get("BULKHEAD_ACCEL", "tcg")
+def accelerator(threads):
+    """One thread for all CPUs: with a thread for each, QEMU 7.2 can translate an
+    instruction while another CPU writes it, and keep what it was.  A kernel that
+    patches its code then runs into its own breakpoint for ever."""
+    return os.environ.get("BULKHEAD_ACCEL", "tcg,thread=" + ("multi" if threads else "single"))
+
+
+def command(iso, smp=1, memory="2G", machine="pc", uefi=False, cpu=None, extra=(), workdir=None, disks=(), iops=0, uplink=False, ide=False, threads=False):
+    accel = accelerator(threads)
     cmd = ["qemu-system-x86_64", "-machine", machine, "-accel", accel, "-cpu", cpu or CPU, "-smp", str(smp),
            "-m", str(memory), "-nodefaults", "-display", "none", "-no-reboot", "-boot", "d"]
     if uefi:

@@ -19,6 +19,8 @@ A folder of tests/boot is one question.  In it:
            cpu=MODEL (QEMU's, in place of the usual one, which has no XSAVE, SMEP ...)
            ide=yes (it starts from an IDE drive, as old as the chipset, which
            takes its time)
+           threads=yes (its CPUs run at the same time, not in turn; see
+           accelerator() in images/machine.py for the price)
            icount=yes (an instruction is a nanosecond, so that a share of the
            time does not depend on the machine that runs the test)
            insns=NAME:FIRST-LAST:FROM-TO:MOST (one more verdict: from marker
@@ -66,7 +68,7 @@ def shapes(question):
             lines = [l for l in lines if l]
     for line in lines:
         d = {"smp": "1", "machine": "pc", "memory": "2048", "uefi": "no", "limit": "300", "kernel": "linux-image-amd64",
-             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "disk": "", "scratch": "", "iops": "0", "tools": "", "ide": "no", "icount": "no", "insns": "", "cpu": "", "name": ""}
+             "guests": "linux-image-amd64", "hyp": "", "kargs": "", "disk": "", "scratch": "", "iops": "0", "tools": "", "ide": "no", "threads": "no", "icount": "no", "insns": "", "cpu": "", "name": ""}
         for word in shlex.split(line):
             key, _, value = word.partition("=")
             if key not in d:
@@ -189,7 +191,8 @@ def one_boot(question, d, build, score, images, echo, logs):
     planned, ok, bad = [], set(), {}
     why = None
     with machine.Machine(os.path.join(work, "boot.iso"), limit=float(d["limit"]), echo=echo, log=log, smp=d["smp"], memory=d["memory"] + "M",
-                         machine=d["machine"], cpu=d["cpu"], uefi=d["uefi"] == "yes", ide=d["ide"] == "yes", **more) as m:
+                         machine=d["machine"], cpu=d["cpu"], uefi=d["uefi"] == "yes", ide=d["ide"] == "yes",
+                         threads=d["threads"] == "yes", **more) as m:
         try:
             m.expect(r"^PAYLOAD-EXIT (\d+)$", what="end of the test in the control domain")
             m.wait_end(60)
